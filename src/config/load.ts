@@ -1,0 +1,107 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { badConfiguration } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import { type Settings, isLoopback, settings } from './schema.ts';
+
+/** The settings of one run: frozen, complete, with absolute paths. */
+export interface Config {
+  readonly publicUrl: string;
+  readonly isSecure: boolean;
+  readonly port: number;
+  readonly host: string;
+  readonly databaseUrl: string | undefined;
+  readonly databasePool: number;
+  readonly dataDir: string;
+  readonly secretKey: string;
+  readonly organisation: string;
+  readonly support: string | undefined;
+  readonly smtpUrl: string | undefined;
+  readonly mailFrom: string;
+  readonly trustProxy: readonly string[];
+  readonly numberLength: number;
+  readonly pushHosts: readonly string[];
+  readonly pushContact: string;
+  readonly geoipFile: string | undefined;
+  readonly viewsDir: string | undefined;
+  readonly logLevel: Settings['LOG_LEVEL'];
+}
+
+/**
+ * Reads the settings from the environment. Every setting can also come from a file: `NAME_FILE` names it.
+ * @throws Fault `bad_configuration` with every mistake at once
+ */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>>, random: Random): Config {
+  const problems: string[] = [];
+  const given = Object.fromEntries(
+    Object.keys(settings.shape).map((name) => [name, settingFrom(name, environment, problems)]),
+  );
+  const parsed = settings.safeParse(given);
+  if (!parsed.success) {
+    problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
+  }
+  if (!parsed.success || problems.length > 0) throw badConfiguration(problems);
+
+  const found = parsed.data;
+  const dataDir = resolve(found.DATA_DIR);
+  const url = new URL(found.PUBLIC_URL);
+  return Object.freeze({
+    publicUrl: found.PUBLIC_URL,
+    isSecure: url.protocol === 'https:',
+    port: found.PORT,
+    host: found.HOST,
+    databaseUrl: found.DATABASE_URL,
+    databasePool: found.DATABASE_POOL,
+    dataDir,
+    secretKey: found.SECRET_KEY ?? keptSecretKey(dataDir, random),
+    organisation: found.ORGANISATION,
+    support: found.SUPPORT,
+    smtpUrl: found.SMTP_URL,
+    mailFrom: found.MAIL_FROM,
+    trustProxy: found.TRUST_PROXY,
+    numberLength: found.NUMBER_LENGTH,
+    pushHosts: found.PUSH_HOSTS,
+    // Apple refuses a contact on localhost with BadJwtToken.
+    pushContact: found.PUSH_CONTACT ?? (isLoopback(url.hostname) ? 'mailto:nobody@example.org' : found.PUBLIC_URL),
+    geoipFile: found.GEOIP_FILE && resolve(found.GEOIP_FILE),
+    viewsDir: found.VIEWS_DIR && resolve(found.VIEWS_DIR),
+    logLevel: found.LOG_LEVEL,
+  });
+}
+
+/** The value of a setting; an empty one counts as not set, as in a compose file that passes everything on. */
+function settingFrom(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  problems: string[],
+): string | undefined {
+  const file = environment[`${name}_FILE`];
+  if (!file) return environment[name] || undefined;
+  if (environment[name]) {
+    problems.push(`${name} and ${name}_FILE are both set: use one`);
+    return undefined;
+  }
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    problems.push(`${name}_FILE cannot be read (${(cause as NodeJS.ErrnoException).code})`);
+    return undefined;
+  }
+}
+
+/** The secret key of `dataDir`, made on first use; `wx` lets one of two processes that start together make it. */
+function keptSecretKey(dataDir: string, random: Random): string {
+  const file = join(dataDir, 'secret-key');
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    try {
+      writeFileSync(file, `${random.bytes(32).toString('base64url')}\n`, { flag: 'wx', mode: 0o600 });
+      chmodSync(file, 0o600);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    }
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw badConfiguration([`DATA_DIR cannot be used (${(cause as NodeJS.ErrnoException).code}): ${file}`]);
+  }
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+);
+
+const hostName = /^(?=.{1,253}$)\.?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/;
+
+/**
+ * Every setting, with its default and what it is for. docs/configuration.md is made from this
+ * (`node bin/configuration-page.ts`), so describe for an operator.
+ */
+export const settings = z.object({
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https address' })
+    .refine((text) => ['/', ''].includes(new URL(text).pathname), 'must have no path')
+    .refine((text) => text.startsWith('https:') || isLoopback(new URL(text).hostname), {
+      error: 'must be https, except on localhost',
+    })
+    .transform((text) => new URL(text).origin)
+    .default('http://localhost:3000')
+    .describe('The address that browsers, phones and web apps use. It is also the OpenID Connect issuer.'),
+  PORT: z.coerce.number().int().min(0).max(65535).default(3000).describe('The TCP port to listen on.'),
+  HOST: z.string().min(1).default('127.0.0.1').describe('The address to listen on. Use `0.0.0.0` in a container.'),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://')
+    .optional()
+    .describe('A PostgreSQL 15 or newer. Without it, an embedded PostgreSQL is started in `DATA_DIR`.'),
+  DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to the database, at most.'),
+  DATA_DIR: z.string().min(1).default('./data').describe('Where the secret key, the outbox and the embedded database are kept.'),
+  SECRET_KEY: z
+    .string()
+    .regex(/^\s*[\w-]{43,}=*\s*$/, 'must be at least 43 base64url characters (256 random bits)')
+    .optional()
+    .describe('The key that all sealed data depends on. Without it, one is made once in `DATA_DIR/secret-key` (mode 0600).'),
+  ORGANISATION: z.string().min(1).max(80).default('Dubbelslot').describe('The name of your organisation, as people read it.'),
+  SUPPORT: z.string().max(200).optional().describe('Whom to ask for help, shown where people get stuck: a name, a telephone number, hours.'),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
+    .optional()
+    .describe('The mail server. Without it, mails are written to `DATA_DIR/outbox` and logged.'),
+  MAIL_FROM: z.string().default('dubbelslot@localhost').describe('The sender of mails.'),
+  TRUST_PROXY: list
+    .default([])
+    .describe('Addresses or networks of your reverse proxies, separated by commas. Only they may tell the address of a visitor.'),
+  NUMBER_LENGTH: z
+    .enum(['2', '3', '6'])
+    .default('2')
+    .transform(Number)
+    .describe('How many digits the number has that people type on their phone: 2 (familiar), 3, or 6 (what NIST SP 800-63B-4 asks).'),
+  PUSH_HOSTS: list
+    .refine((hosts) => hosts.every((host) => hostName.test(host)), 'must be host names; a leading dot means every host below it')
+    .default([])
+    .describe('More push services that phones may use, besides those of Google, Mozilla, Apple and Microsoft.'),
+  PUSH_CONTACT: z
+    .string()
+    .regex(/^(mailto:|https:\/\/)/, 'must start with mailto: or https://')
+    .optional()
+    .describe('Whom a push service may reach about our messages (RFC 8292). Default: `PUBLIC_URL`, or a mailto address on localhost.'),
+  GEOIP_FILE: z.string().optional().describe('A local file in MaxMind DB format (city or country) to show the place of a sign-in. Nothing is asked of anyone.'),
+  VIEWS_DIR: z.string().optional().describe('A folder with your own versions of pages in `views/`; what is not there comes from Dubbelslot.'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('How much is logged.'),
+});
+
+export type Settings = z.output<typeof settings>;
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname.endsWith('.localhost') || /^127(\.\d+){3}$/.test(hostname) || hostname === '[::1]';
+}

@@ -1,0 +1,52 @@
+/**
+ * An expected "no". Refusals are values: a journey returns them, a page turns them into a sentence.
+ * Faults are errors (see errors.ts).
+ */
+export type RefusalCode =
+  | 'wrong_credentials'
+  | 'wait'
+  | 'password_weak'
+  | 'password_personal'
+  | 'password_common'
+  | 'account_exists'
+  | 'account_unknown'
+  | 'email_invalid'
+  | 'enrolment_code_unknown'
+  | 'enrolment_code_used'
+  | 'enrolment_code_expired'
+  | 'key_in_use'
+  | 'binding_expired'
+  | 'binding_not_ready'
+  | 'proof_invalid'
+  | 'proof_replayed'
+  | 'proof_time'
+  | 'authenticator_unknown'
+  | 'subscription_invalid'
+  | 'endpoint_not_allowed'
+  | 'challenge_unknown'
+  | 'challenge_closed'
+  | 'challenge_expired'
+  | 'answer_invalid'
+  | 'wrong_number'
+  | 'push_frozen'
+  | 'push_exhausted'
+  | 'no_authenticator'
+  | 'recovery_code_wrong'
+  | 'invitation_invalid';
+
+export interface Refusal {
+  readonly code: RefusalCode;
+  /** Seconds until it is worth trying again, where waiting helps. */
+  readonly retryAfterSeconds?: number;
+  /** Tries that are left before the thing is closed, where that is counted. */
+  readonly triesLeft?: number;
+}
+
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+export const accept = <T>(value: T): Result<T> => ({ ok: true, value });
+
+export const refuse = (code: RefusalCode, more: Omit<Refusal, 'code'> = {}): { ok: false; refusal: Refusal } => ({
+  ok: false,
+  refusal: { code, ...more },
+});

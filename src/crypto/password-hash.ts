@@ -1,0 +1,72 @@
+import { availableParallelism } from 'node:os';
+import { type Options, hash, verify } from '@node-rs/argon2';
+import { overloaded } from '../core/errors.ts';
+import { keyedDigest } from './digest.ts';
+import type { SecretKey } from './secret-key.ts';
+
+/** argon2id, OWASP Password Storage Cheat Sheet: m = 19456 KiB, t = 2, p = 1. `algorithm: 2` is argon2id. */
+const PARAMETERS: Options = { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 };
+
+/** More than this many waiting and the next one is told to come back: better than everybody waiting for long. */
+const QUEUE_LIMIT = 64;
+
+export interface PasswordHasher {
+  /** A PHC string: `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`. @throws Fault `overloaded` */
+  hash(password: string): Promise<string>;
+  /**
+   * Whether the password belongs to the stored string. Without a stored string the same work is done
+   * for nothing, so that an unknown account takes as long as a known one.
+   * @throws Fault `overloaded`
+   */
+  verify(password: string, stored: string | undefined): Promise<boolean>;
+  /** Whether the string was made with weaker parameters than today's. */
+  isOutdated(stored: string): boolean;
+}
+
+export function createPasswordHasher(key: SecretKey, workers = Math.max(1, availableParallelism() - 1)): PasswordHasher {
+  const pepper = key.derive('password pepper');
+  const run = limiter(workers);
+  // NFKC: the same password typed on another keyboard is the same password (NIST SP 800-63B-4, section 3.1.1.2).
+  const peppered = (password: string): Buffer => keyedDigest(pepper, password.normalize('NFKC'));
+  const dummy = run(() => hash(key.derive('dummy password'), PARAMETERS));
+  dummy.catch(() => {});
+
+  return {
+    hash: (password) => run(() => hash(peppered(password), PARAMETERS)),
+    async verify(password, stored) {
+      const against = stored ?? (await dummy);
+      const right = await run(() => verify(against, peppered(password)));
+      return right && stored !== undefined;
+    },
+    isOutdated(stored) {
+      const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(stored);
+      return (
+        !found || Number(found[1]) < (PARAMETERS.memoryCost ?? 0) || Number(found[2]) < (PARAMETERS.timeCost ?? 0)
+      );
+    },
+  };
+}
+
+/**
+ * At most `width` at a time. argon2 shares libuv's threads with token signing: unbounded, it pushes the p99 of a
+ * refresh from 38 to 263 ms (measured, see docs/performance.md).
+ */
+function limiter(width: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  const queue: (() => void)[] = [];
+  return async (work) => {
+    if (running >= width) {
+      if (queue.length >= QUEUE_LIMIT) throw overloaded();
+      await new Promise<void>((resolve) => queue.push(resolve));
+    } else {
+      running += 1;
+    }
+    try {
+      return await work();
+    } finally {
+      const next = queue.shift();
+      if (next) next();
+      else running -= 1;
+    }
+  };
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../core/clock.ts';
+import { addSeconds } from '../core/clock.ts';
+import { type Random, token128 } from '../core/random.ts';
+import { type Result, accept, refuse } from '../core/refusals.ts';
+import type { BindPassword } from '../authenticators/password/bind.ts';
+import { isCommonPassword } from '../authenticators/password/blocklist.ts';
+import { passwordProblem } from '../policy/password-rules.ts';
+import type { Account, Accounts, Locale, Role } from '../store/accounts.ts';
+import type { Authenticators } from '../store/authenticators.ts';
+import type { BindingSessions } from '../store/binding-sessions.ts';
+import type { Invitations } from '../store/invitations.ts';
+import type { OpSessions } from '../store/op-sessions.ts';
+import type { Audit } from './audit.ts';
+
+export interface PersonToAdd {
+  readonly email: string;
+  readonly displayName: string;
+  readonly password: string;
+  readonly locale?: Locale | null;
+  readonly notifyEmail?: string | null;
+  readonly role?: Role | null;
+}
+
+/** Who administers: `cli`, `account:<id>`; and from where. */
+export interface Actor {
+  readonly actor: string;
+  readonly origin: string;
+  readonly requestId?: string | undefined;
+}
+
+export interface Administration {
+  /** Refusals: `email_invalid`, `account_exists`, `password_*`. */
+  addAccount(person: PersonToAdd, by: Actor): Promise<Result<Account>>;
+  /** Refusals: `account_unknown`, `password_*`. Ends every session. */
+  setPassword(email: string, password: string, by: Actor): Promise<Result<void>>;
+  /**
+   * Revokes everything but the password, lifts a freeze and ends every session: the next sign-in enrols anew.
+   * Refusal: `account_unknown`.
+   */
+  reset(email: string, by: Actor): Promise<Result<number>>;
+  /** A password that fits the rules, for reading out: four groups of five characters, 100 bits. */
+  madeUpPassword(): string;
+  /** A code for the one-time link with which the first administrator is made, where there is none yet. */
+  inviteFirstAdministrator(): Promise<string | undefined>;
+  isFirstInvitationOpen(code: string): Promise<boolean>;
+  /** Refusals: `invitation_invalid`, those of `addAccount`. The invitation stays open until it worked. */
+  acceptFirstInvitation(code: string, person: PersonToAdd, by: Actor): Promise<Result<Account>>;
+}
+
+export interface AdministrationNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  bindings: BindingSessions;
+  invitations: Invitations;
+  opSessions: OpSessions;
+  bindPassword: BindPassword;
+  audit: Audit;
+  clock: Clock;
+  random: Random;
+  organisation: string;
+}
+
+const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[^\s@]{1,180}\.[^\s@.]{2,}$/;
+const INVITATION_SECONDS = 86_400;
+
+export function createAdministration(n: AdministrationNeeds): Administration {
+  const problemWith = (person: { email: string; displayName: string; password: string }) =>
+    passwordProblem(person.password, { ...person, organisation: n.organisation }, isCommonPassword);
+
+  const checkPerson = (person: PersonToAdd): Result<string> => {
+    const email = person.email.trim().toLowerCase();
+    if (!EMAIL.test(email)) return refuse('email_invalid');
+    const problem = problemWith({ ...person, email });
+    return problem ? refuse(problem) : accept(email);
+  };
+
+  const addAccount: Administration['addAccount'] = async (person, by) => {
+    const checked = checkPerson(person);
+    if (!checked.ok) return checked;
+    const now = n.clock.now();
+    const added = await n.accounts.add(
+      { ...person, id: n.random.uuid(), email: checked.value, displayName: person.displayName.trim() || checked.value },
+      now,
+    );
+    if (!added.ok) return added;
+    await n.bindPassword(added.value.id, person.password, now);
+    await n.audit({
+      action: 'account.added',
+      object: `account:${added.value.id}`,
+      result: 'success',
+      ...by,
+      accountId: added.value.id,
+      detail: { role: added.value.role },
+    });
+    return added;
+  };
+
+  return {
+    addAccount,
+
+    async setPassword(email, password, by) {
+      const account = await n.accounts.byEmail(email.trim());
+      if (!account) return refuse('account_unknown');
+      const problem = problemWith({ ...account, password });
+      if (problem) return refuse(problem);
+      const now = n.clock.now();
+      await n.bindPassword(account.id, password, now);
+      await n.opSessions.revokeAll(account.id, now);
+      await n.audit({
+        action: 'password.set',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...by,
+        accountId: account.id,
+      });
+      return accept(undefined);
+    },
+
+    async reset(email, by) {
+      const account = await n.accounts.byEmail(email.trim());
+      if (!account) return refuse('account_unknown');
+      const now = n.clock.now();
+      const revoked = await n.authenticators.revokeAll(account.id, ['push', 'totp', 'webauthn', 'recovery_code', 'temporary_pass'], now);
+      await n.accounts.setPushFrozen(account.id, null, now);
+      await n.bindings.endAll(account.id);
+      const sessions = await n.opSessions.revokeAll(account.id, now);
+      await n.audit({
+        action: 'account.reset',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...by,
+        accountId: account.id,
+        detail: { revoked, sessionsEnded: sessions },
+      });
+      return accept(revoked);
+    },
+
+    madeUpPassword() {
+      // 32 letters and digits that are hard to confuse: 5 bits each.
+      const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
+      const letters = [...n.random.bytes(20)].map((byte) => alphabet[byte & 31]).join('');
+      return letters.match(/.{5}/g)!.join('-');
+    },
+
+    async inviteFirstAdministrator() {
+      if ((await n.accounts.countWithRole('owner')) > 0) return undefined;
+      const now = n.clock.now();
+      const code = token128(n.random);
+      await n.invitations.add('first_administrator', code, now, addSeconds(now, INVITATION_SECONDS));
+      return code;
+    },
+
+    isFirstInvitationOpen: (code) => n.invitations.isOpen('first_administrator', code, n.clock.now()),
+
+    async acceptFirstInvitation(code, person, by) {
+      const checked = checkPerson(person);
+      if (!checked.ok) return checked;
+      if (await n.accounts.byEmail(checked.value)) return refuse('account_exists');
+      if (!(await n.invitations.use('first_administrator', code, n.clock.now()))) return refuse('invitation_invalid');
+      return addAccount({ ...person, role: 'owner' }, by);
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import type { Origin } from '../core/audit.ts';
+import { type Clock, addSeconds, secondsUntil } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { type Result, accept, refuse } from '../core/refusals.ts';
+import { HARD_CAP_SECONDS, makeChallenge } from '../authenticators/push/challenge.ts';
+import type { DeliverPush } from '../authenticators/push/deliver.ts';
+import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
+import type { Account, Accounts } from '../store/accounts.ts';
+import type { Authenticators } from '../store/authenticators.ts';
+import type { Challenge, ChallengePurpose, Challenges } from '../store/challenges.ts';
+import type { Clients } from '../store/clients.ts';
+import type { PushSubscriptions } from '../store/push-subscriptions.ts';
+import type { Audit } from './audit.ts';
+import type { Notify } from './notices.ts';
+
+export interface ApprovalRequest {
+  readonly account: Account;
+  readonly purpose: ChallengePurpose;
+  readonly loginUid: string | null;
+  readonly bindingId: string | null;
+  /** The only phone that may answer; without it, all of the account's. */
+  readonly authenticatorId: string | null;
+  readonly clientId: string | null;
+  readonly origin: Origin;
+  /** Start nothing where this sign-in has had a challenge already. */
+  readonly onlyFirst?: boolean;
+}
+
+/** What the laptop shows while it waits. */
+export interface Waiting {
+  readonly challenge: Challenge;
+  readonly number: string;
+  /** The address in the QR code, with its 128 bits in the fragment. */
+  readonly qrUrl: string;
+  readonly secondsLeft: number;
+}
+
+export interface Approvals {
+  /** Refusals: `wait` (the push budget), `push_exhausted`, `push_frozen`. */
+  start(request: ApprovalRequest): Promise<Result<void>>;
+  budget(accountId: string, purpose: ChallengePurpose): Promise<PushBudget>;
+  /** What to show for a challenge that is still open; undefined where it is answered, replaced or expired. */
+  waiting(challenge: Challenge): Promise<Waiting | undefined>;
+  /** Uses an approval, once. @returns false for anything but a fresh approval */
+  use(challenge: Challenge): Promise<boolean>;
+  /** Resolves when all messages that are on their way have been handed over. */
+  settled(): Promise<void>;
+}
+
+export interface ApprovalsNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  challenges: Challenges;
+  clients: Clients;
+  subscriptions: PushSubscriptions;
+  deliver: DeliverPush;
+  /** A place in words for an address, where a local file knows it. */
+  placeOf(ip: string): string | null;
+  /** The generic words of a notification, in the person's language. */
+  pushText(account: Account): { title: string; body: string };
+  audit: Audit;
+  notify: Notify;
+  clock: Clock;
+  random: Random;
+  publicUrl: string;
+  organisation: string;
+  numberLength: number;
+}
+
+/** After this the push budget starts anew. */
+const BUDGET_WINDOW_SECONDS = 86_400;
+
+export function createApprovals(n: ApprovalsNeeds): Approvals {
+  const onTheirWay = new Set<Promise<void>>();
+
+  const budget = async (accountId: string, purpose: ChallengePurpose): Promise<PushBudget> => {
+    const now = n.clock.now();
+    return pushBudget(await n.challenges.sentSinceSuccess(accountId, purpose, addSeconds(now, -BUDGET_WINDOW_SECONDS)), now);
+  };
+
+  /** Wakes every phone that may answer. One that fails never fails the challenge. */
+  const wake = async (challenge: { id: string; authenticatorId: string | null }, account: Account): Promise<void> => {
+    const phones = (await n.authenticators.ofAccount(account.id)).filter((a) =>
+      challenge.authenticatorId ? a.id === challenge.authenticatorId : a.kind === 'push' && a.state === 'active',
+    );
+    const subscriptions = await n.subscriptions.of(phones.map(({ id }) => id));
+    const { title, body } = n.pushText(account);
+    await Promise.all(
+      subscriptions.map(async (subscription) => {
+        const { delivery, detail } = await n.deliver(subscription, {
+          challengeId: challenge.id,
+          title,
+          body,
+          ttlSeconds: 120,
+          topic: account.id.replaceAll('-', ''),
+        });
+        if (delivery === 'accepted') await n.subscriptions.accepted(subscription.authenticatorId, n.clock.now());
+        if (delivery === 'gone' && (await n.subscriptions.removeDead(subscription))) {
+          const phone = phones.find(({ id }) => id === subscription.authenticatorId);
+          n.notify(account, { kind: 'phone_unreachable', label: phone?.label ?? '' });
+        }
+        await n.audit({
+          action: 'push.sent',
+          object: `authenticator:${subscription.authenticatorId}`,
+          result: delivery === 'accepted' ? 'success' : 'failure',
+          origin: 'system',
+          actor: 'system',
+          accountId: account.id,
+          detail: { challenge: challenge.id, delivery, status: detail },
+        });
+      }),
+    );
+  };
+
+  return {
+    budget,
+    async start({ account, purpose, origin, onlyFirst, ...target }) {
+      if (account.pushFrozenAt) return refuse('push_frozen');
+      const now = n.clock.now();
+      const allowed = await budget(account.id, purpose);
+      if (allowed.may === 'exhausted') return refuse('push_exhausted');
+      if (allowed.may === 'wait') return refuse('wait', { retryAfterSeconds: allowed.seconds });
+      const client = target.clientId ? await n.clients.byId(target.clientId) : undefined;
+      const context = {
+        purpose,
+        client: client?.name ?? n.organisation,
+        browser: origin.browser,
+        ip: origin.ip,
+        place: n.placeOf(origin.ip),
+        at: now.toISOString(),
+      };
+      const challenge = makeChallenge({ ...target, accountId: account.id }, context, n.numberLength, n.random, now);
+      const replaced = await n.challenges.add(challenge, now, onlyFirst);
+      if (!replaced) return accept(undefined);
+      await n.audit({
+        action: 'challenge.issued',
+        object: `challenge:${challenge.id}`,
+        result: 'success',
+        origin: origin.ip,
+        actor: `account:${account.id}`,
+        accountId: account.id,
+        requestId: origin.requestId,
+        detail: { purpose, client: target.clientId, replaced },
+      });
+      const sending: Promise<void> = wake(challenge, account).catch(() => {}).finally(() => onTheirWay.delete(sending));
+      onTheirWay.add(sending);
+      return accept(undefined);
+    },
+    async waiting(challenge) {
+      const now = n.clock.now();
+      if (challenge.state !== 'open' || challenge.expiresAt <= now) return undefined;
+      const secrets = await n.challenges.secrets(challenge.id);
+      return (
+        secrets && {
+          challenge,
+          number: secrets.number,
+          qrUrl: `${n.publicUrl}/app#q=${secrets.code}`,
+          secondsLeft: secondsUntil(now, challenge.expiresAt),
+        }
+      );
+    },
+    async use(challenge) {
+      const now = n.clock.now();
+      return challenge.state === 'approved' && (await n.challenges.use(challenge.id, addSeconds(now, -HARD_CAP_SECONDS), now));
+    },
+    async settled() {
+      await Promise.all(onTheirWay);
+    },
+  };
+}

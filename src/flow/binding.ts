@@ -1,0 +1,185 @@
+import type { Origin } from '../core/audit.ts';
+import { type Clock, addSeconds, secondsUntil } from '../core/clock.ts';
+import { type Random, token256 } from '../core/random.ts';
+import { type Result, refuse } from '../core/refusals.ts';
+import { formatTypedCode, normalizeTypedCode } from '../core/typed-code.ts';
+import type { BindRecoveryCodes } from '../authenticators/recovery-code/bind.ts';
+import type { Account, Accounts } from '../store/accounts.ts';
+import type { Authenticator, Authenticators } from '../store/authenticators.ts';
+import type { BindingSession, BindingSessions } from '../store/binding-sessions.ts';
+import type { Challenge, Challenges } from '../store/challenges.ts';
+import type { LoginTransactions } from '../store/login-transactions.ts';
+import type { Approvals } from './approvals.ts';
+import type { Audit } from './audit.ts';
+import type { Notify } from './notices.ts';
+
+/** NIST SP 800-63B-4, section 4.1.2: an enrolment code sent nowhere but shown, ten minutes, once. */
+export const BINDING_SECONDS = 600;
+const CODE_BYTES = 16;
+
+/** Where an enrolment stands. */
+export interface BindingView {
+  readonly session: BindingSession;
+  readonly account: Account;
+  /** The phone that was added in it. */
+  readonly authenticator: Authenticator | undefined;
+  readonly test: Challenge | undefined;
+}
+
+export interface EnrolmentOffer {
+  /** The address in the QR code, with the code in the fragment. */
+  readonly qrUrl: string;
+  /** The same code, for typing. */
+  readonly typed: string;
+  readonly secondsLeft: number;
+}
+
+export interface Binding {
+  /** @returns the token for the browser's cookie */
+  open(account: Account, loginUid: string | null, origin: Origin): Promise<{ token: string; ttlSeconds: number }>;
+  look(token: string | undefined): Promise<BindingView | undefined>;
+  /** The code to scan: the one that is open, or a new one where it expired. */
+  offer(view: BindingView): Promise<EnrolmentOffer>;
+  /** A real challenge, to the new phone alone. Refusals: `binding_not_ready`, those of `Approvals.start`. */
+  startTest(view: BindingView, origin: Origin): Promise<Result<void>>;
+  /** Uses the test's approval: the authenticator becomes active. @returns whether the binding is done */
+  completeTest(view: BindingView, origin: Origin): Promise<boolean>;
+  /** Gives up the phone that was added, to try another. */
+  startAgain(view: BindingView, origin: Origin): Promise<void>;
+  /** Codes to keep, made once; the same ones again on a reload while the binding lasts. Undefined where the account has a set. */
+  recoveryCodes(view: BindingView): Promise<readonly string[] | undefined>;
+}
+
+export interface BindingNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  bindings: BindingSessions;
+  challenges: Challenges;
+  transactions: LoginTransactions;
+  approvals: Approvals;
+  bindRecoveryCodes: BindRecoveryCodes;
+  audit: Audit;
+  notify: Notify;
+  clock: Clock;
+  random: Random;
+  publicUrl: string;
+}
+
+export function createBinding(n: BindingNeeds): Binding {
+  return {
+    async open(account, loginUid, origin) {
+      const now = n.clock.now();
+      const token = token256(n.random);
+      const id = n.random.uuid();
+      await n.bindings.add({ id, accountId: account.id, loginUid, expiresAt: addSeconds(now, BINDING_SECONDS) }, token, now);
+      await n.audit({
+        action: 'binding.started',
+        object: `account:${account.id}`,
+        result: 'success',
+        origin: origin.ip,
+        actor: `account:${account.id}`,
+        accountId: account.id,
+        requestId: origin.requestId,
+      });
+      return { token, ttlSeconds: BINDING_SECONDS };
+    },
+
+    async look(token) {
+      const session = token ? await n.bindings.byToken(token, n.clock.now()) : undefined;
+      const account = session && (await n.accounts.byId(session.accountId));
+      if (!session || account?.status !== 'active') return undefined;
+      const [authenticator, test] = await Promise.all([
+        session.authenticatorId ? n.authenticators.byId(session.authenticatorId) : undefined,
+        n.challenges.latestOfBinding(session.id),
+      ]);
+      return { session, account, authenticator, test: test?.authenticatorId === authenticator?.id ? test : undefined };
+    },
+
+    async offer({ session }) {
+      const now = n.clock.now();
+      const open =
+        (await n.bindings.openCode(session.id, now)) ??
+        (await n.bindings.addCode(
+          session,
+          { code: normalizeTypedCode(formatTypedCode(n.random.bytes(CODE_BYTES))), expiresAt: session.expiresAt },
+          now,
+        ));
+      return {
+        qrUrl: `${n.publicUrl}/app#e=${open.code}`,
+        typed: open.code.match(/.{1,4}/g)?.join('-') ?? open.code,
+        secondsLeft: secondsUntil(now, open.expiresAt),
+      };
+    },
+
+    async startTest({ session, account, authenticator }, origin) {
+      if (session.state !== 'bound' || !authenticator) return refuse('binding_not_ready');
+      return n.approvals.start({
+        account,
+        purpose: 'enrolment_test',
+        loginUid: null,
+        bindingId: session.id,
+        authenticatorId: authenticator.id,
+        clientId: null,
+        origin,
+      });
+    },
+
+    async completeTest({ session, account, authenticator, test }, origin) {
+      if (session.state === 'tested') return true;
+      const now = n.clock.now();
+      if (!authenticator || test?.bindingId !== session.id || !(await n.approvals.use(test))) return false;
+      if (!(await n.bindings.tested(session.id, now))) return false;
+      await n.authenticators.move(authenticator.id, ['pending'], 'active', now);
+      if (session.loginUid) await n.transactions.prove(session.loginUid, account.id, 'push', now);
+      await n.audit({
+        action: 'authenticator.activated',
+        object: `authenticator:${authenticator.id}`,
+        result: 'success',
+        origin: origin.ip,
+        actor: `account:${account.id}`,
+        accountId: account.id,
+        requestId: origin.requestId,
+        detail: { kind: 'push', label: authenticator.label, challenge: test.id },
+      });
+      n.notify(account, { kind: 'authenticator_added', label: authenticator.label, ip: origin.ip });
+      return true;
+    },
+
+    async startAgain({ session, authenticator, account }, origin) {
+      const now = n.clock.now();
+      if (authenticator && (await n.authenticators.move(authenticator.id, ['pending'], 'revoked', now))) {
+        await n.audit({
+          action: 'authenticator.revoked',
+          object: `authenticator:${authenticator.id}`,
+          result: 'success',
+          origin: origin.ip,
+          actor: `account:${account.id}`,
+          accountId: account.id,
+          requestId: origin.requestId,
+          detail: { reason: 'enrolment started again' },
+        });
+      }
+      await n.bindings.reopen(session.id, now);
+    },
+
+    async recoveryCodes({ session, account }) {
+      if (session.state !== 'tested') return undefined;
+      const shown = await n.bindings.recoveryCodes(session.id);
+      if (shown) return shown;
+      const made = await n.bindRecoveryCodes(account.id, n.clock.now());
+      if (made) {
+        await n.bindings.keepRecoveryCodes(session.id, made);
+        await n.audit({
+          action: 'recovery_codes.issued',
+          object: `account:${account.id}`,
+          result: 'success',
+          origin: 'system',
+          actor: `account:${account.id}`,
+          accountId: account.id,
+          detail: { count: made.length },
+        });
+      }
+      return made;
+    },
+  };
+}

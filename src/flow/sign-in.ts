@@ -1,0 +1,253 @@
+import type { Origin } from '../core/audit.ts';
+import { type Acr, type Proof, acrNamed } from '../core/assurance.ts';
+import { type Clock, addSeconds } from '../core/clock.ts';
+import { type Result, accept, refuse } from '../core/refusals.ts';
+import type { VerifyPassword } from '../authenticators/password/verify.ts';
+import type { VerifyRecoveryCode } from '../authenticators/recovery-code/verify.ts';
+import { proofsOf } from '../policy/assurance.ts';
+import { requiredAcr } from '../policy/requirements.ts';
+import { isHardStop, waitAfter } from '../policy/throttling.ts';
+import type { Account, Accounts } from '../store/accounts.ts';
+import type { Authenticator, Authenticators } from '../store/authenticators.ts';
+import type { Challenge, Challenges } from '../store/challenges.ts';
+import type { Client, Clients } from '../store/clients.ts';
+import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
+import type { RecoveryCodes } from '../store/recovery-codes.ts';
+import type { Throttle } from '../store/throttle.ts';
+import type { Approvals } from './approvals.ts';
+import type { Audit } from './audit.ts';
+import { type Step, nextStep } from './next-step.ts';
+import type { Notify } from './notices.ts';
+
+/** A person whom oidc-provider has paused for. */
+export interface SignInRequest {
+  readonly uid: string;
+  readonly clientId: string;
+  readonly prompt: 'login' | 'mfa';
+  readonly requestedAcrs: readonly string[];
+  /** Who is signed in already, for a step-up. */
+  readonly session: { readonly accountId: string; readonly amr: readonly string[]; readonly authTime: Date | null } | undefined;
+}
+
+/** Where a sign-in stands. */
+export interface SignInView {
+  readonly transaction: LoginTransaction;
+  readonly client: Client | undefined;
+  readonly account: Account | undefined;
+  readonly authenticators: readonly Authenticator[];
+  /** The newest challenge of this sign-in, answered or not. */
+  readonly challenge: Challenge | undefined;
+  readonly step: Step;
+}
+
+export interface SignIn {
+  /** Opens our row for an interaction, or finds it. */
+  open(request: SignInRequest): Promise<LoginTransaction>;
+  /** Where it stands; an approval that has come in is used on the way. */
+  look(uid: string, origin: Origin): Promise<SignInView | undefined>;
+  /** Refusals: `wrong_credentials`, `wait`. The words and the time are the same for an unknown account. */
+  password(uid: string, email: string, password: string, origin: Origin): Promise<Result<void>>;
+  /** Sends a challenge to the phone. Refusals: those of `Approvals.start`, `no_authenticator`. */
+  askApproval(view: SignInView, origin: Origin, onlyFirst: boolean): Promise<Result<void>>;
+  /** Refusals: `recovery_code_wrong`, `wait`. */
+  recoveryCode(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  /** The person gives up. */
+  cancel(view: SignInView, origin: Origin): Promise<void>;
+  finished(view: SignInView, acr: string, origin: Origin): Promise<void>;
+}
+
+export interface SignInNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  challenges: Challenges;
+  clients: Clients;
+  recoveryCodes: RecoveryCodes;
+  throttle: Throttle;
+  transactions: LoginTransactions;
+  approvals: Approvals;
+  verifyPassword: VerifyPassword;
+  verifyRecoveryCode: VerifyRecoveryCode;
+  audit: Audit;
+  notify: Notify;
+  clock: Clock;
+  ttlSeconds: number;
+}
+
+export function createSignIn(n: SignInNeeds): SignIn {
+  const situation = async (transaction: LoginTransaction): Promise<Omit<SignInView, 'step'>> => {
+    const account = transaction.accountId ? await n.accounts.byId(transaction.accountId) : undefined;
+    const [client, authenticators, challenge] = await Promise.all([
+      n.clients.byId(transaction.clientId),
+      account ? n.authenticators.ofAccount(account.id) : [],
+      account ? n.challenges.latestOfLogin(transaction.uid) : undefined,
+    ]);
+    return { transaction, client, account, authenticators, challenge };
+  };
+
+  const withStep = (view: Omit<SignInView, 'step'>): SignInView => ({
+    ...view,
+    step: nextStep({
+      ...view.transaction,
+      isPushFrozen: view.account?.pushFrozenAt != null,
+      authenticators: view.authenticators,
+    }),
+  });
+
+  /** The password of an account that failed too often in a row is disabled (NIST SP 800-63B-4, section 3.2.2). */
+  const disablePassword = async (account: Account, origin: Origin): Promise<void> => {
+    const stored = await n.authenticators.passwordOf(account.id);
+    if (stored && (await n.authenticators.move(stored.id, ['active'], 'disabled', n.clock.now()))) {
+      await n.audit({
+        action: 'authenticator.disabled',
+        object: `authenticator:${stored.id}`,
+        result: 'success',
+        origin: origin.ip,
+        actor: 'system',
+        accountId: account.id,
+        requestId: origin.requestId,
+        detail: { kind: 'password', reason: 'too many failures' },
+      });
+    }
+  };
+
+  return {
+    async open(request) {
+      const now = n.clock.now();
+      const client = await n.clients.byId(request.clientId);
+      const { session } = request;
+      const isStepUp = request.prompt === 'mfa' && session !== undefined;
+      return n.transactions.open(
+        {
+          uid: request.uid,
+          clientId: request.clientId,
+          prompt: request.prompt,
+          requiredAcr: requiredAcr(client?.requiredAcr ?? DEFAULT_REQUIRED, request.requestedAcrs),
+          accountId: isStepUp ? session.accountId : null,
+          proofs: isStepUp ? proofsOf(session.amr) : [],
+          authTime: isStepUp ? session.authTime : null,
+          expiresAt: addSeconds(now, n.ttlSeconds),
+        },
+        now,
+      );
+    },
+
+    async look(uid, origin) {
+      const transaction = await n.transactions.byUid(uid);
+      if (!transaction) return undefined;
+      const view = await situation(transaction);
+      const { account, challenge } = view;
+      if (account && challenge?.accountId === account.id && transaction.state === 'open' && (await n.approvals.use(challenge))) {
+        const proof: Proof = 'push';
+        if (await n.transactions.prove(uid, account.id, proof, n.clock.now())) {
+          await n.audit({
+            action: 'challenge.used',
+            object: `challenge:${challenge.id}`,
+            result: 'success',
+            origin: origin.ip,
+            actor: `account:${account.id}`,
+            accountId: account.id,
+            requestId: origin.requestId,
+          });
+        }
+        return withStep(await situation((await n.transactions.byUid(uid)) ?? transaction));
+      }
+      return withStep(view);
+    },
+
+    async password(uid, email, password, origin) {
+      const now = n.clock.now();
+      const typed = email.trim().toLowerCase();
+      const event = { action: 'password.verified', origin: origin.ip, requestId: origin.requestId } as const;
+      const tried = await n.throttle.attempt(`password:${typed}`, waitAfter, now);
+      const account = await n.accounts.byEmail(typed);
+      const subject = account ? { object: `account:${account.id}`, accountId: account.id } : { object: 'account:unknown' };
+      if (!tried.ok) {
+        await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail: { reason: 'wait' } });
+        return tried;
+      }
+      const usable = account?.status === 'active' ? account : undefined;
+      const isRight = await n.verifyPassword(usable?.id, password);
+      if (!usable || !isRight) {
+        if (account && isHardStop(tried.value)) await disablePassword(account, origin);
+        await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail: { failures: tried.value } });
+        return refuse('wrong_credentials');
+      }
+      await n.throttle.forgive(`password:${typed}`);
+      if (!(await n.transactions.start(uid, usable.id, 'password', now))) return refuse('wrong_credentials');
+      await n.audit({ ...event, ...subject, result: 'success', actor: `account:${usable.id}` });
+      return accept(undefined);
+    },
+
+    async askApproval({ account, transaction }, origin, onlyFirst) {
+      if (!account) return refuse('no_authenticator');
+      return n.approvals.start({
+        account,
+        purpose: 'sign_in',
+        loginUid: transaction.uid,
+        bindingId: null,
+        authenticatorId: null,
+        clientId: transaction.clientId,
+        origin,
+        onlyFirst,
+      });
+    },
+
+    async recoveryCode({ transaction, account }, code, origin) {
+      if (!account || !transaction.proofs.includes('password')) return refuse('recovery_code_wrong');
+      const now = n.clock.now();
+      const event = {
+        action: 'recovery_code.used',
+        object: `account:${account.id}`,
+        origin: origin.ip,
+        actor: `account:${account.id}`,
+        accountId: account.id,
+        requestId: origin.requestId,
+      } as const;
+      const tried = await n.throttle.attempt(`recovery_code:${account.id}`, waitAfter, now);
+      if (!tried.ok) return tried;
+      const set = isHardStop(tried.value) ? undefined : await n.verifyRecoveryCode(account.id, code, now);
+      if (!set) {
+        await n.audit({ ...event, result: 'refused', detail: { failures: tried.value } });
+        return refuse('recovery_code_wrong');
+      }
+      await n.throttle.forgive(`recovery_code:${account.id}`);
+      await n.authenticators.touch(set, now);
+      if (!(await n.transactions.prove(transaction.uid, account.id, 'recovery_code', now))) return refuse('recovery_code_wrong');
+      const left = await n.recoveryCodes.left(account.id);
+      await n.audit({ ...event, result: 'success', detail: { left } });
+      n.notify(account, { kind: 'recovery_code_used', left, ip: origin.ip });
+      return accept(undefined);
+    },
+
+    async cancel({ transaction, account }, origin) {
+      if (await n.transactions.end(transaction.uid, 'cancelled')) {
+        await n.audit({
+          action: 'sign_in.cancelled',
+          object: `client:${transaction.clientId}`,
+          result: 'success',
+          origin: origin.ip,
+          actor: account ? `account:${account.id}` : 'anonymous',
+          accountId: account?.id,
+          requestId: origin.requestId,
+        });
+      }
+    },
+
+    async finished({ transaction, account }, acr, origin) {
+      await n.transactions.finish(transaction.uid);
+      await n.audit({
+        action: 'sign_in.completed',
+        object: `client:${transaction.clientId}`,
+        result: 'success',
+        origin: origin.ip,
+        actor: account ? `account:${account.id}` : 'anonymous',
+        accountId: account?.id,
+        requestId: origin.requestId,
+        detail: { acr, proofs: transaction.proofs, prompt: transaction.prompt },
+      });
+    },
+  };
+}
+
+/** Closed unless it says open: a client that says nothing needs a second factor. */
+const DEFAULT_REQUIRED: Acr = acrNamed('mfa')!;

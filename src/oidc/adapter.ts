@@ -1,0 +1,119 @@
+import { Provider, errors } from 'oidc-provider';
+import type { Clock } from '../core/clock.ts';
+import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
+import type { OpSessions } from '../store/op-sessions.ts';
+
+/** What oidc-provider asks of a store, class by class (its Adapter interface). */
+export interface Adapter {
+  upsert(id: string, payload: OidcPayload, expiresIn: number): Promise<void>;
+  find(id: string): Promise<OidcPayload | undefined>;
+  findByUid(uid: string): Promise<OidcPayload | undefined>;
+  findByUserCode(userCode: string): Promise<OidcPayload | undefined>;
+  consume(id: string): Promise<void>;
+  destroy(id: string): Promise<void>;
+  revokeByGrantId(grantId: string): Promise<void>;
+}
+
+/** Their real id is needed again after being found another way; they live for minutes only. */
+const KEEP_ID = new Set(['DeviceCode', 'BackchannelAuthenticationRequest', 'Interaction']);
+
+const none = async (): Promise<undefined> => undefined;
+const nothing = async (): Promise<void> => {};
+const expiry = (clock: Clock, seconds: number): Date => new Date(clock.now().getTime() + seconds * 1000);
+
+export function payloadAdapter(type: string, payloads: OidcPayloads, clock: Clock): Adapter {
+  return {
+    async upsert(id, payload, expiresIn) {
+      const stored = storable(type, payload);
+      if (type === 'ReplayDetection') {
+        // The library looks first and writes then; here whoever writes first was first.
+        if (!(await payloads.addOnce(type, id, stored, expiry(clock, expiresIn)))) {
+          throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected');
+        }
+        return;
+      }
+      await payloads.put(type, id, stored, expiry(clock, expiresIn));
+    },
+    find: (id) => payloads.find(type, id, clock.now()),
+    findByUid: (uid) => payloads.findByUid(type, uid, clock.now()),
+    findByUserCode: (userCode) => payloads.findByUserCode(type, userCode, clock.now()),
+    async consume(id) {
+      // The library looks first and consumes then; of several at once, only the one that did it goes on.
+      if (await payloads.consume(type, id, clock.now())) return;
+      if (type === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used before');
+      throw new errors.InvalidGrant(`${type} was used before`);
+    },
+    destroy: (id) => payloads.destroy(type, id),
+    revokeByGrantId: (grantId) => payloads.revokeByGrant(type, grantId),
+  };
+}
+
+/** Without the bearer token itself, and without the session's cookie that an interaction carries along. */
+function storable(type: string, payload: OidcPayload): OidcPayload {
+  const { jti, ...rest } = payload;
+  if (type === 'Interaction' && typeof rest.session === 'object' && rest.session !== null) {
+    const { cookie, ...session } = rest.session as Record<string, unknown>;
+    rest.session = session;
+  }
+  return KEEP_ID.has(type) ? { ...rest, jti } : rest;
+}
+
+/** What we use of the library's session beyond its types; tests/oidc/races.test.ts holds the library to it. */
+interface SessionInProgress {
+  uid?: string;
+  jti?: string;
+  oldId?: string;
+}
+
+const sessionInProgress = (): SessionInProgress | undefined =>
+  (Provider.ctx?.oidc as { session?: SessionInProgress } | undefined)?.session;
+
+/**
+ * The library reads a session at the start of a request and writes it whole at the end. Five web apps opened at
+ * once would lose each other's grants, and a silent renewal could revive a session that was signed out
+ * (store/op-sessions.ts merges instead).
+ */
+export function sessionAdapter(sessions: OpSessions, clock: Clock): Adapter {
+  return {
+    async upsert(id, payload, expiresIn) {
+      const route = (Provider.ctx?.oidc as { route?: string } | undefined)?.route;
+      const { jti, ...stored } = payload;
+      await sessions.put(
+        {
+          uid: payload.uid as string,
+          id,
+          oldId: sessionInProgress()?.oldId,
+          accountId: payload.accountId as string | undefined,
+          payload: stored,
+          replaceAuthorizations: route === 'end_session_confirm',
+          expiresAt: expiry(clock, expiresIn),
+        },
+        clock.now(),
+      );
+    },
+    find: (id) => sessions.find(id, clock.now()),
+    findByUid: (uid) => sessions.findByUid(uid, clock.now()),
+    async destroy(id) {
+      const session = sessionInProgress();
+      // A rotation of the id: the upsert that follows moves the row.
+      if (session?.oldId === id) return;
+      await sessions.revoke({ uid: session?.jti === id ? session.uid : undefined, id }, clock.now());
+    },
+    findByUserCode: none,
+    consume: nothing,
+    revokeByGrantId: nothing,
+  };
+}
+
+/** Clients come from the database; nobody registers one over the network. */
+export function clientAdapter(find: (id: string) => Promise<OidcPayload | undefined>): Adapter {
+  return {
+    find,
+    findByUid: none,
+    findByUserCode: none,
+    upsert: nothing,
+    consume: nothing,
+    destroy: nothing,
+    revokeByGrantId: nothing,
+  };
+}

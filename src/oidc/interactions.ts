@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Provider } from 'oidc-provider';
+import type { SignInRequest } from '../flow/sign-in.ts';
+import { requestedAcrs } from './requested-acrs.ts';
+
+export interface PausedSignIn extends SignInRequest {
+  /** Where the browser goes afterwards, for `form-action` in the page's Content-Security-Policy. */
+  readonly redirectOrigin: string | undefined;
+  readonly loginHint: string | undefined;
+  readonly uiLocales: string | undefined;
+}
+
+export type SignInResult =
+  | { readonly accountId: string; readonly acr: string; readonly amr: readonly string[]; readonly authTime: Date }
+  | { readonly error: 'access_denied' | 'unmet_authentication_requirements'; readonly description: string };
+
+/** The only door between our pages and oidc-provider's pause for a person. */
+export interface Interactions {
+  /** The pause that this browser's cookie and this uid agree on, or undefined: expired, or somebody else's link. */
+  find(request: IncomingMessage, response: ServerResponse, uid: string): Promise<PausedSignIn | undefined>;
+  /** Ends the pause. @returns where to send the browser */
+  finish(request: IncomingMessage, response: ServerResponse, paused: PausedSignIn, result: SignInResult): Promise<string>;
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+export function createInteractions(provider: Provider): Interactions {
+  return {
+    async find(request, response, uid) {
+      let details: Awaited<ReturnType<Provider['interactionDetails']>>;
+      try {
+        details = await provider.interactionDetails(request, response);
+      } catch (error) {
+        if ((error as { name?: string }).name === 'SessionNotFound') return undefined;
+        throw error;
+      }
+      if (details.uid !== uid) return undefined;
+      const { params, prompt, session } = details;
+      const known = session?.uid ? await provider.Session.findByUid(session.uid) : undefined;
+      const redirect = text(params.redirect_uri);
+      return {
+        uid,
+        clientId: text(params.client_id) ?? '',
+        prompt: prompt.name === 'mfa' ? 'mfa' : 'login',
+        requestedAcrs: requestedAcrs(params).values,
+        session:
+          known?.accountId !== undefined
+            ? {
+                accountId: known.accountId,
+                amr: known.amr ?? [],
+                authTime: known.loginTs === undefined ? null : new Date(known.loginTs * 1000),
+              }
+            : undefined,
+        redirectOrigin: redirect && URL.canParse(redirect) ? new URL(redirect).origin : undefined,
+        loginHint: text(params.login_hint),
+        uiLocales: text(params.ui_locales),
+      };
+    },
+    finish(request, response, { prompt }, result) {
+      if ('error' in result) {
+        return provider.interactionResult(request, response, { error: result.error, error_description: result.description });
+      }
+      // `ts` keeps auth_time true: without it the library takes now, and a step-up would look like a new sign-in.
+      const ts = Math.floor(result.authTime.getTime() / 1000);
+      const login = { accountId: result.accountId, acr: result.acr, amr: [...result.amr], ts };
+      return provider.interactionResult(request, response, prompt === 'mfa' ? { login, mfa: {} } : { login }, {
+        mergeWithLastSubmission: true,
+      });
+    },
+  };
+}

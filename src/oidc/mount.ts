@@ -1,0 +1,31 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Provider } from 'oidc-provider';
+
+/**
+ * Puts oidc-provider under /oidc and /.well-known. In a scope of its own, because it reads the raw body itself.
+ * It builds addresses from the Host header and believes any X-Forwarded-*, so both are written here, from the
+ * public address and from what Fastify's list of trusted proxies made of the visitor's.
+ */
+export async function mountProvider(app: FastifyInstance, options: { provider: Provider; publicUrl: string }): Promise<void> {
+  const url = new URL(options.publicUrl);
+  const callback = options.provider.callback();
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+  const handler = (request: FastifyRequest, reply: FastifyReply): void => {
+    const { headers } = request.raw;
+    headers.host = url.host;
+    delete headers['x-forwarded-host'];
+    headers['x-forwarded-proto'] = url.protocol.slice(0, -1);
+    headers['x-forwarded-for'] = request.ip;
+    headers['x-request-reference'] = request.id;
+    // A hijacked reply loses the headers that our plugins set.
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    }
+    reply.hijack();
+    void callback(request.raw, reply.raw);
+  };
+  app.route({ method: ['GET', 'POST', 'OPTIONS', 'HEAD'], url: '/oidc/*', config: { public: true, csp: 'oidc' }, handler });
+  app.route({ method: ['GET', 'OPTIONS'], url: '/.well-known/openid-configuration', config: { public: true }, handler });
+}

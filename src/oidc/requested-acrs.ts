@@ -1,0 +1,31 @@
+/** A request's parameters, as oidc-provider keeps them. */
+export interface AcrParams {
+  readonly acr_values?: unknown;
+  readonly claims?: unknown;
+}
+
+export interface RequestedAcrs {
+  readonly values: readonly string[];
+  /** Asked for as an essential claim: an answer without one of them is an error (OpenID Connect Core, 5.5.1.1). */
+  readonly isEssential: boolean;
+}
+
+/** The classes that a request asks for, by `acr_values` or by the `claims` parameter. */
+export function requestedAcrs(params: AcrParams): RequestedAcrs {
+  const listed = typeof params.acr_values === 'string' ? params.acr_values.split(' ').filter(Boolean) : [];
+  const claim = acrClaim(params.claims);
+  const claimed = [claim.value, ...(Array.isArray(claim.values) ? claim.values : [])];
+  return {
+    values: [...listed, ...claimed.filter((value) => typeof value === 'string')],
+    isEssential: claim.essential === true,
+  };
+}
+
+function acrClaim(claims: unknown): { value?: unknown; values?: unknown; essential?: unknown } {
+  try {
+    const parsed = typeof claims === 'string' ? JSON.parse(claims) : claims;
+    return parsed?.id_token?.acr ?? {};
+  } catch {
+    return {};
+  }
+}

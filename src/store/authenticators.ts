@@ -1,0 +1,120 @@
+import type { Sealer } from '../crypto/seal.ts';
+import { type Result, accept, refuse } from '../core/refusals.ts';
+import { type Database, type Sql, isUniqueViolation } from './database.ts';
+
+export type AuthenticatorKind = 'password' | 'push' | 'totp' | 'webauthn' | 'recovery_code' | 'temporary_pass';
+/** `removed` by its owner, `disabled` after too many failures, `revoked` by a reset. */
+export type AuthenticatorState = 'pending' | 'active' | 'disabled' | 'removed' | 'revoked';
+
+export interface PublicKey {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+}
+
+/** Something bound to an account that proves it is them. */
+export interface Authenticator {
+  readonly id: string;
+  readonly accountId: string;
+  readonly kind: AuthenticatorKind;
+  /** What its owner calls it: `Pixel 7`. */
+  readonly label: string;
+  readonly state: AuthenticatorState;
+  readonly publicJwk: PublicKey | null;
+  /** RFC 7638, of `publicJwk`. */
+  readonly thumbprint: string | null;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+}
+
+export interface NewAuthenticator {
+  readonly id: string;
+  readonly accountId: string;
+  readonly kind: AuthenticatorKind;
+  readonly label: string;
+  readonly state: AuthenticatorState;
+  readonly secret?: string;
+  readonly publicJwk?: PublicKey;
+  readonly thumbprint?: string;
+}
+
+export interface Authenticators {
+  /** Refusal: `key_in_use` where the thumbprint is bound already. */
+  add(authenticator: NewAuthenticator, now: Date): Promise<Result<void>>;
+  /** Replaces the account's password, if any, by this one, in one transaction. */
+  replacePassword(authenticator: NewAuthenticator, now: Date): Promise<void>;
+  ofAccount(accountId: string): Promise<Authenticator[]>;
+  byId(id: string): Promise<Authenticator | undefined>;
+  byThumbprint(thumbprint: string): Promise<Authenticator | undefined>;
+  /** The active password of an account, opened. */
+  passwordOf(accountId: string): Promise<{ id: string; secret: string } | undefined>;
+  rewriteSecret(id: string, secret: string): Promise<void>;
+  /** Moves from one state to another in one statement. @returns whether this call did it */
+  move(id: string, from: readonly AuthenticatorState[], to: AuthenticatorState, now: Date): Promise<boolean>;
+  /** Ends all of an account's authenticators of these kinds. @returns how many */
+  revokeAll(accountId: string, kinds: readonly AuthenticatorKind[], now: Date): Promise<number>;
+  touch(id: string, now: Date): Promise<void>;
+}
+
+const place = (id: string): string => `authenticator:secret:${id}`;
+
+export function createAuthenticators(db: Database, sealer: Sealer): Authenticators {
+  const insert = async (sql: Sql, a: NewAuthenticator, now: Date): Promise<void> => {
+    await sql`INSERT INTO authenticator (id, account_id, kind, label, state, secret_sealed, public_jwk, thumbprint, created_at)
+      VALUES (${a.id}, ${a.accountId}, ${a.kind}, ${a.label}, ${a.state},
+        ${a.secret === undefined ? null : sealer.seal(place(a.id), a.secret)}, ${a.publicJwk ?? null}, ${a.thumbprint ?? null}, ${now})`;
+  };
+  return {
+    async add(authenticator, now) {
+      try {
+        await insert(db.sql, authenticator, now);
+        return accept(undefined);
+      } catch (error) {
+        if (isUniqueViolation(error)) return refuse('key_in_use');
+        throw error;
+      }
+    },
+    replacePassword: (authenticator, now) =>
+      db.transaction(async (sql) => {
+        await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
+          WHERE account_id = ${authenticator.accountId} AND kind = 'password' AND state <> 'revoked'`;
+        await insert(sql, authenticator, now);
+      }),
+    ofAccount: (accountId) =>
+      db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+        FROM authenticator WHERE account_id = ${accountId} ORDER BY created_at`,
+    async byId(id) {
+      const [row] = await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+        FROM authenticator WHERE id = ${id}`;
+      return row;
+    },
+    async byThumbprint(thumbprint) {
+      const [row] = await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+        FROM authenticator WHERE thumbprint = ${thumbprint}`;
+      return row;
+    },
+    async passwordOf(accountId) {
+      const [row] = await db.sql<{ id: string; secretSealed: Buffer }>`SELECT id, secret_sealed FROM authenticator
+        WHERE account_id = ${accountId} AND kind = 'password' AND state = 'active'`;
+      return row && { id: row.id, secret: sealer.open(place(row.id), row.secretSealed).toString() };
+    },
+    async rewriteSecret(id, secret) {
+      await db.sql`UPDATE authenticator SET secret_sealed = ${sealer.seal(place(id), secret)} WHERE id = ${id} AND state = 'active'`;
+    },
+    async move(id, from, to, now) {
+      const rows = await db.sql`UPDATE authenticator SET state = ${to},
+          ended_at = CASE WHEN ${to} IN ('pending', 'active') THEN ended_at ELSE ${now} END
+        WHERE id = ${id} AND state = ANY(${from}) RETURNING id`;
+      return rows.length === 1;
+    },
+    async revokeAll(accountId, kinds, now) {
+      const rows = await db.sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
+        WHERE account_id = ${accountId} AND kind = ANY(${kinds}) AND state <> 'revoked' RETURNING id`;
+      return rows.length;
+    },
+    async touch(id, now) {
+      await db.sql`UPDATE authenticator SET last_used_at = ${now} WHERE id = ${id}`;
+    },
+  };
+}

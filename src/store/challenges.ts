@@ -1,0 +1,165 @@
+import { digest } from '../crypto/digest.ts';
+import type { Sealer } from '../crypto/seal.ts';
+import type { Database } from './database.ts';
+
+export type ChallengePurpose = 'sign_in' | 'enrolment_test';
+export type ChallengeState = 'open' | 'approved' | 'denied' | 'reported' | 'wrong_number' | 'replaced';
+
+/** What the phone shows, and what its answer is signed over. */
+export interface ChallengeContext {
+  readonly purpose: ChallengePurpose;
+  /** The web app's name. */
+  readonly client: string;
+  readonly browser: string;
+  readonly ip: string;
+  readonly place: string | null;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+export interface Challenge {
+  /** 128 bits, base64url. */
+  readonly id: string;
+  readonly accountId: string;
+  readonly purpose: ChallengePurpose;
+  readonly loginUid: string | null;
+  readonly bindingId: string | null;
+  /** The only authenticator that may answer, for an enrolment test. */
+  readonly authenticatorId: string | null;
+  readonly clientId: string | null;
+  readonly numberLength: number;
+  readonly context: ChallengeContext;
+  readonly contextDigest: string;
+  readonly state: ChallengeState;
+  readonly guesses: number;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly answeredAt: Date | null;
+  readonly usedAt: Date | null;
+}
+
+export interface NewChallenge
+  extends Pick<
+    Challenge,
+    'id' | 'accountId' | 'purpose' | 'loginUid' | 'bindingId' | 'authenticatorId' | 'clientId' | 'context' | 'contextDigest' | 'expiresAt'
+  > {
+  readonly number: string;
+  readonly code: string;
+}
+
+/** What belongs to a challenge and only the laptop may show. */
+export interface ChallengeSecrets {
+  readonly number: string;
+  readonly code: string;
+}
+
+export interface Challenges {
+  /**
+   * Adds a challenge; the account's open one, if any, is replaced by it.
+   * @param onlyFirst add nothing where this sign-in has had one already (two tabs that open at once)
+   * @returns the ids that were replaced, or undefined where nothing was added
+   */
+  add(challenge: NewChallenge, now: Date, onlyFirst?: boolean): Promise<string[] | undefined>;
+  byId(id: string): Promise<Challenge | undefined>;
+  /** By the 128 bits of its QR code. */
+  byCode(code: string): Promise<Challenge | undefined>;
+  latestOfLogin(uid: string): Promise<Challenge | undefined>;
+  latestOfBinding(id: string): Promise<Challenge | undefined>;
+  openOfAccount(accountId: string, now: Date): Promise<Challenge[]>;
+  recentOfAccount(accountId: string, limit: number): Promise<Challenge[]>;
+  secrets(id: string): Promise<ChallengeSecrets | undefined>;
+  /** Takes one of `most` guesses, before the number is compared. @returns how many were taken, or undefined where none is left */
+  guess(id: string, most: number, now: Date): Promise<number | undefined>;
+  /** The first answer wins, in one statement. @returns whether it was this one */
+  answer(id: string, state: 'approved' | 'denied' | 'reported' | 'wrong_number', by: string, now: Date): Promise<boolean>;
+  /** Uses an approval, once, in one statement; `createdAfter` is the hard cap on its age. */
+  use(id: string, createdAfter: Date, now: Date): Promise<boolean>;
+  /** When challenges of a purpose were sent since the account's last approval, or since `since`. */
+  sentSinceSuccess(accountId: string, purpose: ChallengePurpose, since: Date): Promise<Date[]>;
+}
+
+const place = (column: 'number' | 'code', id: string): string => `challenge:${column}:${id}`;
+
+export function createChallenges(db: Database, sealer: Sealer): Challenges {
+  const { sql } = db;
+  return {
+    add: (c, now, onlyFirst = false) =>
+      db.transaction(async (tx) => {
+        // One at a time per account: two tabs may not both find that there is none.
+        await tx`SELECT 1 FROM account WHERE id = ${c.accountId} FOR UPDATE`;
+        if (onlyFirst) {
+          const rows = await tx`SELECT 1 FROM challenge WHERE login_uid = ${c.loginUid} LIMIT 1`;
+          if (rows.length > 0) return undefined;
+        }
+        const replaced = await tx<{ id: string }>`UPDATE challenge SET state = 'replaced' WHERE account_id = ${c.accountId} AND state = 'open' RETURNING id`;
+        await tx`INSERT INTO challenge (id, account_id, purpose, login_uid, binding_id, authenticator_id, client_id,
+            number_sealed, number_length, code_digest, code_sealed, context, context_digest, created_at, expires_at)
+          VALUES (${c.id}, ${c.accountId}, ${c.purpose}, ${c.loginUid}, ${c.bindingId}, ${c.authenticatorId}, ${c.clientId},
+            ${sealer.seal(place('number', c.id), c.number)}, ${c.number.length}, ${digest(c.code)}, ${sealer.seal(place('code', c.id), c.code)},
+            ${c.context}, ${c.contextDigest}, ${now}, ${c.expiresAt})`;
+        for (const { id } of replaced) await tx`SELECT pg_notify('dubbelslot', ${`challenge:${id}`})`;
+        await tx`SELECT pg_notify('dubbelslot', ${`account:${c.accountId}`})`;
+        return replaced.map(({ id }) => id);
+      }),
+    async byId(id) {
+      const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE id = ${id}`;
+      return row && shown(row);
+    },
+    async byCode(code) {
+      const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE code_digest = ${digest(code)}`;
+      return row && shown(row);
+    },
+    async latestOfLogin(uid) {
+      const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE login_uid = ${uid} ORDER BY created_at DESC LIMIT 1`;
+      return row && shown(row);
+    },
+    async latestOfBinding(id) {
+      const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE binding_id = ${id} ORDER BY created_at DESC LIMIT 1`;
+      return row && shown(row);
+    },
+    async openOfAccount(accountId, now) {
+      return (await sql<Challenge>`SELECT * FROM challenge WHERE account_id = ${accountId} AND state = 'open' AND expires_at > ${now}`).map(shown);
+    },
+    async recentOfAccount(accountId, limit) {
+      return (await sql<Challenge>`SELECT * FROM challenge WHERE account_id = ${accountId} ORDER BY created_at DESC LIMIT ${limit}`).map(shown);
+    },
+    async secrets(id) {
+      const [row] = await sql<{ numberSealed: Buffer; codeSealed: Buffer }>`SELECT number_sealed, code_sealed FROM challenge WHERE id = ${id}`;
+      return (
+        row && {
+          number: sealer.open(place('number', id), row.numberSealed).toString(),
+          code: sealer.open(place('code', id), row.codeSealed).toString(),
+        }
+      );
+    },
+    async guess(id, most, now) {
+      const [row] = await sql<{ guesses: number }>`UPDATE challenge SET guesses = guesses + 1
+        WHERE id = ${id} AND state = 'open' AND guesses < ${most} AND expires_at > ${now} RETURNING guesses`;
+      return row?.guesses;
+    },
+    async answer(id, state, by, now) {
+      const rows = await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by}
+          WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id)
+        SELECT id, pg_notify('dubbelslot', 'challenge:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
+      return rows.length === 1;
+    },
+    async use(id, createdAfter, now) {
+      const rows = await sql`UPDATE challenge SET used_at = ${now}
+        WHERE id = ${id} AND state = 'approved' AND used_at IS NULL AND created_at > ${createdAfter} RETURNING id`;
+      return rows.length === 1;
+    },
+    async sentSinceSuccess(accountId, purpose, since) {
+      const rows = await sql<{ createdAt: Date }>`SELECT created_at FROM challenge
+        WHERE account_id = ${accountId} AND purpose = ${purpose} AND created_at > ${since} AND created_at > coalesce(
+          (SELECT max(created_at) FROM challenge WHERE account_id = ${accountId} AND state = 'approved'), '-infinity')
+        ORDER BY created_at DESC LIMIT 50`;
+      return rows.map((row) => row.createdAt);
+    },
+  };
+}
+
+/** Leaves the sealed columns out: they are for `secrets` alone. */
+function shown(row: Challenge): Challenge {
+  const { numberSealed, codeSealed, codeDigest, ...rest } = row as Challenge & Record<string, unknown>;
+  return rest as Challenge;
+}

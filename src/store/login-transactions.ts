@@ -1,0 +1,66 @@
+import type { Acr, Proof } from '../core/assurance.ts';
+import type { Database } from './database.ts';
+
+/** Our row for one sign-in in progress: the only place that decides `acr` and `amr`. */
+export interface LoginTransaction {
+  /** The uid of oidc-provider's interaction. */
+  readonly uid: string;
+  readonly clientId: string;
+  readonly prompt: 'login' | 'mfa';
+  readonly requiredAcr: Acr;
+  readonly accountId: string | null;
+  readonly proofs: readonly Proof[];
+  /** When the person last proved the first factor. */
+  readonly authTime: Date | null;
+  readonly state: 'open' | 'finished' | 'ended';
+  readonly endReason: string | null;
+  readonly expiresAt: Date;
+}
+
+export interface LoginTransactions {
+  /** Adds it, or returns the one that is there. */
+  open(transaction: Omit<LoginTransaction, 'state' | 'endReason'>, now: Date): Promise<LoginTransaction>;
+  byUid(uid: string): Promise<LoginTransaction | undefined>;
+  /** A right password: the account, and proofs from the start. @returns false where it is no longer open */
+  start(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
+  /** One more proof by the same account. @returns false where it is no longer open */
+  prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
+  finish(uid: string): Promise<void>;
+  /** @returns whether this call ended it */
+  end(uid: string, reason: string): Promise<boolean>;
+}
+
+export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTransactions {
+  return {
+    async open(t, now) {
+      const [row] = await relaxedSql<LoginTransaction>`INSERT INTO login_transaction
+          (uid, client_id, prompt, required_acr, account_id, proofs, auth_time, created_at, expires_at)
+        VALUES (${t.uid}, ${t.clientId}, ${t.prompt}, ${t.requiredAcr}, ${t.accountId}, ${t.proofs}, ${t.authTime}, ${now}, ${t.expiresAt})
+        ON CONFLICT (uid) DO UPDATE SET uid = excluded.uid RETURNING *`;
+      return row!;
+    },
+    async byUid(uid) {
+      const [row] = await sql<LoginTransaction>`SELECT * FROM login_transaction WHERE uid = ${uid}`;
+      return row;
+    },
+    async start(uid, accountId, proof, now) {
+      const rows = await sql`UPDATE login_transaction SET account_id = ${accountId}, proofs = ARRAY[${proof}::text], auth_time = ${now}
+        WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
+      return rows.length === 1;
+    },
+    async prove(uid, accountId, proof, now) {
+      const rows = await sql`UPDATE login_transaction
+          SET proofs = CASE WHEN ${proof} = ANY(proofs) THEN proofs ELSE proofs || ${proof}::text END
+        WHERE uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
+      return rows.length === 1;
+    },
+    async finish(uid) {
+      await sql`UPDATE login_transaction SET state = 'finished' WHERE uid = ${uid} AND state = 'open'`;
+    },
+    async end(uid, reason) {
+      const rows = await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
+        WHERE uid = ${uid} AND state = 'open' RETURNING uid`;
+      return rows.length === 1;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { digest } from '../crypto/digest.ts';
+import type { Database } from './database.ts';
+
+/** oidc-provider's stored object; `jti`, which is the bearer token itself, is left out and put back by the reader. */
+export type OidcPayload = Record<string, unknown>;
+
+export interface OidcPayloads {
+  put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<void>;
+  /** Adds it only if it is not there. @returns false where it was: a replay */
+  addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
+  find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
+  findByUid(type: string, uid: string, now: Date): Promise<OidcPayload | undefined>;
+  findByUserCode(type: string, userCode: string, now: Date): Promise<OidcPayload | undefined>;
+  /** Use once, in one statement. @returns whether it was this call */
+  consume(type: string, id: string, now: Date): Promise<boolean>;
+  destroy(type: string, id: string): Promise<void>;
+  revokeByGrant(type: string, grantId: string): Promise<void>;
+}
+
+/** Rows whose loss in a crash undoes nothing: somebody signs in once more. */
+const RELAXED = new Set(['Interaction', 'AuthorizationCode', 'ReplayDetection', 'PushedAuthorizationRequest', 'AccessToken']);
+
+interface Row {
+  payload: OidcPayload;
+  consumedAt: Date | null;
+}
+
+export function createOidcPayloads({ sql, relaxedSql }: Database): OidcPayloads {
+  const sqlFor = (type: string): typeof sql => (RELAXED.has(type) ? relaxedSql : sql);
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  return {
+    async put(type, id, payload, expiresAt) {
+      await sqlFor(type)`INSERT INTO oidc_payload (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
+        VALUES (${type}, ${digest(id)}, ${payload}, ${text(payload.grantId)}, ${text(payload.accountId)}, ${text(payload.uid)}, ${text(payload.userCode)}, ${expiresAt})
+        ON CONFLICT (type, id_digest) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
+          account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code, expires_at = excluded.expires_at`;
+    },
+    async addOnce(type, id, payload, expiresAt) {
+      const rows = await sqlFor(type)`INSERT INTO oidc_payload (type, id_digest, payload, expires_at)
+        VALUES (${type}, ${digest(id)}, ${payload}, ${expiresAt}) ON CONFLICT DO NOTHING RETURNING 1`;
+      return rows.length === 1;
+    },
+    async find(type, id, now) {
+      const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload
+        WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${now}`;
+      return row && { ...restored(row), jti: id };
+    },
+    async findByUid(type, uid, now) {
+      const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload
+        WHERE type = ${type} AND uid = ${uid} AND expires_at > ${now}`;
+      return row && restored(row);
+    },
+    async findByUserCode(type, userCode, now) {
+      const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload
+        WHERE type = ${type} AND user_code = ${userCode} AND expires_at > ${now}`;
+      return row && restored(row);
+    },
+    async consume(type, id, now) {
+      const rows = await sql`UPDATE oidc_payload SET consumed_at = ${now}
+        WHERE type = ${type} AND id_digest = ${digest(id)} AND consumed_at IS NULL RETURNING 1`;
+      return rows.length === 1;
+    },
+    async destroy(type, id) {
+      await sql`DELETE FROM oidc_payload WHERE type = ${type} AND id_digest = ${digest(id)}`;
+    },
+    async revokeByGrant(type, grantId) {
+      await sql`DELETE FROM oidc_payload WHERE type = ${type} AND grant_id = ${grantId}`;
+    },
+  };
+}
+
+const restored = ({ payload, consumedAt }: Row): OidcPayload =>
+  consumedAt ? { ...payload, consumed: Math.floor(consumedAt.getTime() / 1000) } : payload;
