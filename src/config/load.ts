@@ -44,9 +44,10 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
 
   const found = parsed.data;
   const dataDir = resolve(found.DATA_DIR);
-  const url = new URL(found.PUBLIC_URL);
+  const publicUrl = found.PUBLIC_URL ?? `http://localhost:${found.PORT}`;
+  const url = new URL(publicUrl);
   return Object.freeze({
-    publicUrl: found.PUBLIC_URL,
+    publicUrl,
     isSecure: url.protocol === 'https:',
     port: found.PORT,
     host: found.HOST,
@@ -62,7 +63,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     numberLength: found.NUMBER_LENGTH,
     pushHosts: found.PUSH_HOSTS,
     // Apple refuses a contact on localhost with BadJwtToken.
-    pushContact: found.PUSH_CONTACT ?? (isLoopback(url.hostname) ? 'mailto:nobody@example.org' : found.PUBLIC_URL),
+    pushContact: found.PUSH_CONTACT ?? (isLoopback(url.hostname) ? 'mailto:nobody@example.org' : publicUrl),
     geoipFile: found.GEOIP_FILE && resolve(found.GEOIP_FILE),
     viewsDir: found.VIEWS_DIR && resolve(found.VIEWS_DIR),
     logLevel: found.LOG_LEVEL,

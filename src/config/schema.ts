@@ -21,10 +21,10 @@ export const settings = z.object({
       error: 'must be https, except on localhost',
     })
     .transform((text) => new URL(text).origin)
-    .default('http://localhost:3000')
-    .describe('The address that browsers, phones and web apps use. It is also the OpenID Connect issuer.'),
+    .optional()
+    .describe('The address that browsers, phones and web apps use. It is also the OpenID Connect issuer. Default: `http://localhost:PORT`.'),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000).describe('The TCP port to listen on.'),
-  HOST: z.string().min(1).default('127.0.0.1').describe('The address to listen on. Use `0.0.0.0` in a container.'),
+  HOST: z.string().min(1).default('localhost').describe('The address to listen on. Use `0.0.0.0` in a container.'),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://')

@@ -34,6 +34,8 @@ export interface Companion {
   /** Refusals: `endpoint_not_allowed`, `subscription_invalid`. */
   subscribe(phone: Phone, subscription: { endpoint: string; p256dh: string; auth: string }, origin: Origin): Promise<Result<void>>;
   unsubscribe(phone: Phone): Promise<void>;
+  /** Whether we know where to wake it; a dead subscription has been removed. */
+  hasSubscription(authenticatorId: string): Promise<boolean>;
   /** What waits for an answer from this phone. */
   open(phone: Phone): Promise<Challenge[]>;
   /** Refusal: `challenge_unknown`, also for a challenge that is somebody else's. */
@@ -203,6 +205,10 @@ export function createCompanion(n: CompanionNeeds): Companion {
     },
 
     unsubscribe: ({ authenticator }) => n.subscriptions.remove(authenticator.id),
+
+    async hasSubscription(authenticatorId) {
+      return (await n.subscriptions.of([authenticatorId])).length > 0;
+    },
 
     async open(phone) {
       const challenges = await n.challenges.openOfAccount(phone.account.id, n.clock.now());

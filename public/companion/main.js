@@ -1,0 +1,140 @@
+// Starts the app, moves between screens, and notices requests by itself: a push is only a hint.
+import * as accounts from './accounts.js';
+import * as screens from './screens.js';
+import { draw, loadMessages, locale, notice, t } from './ui.js';
+
+const SCREENS = { list: screens.list, add: screens.add, how: screens.how, scan: screens.scanner, type: screens.type, adding: screens.adding, notifications: screens.notifications, added: screens.added, request: screens.request, result: screens.result, account: screens.account, remove: screens.remove, ios: screens.ios };
+/** Where a request that comes in may take over: not while somebody is adding or answering. */
+const MAY_INTERRUPT = new Set(['list', 'account', 'added', 'result', 'add', 'how']);
+const RETRY_MS = [1000, 2000, 5000, 15000];
+
+let current = 'list';
+let leave = () => {};
+let installEvent;
+const seen = new Set();
+
+const tools = {
+  go,
+  goBack: () => history.back(),
+  changed: () => void listenToAll(),
+  onLeave: (callback) => { leave = callback; },
+  installer: () => installEvent,
+};
+
+function render(name, parameters = {}) {
+  leave();
+  leave = () => {};
+  current = name;
+  document.documentElement.dataset.screen = name;
+  return SCREENS[name](tools, parameters);
+}
+
+function go(name, parameters = {}, isReplacing = false) {
+  history[isReplacing ? 'replaceState' : 'pushState']({ name, parameters }, '', '/app');
+  return render(name, parameters);
+}
+
+addEventListener('popstate', ({ state }) => render(state?.name ?? 'list', state?.parameters));
+addEventListener('hashchange', followAddress);
+addEventListener('beforeinstallprompt', (event) => {
+  event.preventDefault();
+  installEvent = event;
+  if (current === 'list') render('list');
+});
+addEventListener('appinstalled', () => {
+  installEvent = undefined;
+  if (current === 'list') render('list');
+});
+for (const event of ['online', 'offline']) addEventListener(event, () => current === 'list' && render('list'));
+
+/** An address with a code in it: opened by the phone's camera, a notification, or the wizard on this very phone. */
+function followAddress() {
+  const { enrol, request, challenge } = screens.readAddress(location.href);
+  if (enrol) return go('adding', { code: enrol }, true);
+  if (request) return go('request', { code: request }, true);
+  if (challenge) {
+    history.replaceState({ name: 'list' }, '', '/app');
+    return lookForRequests(challenge);
+  }
+  return undefined;
+}
+
+/** Shows the newest request that waits, once; `wanted` again, because somebody tapped its notification. */
+async function lookForRequests(wanted) {
+  const waiting = await accounts.openChallenges().catch(() => []);
+  const found = waiting.find(({ challenge }) => challenge.id === wanted) ?? waiting.find(({ challenge }) => !seen.has(challenge.id));
+  if (!found) return wanted && current !== 'request' ? render('list') : undefined;
+  if (!wanted && !MAY_INTERRUPT.has(current)) return undefined;
+  seen.add(found.challenge.id);
+  return go('request', { id: found.challenge.id, accountId: found.account.id }, current !== 'list');
+}
+
+// One stream for each account while the app is on the screen; a look at each signal and each time it opens.
+let listening = new AbortController();
+async function listenToAll() {
+  listening.abort();
+  listening = new AbortController();
+  const { signal } = listening;
+  for (const account of await accounts.allAccounts()) {
+    if (!account.isRevoked) void listenTo(account, signal);
+  }
+}
+
+async function listenTo(account, signal) {
+  for (let attempt = 0; !signal.aborted; attempt += 1) {
+    try {
+      await accounts.listenFor(account, signal, () => {
+        attempt = 0;
+        void lookForRequests();
+      });
+    } catch (error) {
+      if (error.code === 'authenticator_unknown') return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
+    if (!signal.aborted) void lookForRequests();
+  }
+}
+
+async function wakeUp() {
+  await listenToAll();
+  await lookForRequests();
+  for (const account of await accounts.allAccounts()) {
+    const before = JSON.stringify([account.state, account.isRevoked, account.isPushFrozen]);
+    await accounts.refresh(account);
+    await accounts.keepSubscription(account).catch(() => {});
+    if (current === 'list' && before !== JSON.stringify([account.state, account.isRevoked, account.isPushFrozen])) await render('list');
+  }
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') void wakeUp();
+  else listening.abort();
+});
+
+const isIos = /iPhone|iPad|iPod/.test(navigator.userAgent) || (navigator.platform === 'MacIntel' && navigator.maxTouchPoints > 1);
+const isInstalled = navigator.standalone === true || matchMedia('(display-mode: standalone)').matches;
+
+async function start() {
+  await loadMessages(document.documentElement.lang === 'en' ? 'en' : 'nl');
+  document.documentElement.lang = locale;
+  if (isIos && !isInstalled) return render('ios');
+  if ('serviceWorker' in navigator) {
+    await navigator.serviceWorker.register('/app/worker.js', { scope: '/app' });
+    navigator.serviceWorker.addEventListener('message', ({ data }) => {
+      if (data.type === 'challenge') void lookForRequests(data.isTapped ? data.id : undefined);
+    });
+  }
+  try {
+    await accounts.allAccounts();
+  } catch {
+    return draw('Dubbelslot', {}, notice(t('error_storage'), 'bad'));
+  }
+  if (!followAddress()) {
+    history.replaceState({ name: 'list' }, '', '/app');
+    await render('list');
+  }
+  await wakeUp();
+  document.documentElement.dataset.ready = 'true';
+}
+
+void start();

@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import cookie from '@fastify/cookie';
+import session from '@fastify/session';
+import fastifyStatic from '@fastify/static';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Dependencies } from './dependencies.ts';
+import { createEventStreams } from './http/event-stream.ts';
+import { createGuards } from './http/guards.ts';
+import { createOidcPages } from './http/oidc-pages.ts';
+import { errors } from './http/plugins/errors.ts';
+import { forms } from './http/plugins/forms.ts';
+import { guards } from './http/plugins/guards.ts';
+import { pages } from './http/plugins/page.ts';
+import { person } from './http/plugins/person.ts';
+import { securityHeaders } from './http/plugins/security-headers.ts';
+import { PORTAL_IDLE_SECONDS, createPortalSessionStore } from './http/portal-session.ts';
+import { accountRoutes } from './http/routes/account.ts';
+import { companionApiRoutes } from './http/routes/companion-api.ts';
+import { companionAppRoutes } from './http/routes/companion-app.ts';
+import { healthRoutes } from './http/routes/health.ts';
+import { homeRoutes } from './http/routes/home.ts';
+import { setupRoutes } from './http/routes/setup.ts';
+import { signInRoutes } from './http/routes/sign-in.ts';
+import { wizardRoutes } from './http/routes/wizard.ts';
+import { createRender } from './http/views.ts';
+import { createInteractions } from './oidc/interactions.ts';
+import { mountProvider } from './oidc/mount.ts';
+import { createPortalSignIn } from './oidc/portal-sign-in.ts';
+import { createProvider } from './oidc/provider.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const LARGEST_BODY = 32 * 1024;
+
+/** The whole server: every plugin and route, in the order in which they run. It never listens. */
+export async function createApp(d: Dependencies): Promise<FastifyInstance> {
+  const { config } = d;
+  const { publicUrl, isSecure, organisation, support } = config;
+  const publicDir = join(ROOT, 'public');
+  const render = createRender(join(ROOT, 'views'), config.viewsDir);
+  const cookieKey = d.secret.derive('cookies').toString('base64url');
+
+  const provider = createProvider({
+    publicUrl,
+    isSecure,
+    cookieKeys: [cookieKey],
+    keys: d.signingKeys,
+    accounts: d.accounts,
+    clients: d.clients,
+    payloads: d.payloads,
+    sessions: d.opSessions,
+    pages: createOidcPages(render, { organisation, support }),
+    clock: d.clock,
+    onError: (error, request) => d.log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused'),
+  });
+  const interactions = createInteractions(provider);
+  const portal = createPortalSignIn(provider, publicUrl);
+
+  const app = Fastify({
+    loggerInstance: d.log as FastifyBaseLogger,
+    genReqId: () => d.random.bytes(9).toString('base64url'),
+    trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
+    bodyLimit: LARGEST_BODY,
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+
+  const bindingCookie = { name: isSecure ? '__Host-binding' : 'binding', isSecure };
+  const { signIn, binding, companion, approvals, waiting, administration, myAccount, random } = d;
+
+  await app.register(cookie, { secret: cookieKey });
+  await app.register(securityHeaders, { isSecure });
+  await app.register(person, { isSecure });
+  await app.register(pages, { render, organisation, support });
+  await app.register(errors);
+  await app.register(guards, { guards: createGuards({ interactions, signIn, binding, companion, bindingCookie: bindingCookie.name }) });
+  await app.register(forms, { publicUrl, isSecure });
+  await app.register(fastifyStatic, { root: publicDir, serve: false, cacheControl: false });
+  const streams = createEventStreams(app);
+
+  await app.register(healthRoutes, { isReady: () => d.database.sql`SELECT 1`.then(() => true, () => false) });
+  await app.register(mountProvider, { provider, publicUrl });
+  await app.register(homeRoutes, { publicDir });
+  await app.register(setupRoutes, { administration });
+  await app.register(signInRoutes, { interactions, signIn, approvals, binding, waiting, streams, organisation, bindingCookie });
+  await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
+  await app.register(companionAppRoutes, { publicDir, organisation });
+  await app.register(companionApiRoutes, { companion, waiting, streams, organisation, vapidPublicKey: d.vapid.publicKey });
+  await app.register(async (own) => {
+    await own.register(session, {
+      secret: d.secret.derive('portal session').toString('base64url'),
+      cookieName: isSecure ? '__Host-portal' : 'portal',
+      cookie: { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure, maxAge: PORTAL_IDLE_SECONDS * 1000 },
+      saveUninitialized: false,
+      store: createPortalSessionStore(d.portalSessions, d.clock),
+    });
+    await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie });
+  });
+  return app;
+}

@@ -1,0 +1,175 @@
+import { parseArgs } from 'node:util';
+import { acrNamed } from '../core/assurance.ts';
+import type { RefusalCode } from '../core/refusals.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { askPassword } from './prompt.ts';
+
+/** A mistake of whoever typed the command: told in one sentence, exit code 2. */
+export class UsageError extends Error {}
+
+export interface Command {
+  readonly words: string;
+  readonly usage: string;
+  readonly help: string;
+  /** @returns what to print */
+  run(d: Dependencies, args: string[]): Promise<string>;
+}
+
+const BY = { actor: 'cli', origin: 'cli' } as const;
+
+const REFUSALS: Partial<Record<RefusalCode, string>> = {
+  account_exists: 'There is an account with this e-mail address already.',
+  account_unknown: 'There is no account with this e-mail address.',
+  email_invalid: 'This is not an e-mail address.',
+  password_weak: 'A password has 8 to 256 characters.',
+  password_common: 'This password is used too often. Choose another.',
+  password_personal: 'The password may not be made of the person’s own name or address.',
+};
+
+const refused = (code: RefusalCode): UsageError => new UsageError(REFUSALS[code] ?? `Refused: ${code}.`);
+
+function oneEmail(positionals: readonly string[]): string {
+  const [email, ...rest] = positionals;
+  if (!email || rest.length > 0) throw new UsageError('Give one e-mail address.');
+  return email;
+}
+
+async function newPassword(d: Dependencies, isMadeUp: boolean | undefined): Promise<{ password: string; told: string }> {
+  if (!isMadeUp) return { password: await askPassword('Password: '), told: '' };
+  const password = d.administration.madeUpPassword();
+  return { password, told: `\nPassword, shown this once: ${password}` };
+}
+
+export const commands: readonly Command[] = [
+  {
+    words: 'account add',
+    usage: 'account add <e-mail> [--name <name>] [--language nl|en] [--notify <e-mail>] [--role owner|administrator|helpdesk|auditor] [--generate]',
+    help: 'Adds a person. The password is asked for, or made up and shown once with --generate.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: { name: { type: 'string' }, language: { type: 'string' }, notify: { type: 'string' }, role: { type: 'string' }, generate: { type: 'boolean' } },
+      });
+      const email = oneEmail(positionals);
+      const locale = values.language === undefined ? null : (['nl', 'en'] as const).find((each) => each === values.language);
+      if (locale === undefined) throw new UsageError('The language is nl or en.');
+      const role = values.role === undefined ? null : (['owner', 'administrator', 'helpdesk', 'auditor'] as const).find((each) => each === values.role);
+      if (role === undefined) throw new UsageError('The role is owner, administrator, helpdesk or auditor.');
+      const { password, told } = await newPassword(d, values.generate);
+      const added = await d.administration.addAccount({ email, displayName: values.name ?? '', password, locale, role, notifyEmail: values.notify ?? null }, BY);
+      if (!added.ok) throw refused(added.refusal.code);
+      return `Added ${added.value.email}.${told}`;
+    },
+  },
+  {
+    words: 'account list',
+    usage: 'account list [--json]',
+    help: 'Lists people and whether a second factor protects them.',
+    async run(d, args) {
+      const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
+      const rows = await Promise.all(
+        (await d.accounts.list()).map(async ({ id, email, displayName, role, status, pushFrozenAt }) => {
+          const phones = (await d.authenticators.ofAccount(id)).filter((a) => a.kind === 'push' && a.state === 'active').length;
+          return { email, name: displayName, role, status, phones, isPushFrozen: pushFrozenAt !== null };
+        }),
+      );
+      if (values.json) return JSON.stringify(rows, null, 2);
+      if (rows.length === 0) return 'There are no accounts yet. Add one: account add <e-mail>';
+      return rows.map((r) => [r.email, r.status, `${r.phones} phone${r.phones === 1 ? '' : 's'}`, r.role ?? '', r.isPushFrozen ? 'push frozen' : ''].filter(Boolean).join('  ')).join('\n');
+    },
+  },
+  {
+    words: 'account password',
+    usage: 'account password <e-mail> [--generate]',
+    help: 'Gives a person a new password and ends their sessions.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { generate: { type: 'boolean' } } });
+      const email = oneEmail(positionals);
+      const { password, told } = await newPassword(d, values.generate);
+      const set = await d.administration.setPassword(email, password, BY);
+      if (!set.ok) throw refused(set.refusal.code);
+      return `The password of ${email} has been replaced.${told}`;
+    },
+  },
+  {
+    words: 'account reset',
+    usage: 'account reset <e-mail> --yes',
+    help: 'Revokes all phones and recovery codes of a person, lifts a freeze and ends their sessions. They enrol anew at the next sign-in.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { yes: { type: 'boolean' } } });
+      const email = oneEmail(positionals);
+      if (!values.yes) throw new UsageError(`This revokes every phone and recovery code of ${email}. Add --yes to do it.`);
+      const reset = await d.administration.reset(email, BY);
+      if (!reset.ok) throw refused(reset.refusal.code);
+      return `${email} can enrol anew. Revoked: ${reset.value}.`;
+    },
+  },
+  {
+    words: 'client add',
+    usage: 'client add <id> --name <name> --redirect <address>... [--sign-out <address>...] [--public] [--refresh] [--acr 1fa|mfa|phr] [--alg ES256|RS256]',
+    help: 'Registers a web app, or replaces it. The secret is shown once. --acr 1fa asks for no second factor.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: {
+          name: { type: 'string' }, redirect: { type: 'string', multiple: true }, 'sign-out': { type: 'string', multiple: true },
+          public: { type: 'boolean' }, refresh: { type: 'boolean' }, acr: { type: 'string' }, alg: { type: 'string' },
+        },
+      });
+      const acr = acrNamed(values.acr ?? 'mfa');
+      if (!acr) throw new UsageError('The acr is 1fa, mfa or phr.');
+      const alg = (['ES256', 'RS256'] as const).find((each) => each === (values.alg ?? 'ES256'));
+      if (!alg) throw new UsageError('The algorithm is ES256 or RS256.');
+      const client = {
+        id: positionals[0] ?? '',
+        name: values.name ?? positionals[0] ?? '',
+        redirectUris: values.redirect ?? [],
+        postLogoutRedirectUris: values['sign-out'] ?? [],
+        isPublic: values.public ?? false,
+        mayRefresh: values.refresh ?? false,
+        requiredAcr: acr,
+        idTokenAlgorithm: alg,
+      };
+      const problems = d.clientRegistration.problems(client);
+      if (problems.length > 0) throw new UsageError(problems.join('\n'));
+      const secret = await d.clientRegistration.register(client, BY);
+      return [`Registered ${client.id}.`, `Issuer:        ${d.config.publicUrl}`, `Client id:     ${client.id}`, ...(secret ? [`Client secret: ${secret}   (shown this once)`] : [])].join('\n');
+    },
+  },
+  {
+    words: 'client list',
+    usage: 'client list [--json]',
+    help: 'Lists the registered web apps.',
+    async run(d, args) {
+      const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
+      const clients = await d.clients.list();
+      if (values.json) return JSON.stringify(clients, null, 2);
+      if (clients.length === 0) return 'There are no web apps yet. Register one: client add <id> --redirect <address>';
+      return clients.map((c) => `${c.id}  ${c.name}  ${c.requiredAcr}  ${c.metadata.redirect_uris.join(' ')}`).join('\n');
+    },
+  },
+  {
+    words: 'admin invite',
+    usage: 'admin invite',
+    help: 'Makes a new one-time link for the first administrator, while there is none.',
+    async run(d) {
+      const code = await d.administration.inviteFirstAdministrator();
+      if (!code) throw new UsageError('There is an administrator already.');
+      return `Create the first administrator here (works once, for 24 hours):\n  ${d.config.publicUrl}/setup?code=${code}`;
+    },
+  },
+  {
+    words: 'audit list',
+    usage: 'audit list [--action <action>] [--limit <number>]',
+    help: 'Shows the newest audit events as JSON lines.',
+    async run(d, args) {
+      const { values } = parseArgs({ args, options: { action: { type: 'string' }, limit: { type: 'string' } } });
+      const limit = Number(values.limit ?? 50);
+      if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) throw new UsageError('The limit is a number from 1 to 10000.');
+      const events = await d.auditStore.list({ limit, ...(values.action ? { action: values.action } : {}) });
+      return events.map((event) => JSON.stringify(event)).join('\n');
+    },
+  },
+];

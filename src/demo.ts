@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from './config/load.ts';
+import { systemRandom } from './core/random.ts';
+import type { Dependencies } from './dependencies.ts';
+import { createLog } from './log.ts';
+import { failStart, startServer, stopOnSignal } from './server.ts';
+
+/** A trial on one's own machine: the server, an example web app, two employees. Its data are apart, in data/demo. */
+const ROOT = join(import.meta.dirname, '..');
+const WEB_APP = process.env.DEMO_APP_URL ?? 'http://localhost:3001';
+const BY = { actor: 'demo', origin: 'system' } as const;
+
+interface Person {
+  readonly email: string;
+  readonly displayName: string;
+  readonly password: string;
+}
+
+/** The employees' passwords are made up once, for this machine alone, and kept so that the next start can tell them. */
+async function keptPeople(d: Dependencies, file: string): Promise<Person[]> {
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Person[];
+  const people = ['medewerker', 'collega'].map((name) => ({
+    email: `${name}@example.org`,
+    displayName: `Voorbeeld ${name}`,
+    password: d.administration.madeUpPassword(),
+  }));
+  for (const person of people) {
+    const added = await d.administration.addAccount(person, BY);
+    if (!added.ok && added.refusal.code === 'account_exists') await d.administration.setPassword(person.email, person.password, BY);
+  }
+  writeFileSync(file, JSON.stringify(people, null, 2), { mode: 0o600 });
+  return people;
+}
+
+try {
+  const config = loadConfig({ DATA_DIR: join(ROOT, 'data/demo'), ORGANISATION: 'Voorbeeldorganisatie', LOG_LEVEL: 'warn', ...process.env }, systemRandom);
+  const log = createLog(config.logLevel);
+  const server = await startServer(config, log);
+  const { dependencies: d } = server;
+  const people = await keptPeople(d, join(config.dataDir, 'people.json'));
+  const secret = await d.clientRegistration.register(
+    {
+      id: 'example-web-app',
+      name: 'Voorbeeld-app',
+      redirectUris: [`${WEB_APP}/callback`],
+      postLogoutRedirectUris: [`${WEB_APP}/`],
+      mayRefresh: true,
+    },
+    BY,
+  );
+  const webApp = spawn(process.execPath, [join(ROOT, 'examples/web-app/server.ts')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ISSUER: config.publicUrl, CLIENT_ID: 'example-web-app', CLIENT_SECRET: secret, APP_URL: WEB_APP },
+  });
+  stopOnSignal(async () => {
+    webApp.kill('SIGTERM');
+    await server.stop();
+  }, log);
+  webApp.once('exit', (code) => {
+    if (code) failStart(new Error(`The example web app stopped (exit code ${code}). Is its port in use? ${WEB_APP}`));
+  });
+
+  process.stdout.write(`
+Dubbelslot runs, with an example web app and two employees. Press Ctrl-C to stop.
+
+  1. Open the web app:        ${WEB_APP}
+  2. Sign in as:              ${people.map(({ email, password }) => `${email}   ${password}`).join('\n     or:                      ')}
+  3. "Meer informatie vereist": follow the steps. Your phone is a second window:
+     open the companion app:  ${config.publicUrl}/app
+     (in a private window or another browser; a real phone needs https and a name that it can reach)
+  4. Sign out in the web app, sign in again, and approve in the companion app.
+
+  Mails are written to        ${join(config.dataDir, 'outbox')}
+  To start afresh             stop, then remove ${config.dataDir}
+`);
+} catch (error) {
+  failStart(error);
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+
+const HEARTBEAT_MS = 15_000;
+
+/** Streams that are open, so that the server can end them when it stops. */
+export interface EventStreams {
+  /**
+   * Answers with server-sent events (HTML Living Standard, section 9.2). `start` gets a function that sends an
+   * event, and returns how to stop; it stops when the browser goes.
+   */
+  open(reply: FastifyReply, start: (send: (event: string, data?: unknown) => void, end: () => void) => () => void): void;
+  closeAll(): void;
+}
+
+export function createEventStreams(app: FastifyInstance): EventStreams {
+  const open = new Set<() => void>();
+  const streams: EventStreams = {
+    open(reply, start) {
+      const { raw } = reply;
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) raw.setHeader(name, value);
+      }
+      reply.hijack();
+      raw.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
+      raw.write('retry: 1000\n\n');
+      const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
+      heartbeat.unref();
+      let stop = (): void => {};
+      let isEnded = false;
+      const end = (): void => {
+        if (isEnded) return;
+        isEnded = true;
+        open.delete(end);
+        clearInterval(heartbeat);
+        stop();
+        raw.end();
+      };
+      open.add(end);
+      raw.on('close', end);
+      stop = start((event, data = {}) => {
+        if (!isEnded) raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      }, end);
+      if (isEnded) stop();
+    },
+    closeAll() {
+      for (const end of open) end();
+    },
+  };
+  app.addHook('preClose', async () => streams.closeAll());
+  return streams;
+}

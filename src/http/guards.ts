@@ -1,0 +1,80 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ACR_MFA, satisfies } from '../core/assurance.ts';
+import type { Binding } from '../flow/binding.ts';
+import type { Companion } from '../flow/companion.ts';
+import type { SignIn } from '../flow/sign-in.ts';
+import { chooseLocale } from '../i18n/choose.ts';
+import { translator } from '../i18n/translate.ts';
+import type { Interactions } from '../oidc/interactions.ts';
+import { contentSecurityPolicy } from './csp.ts';
+import { LANGUAGE_COOKIE } from './plugins/person.ts';
+import type { Guard } from './plugins/guards.ts';
+import { sendRefusal } from './problems.ts';
+import type { GuardName } from './types.ts';
+
+export interface GuardNeeds {
+  readonly interactions: Interactions;
+  readonly signIn: SignIn;
+  readonly binding: Binding;
+  readonly companion: Companion;
+  readonly bindingCookie: string;
+}
+
+export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> {
+  return {
+    /** The browser that oidc-provider paused: its cookie is signed and bound to this very address. */
+    'sign-in': async (request, reply) => {
+      const { uid = '' } = request.params as { uid?: string };
+      const paused = await n.interactions.find(request.raw, reply.raw, uid);
+      if (!paused) return reply.page('expired', {}, 400);
+      useLanguageOf(request, paused.uiLocales);
+      if (paused.redirectOrigin) {
+        reply.header('content-security-policy', contentSecurityPolicy([paused.redirectOrigin]));
+      }
+      await n.signIn.open(paused);
+      const view = await n.signIn.look(uid, request.origin);
+      if (!view) return reply.page('expired', {}, 400);
+      request.signIn = { paused, view };
+      return undefined;
+    },
+
+    /** A browser in which somebody may enrol, for ten minutes. */
+    binding: async (request, reply) => {
+      const token = request.cookies[n.bindingCookie];
+      const view = await n.binding.look(token);
+      if (token && view) {
+        request.binding = { token, view };
+        return undefined;
+      }
+      return token ? reply.page('wizard-expired', { againPath: '/mfa' }, 403) : reply.redirect('/mfa', 303);
+    },
+
+    /** Signed in at our own pages, with two factors. */
+    portal: async (request, reply) => {
+      const { signedIn } = request.session;
+      if (signedIn && satisfies(signedIn.acr, ACR_MFA)) {
+        request.portal = { sub: signedIn.sub };
+        return undefined;
+      }
+      return reply.redirect('/mfa/sign-in', 303);
+    },
+
+    /** A phone that proves its key on every call. */
+    phone: async (request: FastifyRequest, reply: FastifyReply) => {
+      const [path = ''] = request.url.split('?');
+      const proof = request.headers.dpop;
+      const recognised = await n.companion.recognise(typeof proof === 'string' ? proof : undefined, request.method, path);
+      if (!recognised.ok) return sendRefusal(reply, recognised.refusal);
+      request.phone = recognised.value;
+      return undefined;
+    },
+  };
+}
+
+/** The web app's wish counts where the person has not chosen by themselves. */
+function useLanguageOf(request: FastifyRequest, uiLocales: string | undefined): void {
+  const query = request.query as { lang?: string };
+  if (query.lang || request.cookies[LANGUAGE_COOKIE] || !uiLocales) return;
+  request.locale = chooseLocale(undefined, uiLocales, request.headers['accept-language']);
+  request.t = translator(request.locale);
+}

@@ -1,0 +1,42 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { Fault } from '../../core/errors.ts';
+import type { MessageKey } from '../../i18n/translate.ts';
+import { sendProblem } from '../problems.ts';
+
+const PAGES: Readonly<Record<number, { title: MessageKey; text: MessageKey }>> = {
+  400: { title: 'common.error_title', text: 'error.bad_request_text' },
+  403: { title: 'error.forbidden_title', text: 'error.forbidden_text' },
+  404: { title: 'error.not_found_title', text: 'error.not_found_text' },
+  405: { title: 'error.not_found_title', text: 'error.not_found_text' },
+  413: { title: 'common.error_title', text: 'error.too_large_text' },
+  415: { title: 'common.error_title', text: 'error.bad_request_text' },
+  503: { title: 'error.busy_title', text: 'error.busy_text' },
+};
+const SERVER = { title: 'common.error_title', text: 'error.server_text' } as const;
+
+/** Every mistake gets the right status, a sentence that says what to do, and a reference that finds the log line. */
+export const errors = fp(async (app: FastifyInstance) => {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const status = error.statusCode ?? (error as unknown as Fault).status ?? 500;
+    const safeStatus = status >= 400 && status < 600 ? status : 500;
+    if (safeStatus >= 500) request.log.error({ err: error }, 'request failed');
+    else request.log.info({ code: error.code, status: safeStatus }, 'request refused');
+    if (error instanceof Fault && error.retryAfterSeconds) reply.header('retry-after', error.retryAfterSeconds);
+    return answer(request, reply, safeStatus, codeOf(error, safeStatus));
+  });
+  app.setNotFoundHandler((request, reply) => answer(request, reply, 404, 'not_found'));
+});
+
+function codeOf(error: FastifyError, status: number): string {
+  if (error instanceof Fault) return error.code;
+  if (error.validation) return 'invalid_request';
+  return status === 413 ? 'too_large' : status === 415 ? 'unsupported_media_type' : status >= 500 ? 'server_error' : 'invalid_request';
+}
+
+function answer(request: FastifyRequest, reply: FastifyReply, status: number, code: string): FastifyReply {
+  const isJson = request.routeOptions.config?.kind === 'json' || /^\/(app\/api|api|health)\//.test(request.url);
+  if (isJson) return sendProblem(reply, status, code, {});
+  const page = PAGES[status] ?? (status >= 500 ? SERVER : PAGES[400]!);
+  return reply.page('message', { title: request.t(page.title), text: request.t(page.text), reference: request.id }, status);
+}

@@ -1,0 +1,44 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { LOCALES, type Locale, translator } from '../../i18n/translate.ts';
+import type { Frame, PageModels, PageName } from '../pages.ts';
+import type { Render } from '../views.ts';
+
+export interface FrameSettings {
+  readonly organisation: string;
+  readonly support: string | undefined;
+}
+
+/** `reply.page(name, model)`: a page in its frame, in the person's language, with a form token. */
+export const pages = fp(async (app: FastifyInstance, options: { render: Render } & FrameSettings) => {
+  app.decorateReply('page', function <Name extends PageName>(this: FastifyReply, name: Name, model: PageModels[Name], status = 200) {
+    const { request } = this;
+    const frame = frameFor(request.locale, options, this.generateCsrf(), pathToShow(request));
+    return this.code(status).type('text/html; charset=utf-8').send(options.render(name, model, request.t, frame));
+  });
+});
+
+/** The address to draw this page again in another language; an answer to a form is drawn again from its page. */
+function pathToShow(request: FastifyRequest): string {
+  const [path = '/'] = request.url.split('?');
+  if (request.method === 'GET') return path;
+  return path.startsWith('/interaction/') ? path.split('/').slice(0, 3).join('/') : path;
+}
+
+export function frameFor(locale: Locale, settings: FrameSettings, csrf: string, path: string | undefined): Frame {
+  return {
+    locale,
+    csrf,
+    organisation: settings.organisation,
+    support: settings.support ?? null,
+    languages:
+      path === undefined
+        ? []
+        : LOCALES.map((each) => ({
+            locale: each,
+            name: translator(each)(`language.${each}`),
+            path: `${path}?lang=${each}`,
+            isCurrent: each === locale,
+          })),
+  };
+}

@@ -1,0 +1,32 @@
+import type { FastifyReply } from 'fastify';
+import type { Refusal, RefusalCode } from '../core/refusals.ts';
+
+/** Problem details (RFC 9457). `code` is stable and what a program acts on; `title` is for whoever reads a log. */
+export function sendProblem(reply: FastifyReply, status: number, code: string, more: Record<string, unknown>): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/problem+json; charset=utf-8')
+    .send(JSON.stringify({ type: `urn:dubbelslot:problem:${code}`, title: code.replaceAll('_', ' '), status, code, reference: reply.request.id, ...more }));
+}
+
+const STATUS: Partial<Record<RefusalCode, number>> = {
+  proof_invalid: 401,
+  proof_replayed: 401,
+  proof_time: 401,
+  authenticator_unknown: 401,
+  enrolment_code_unknown: 404,
+  enrolment_code_used: 409,
+  enrolment_code_expired: 410,
+  key_in_use: 409,
+  challenge_unknown: 404,
+  challenge_closed: 409,
+  challenge_expired: 410,
+  push_frozen: 403,
+  wait: 429,
+};
+
+export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  const { code, ...more } = refusal;
+  if (refusal.retryAfterSeconds) reply.header('retry-after', refusal.retryAfterSeconds);
+  return sendProblem(reply, STATUS[code] ?? 422, code, more);
+}

@@ -1,0 +1,133 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Companion, Phone } from '../../flow/companion.ts';
+import type { Waiting } from '../../flow/waiting.ts';
+import type { Challenge } from '../../store/challenges.ts';
+import type { EventStreams } from '../event-stream.ts';
+import { browserName } from '../plugins/person.ts';
+import { sendRefusal } from '../problems.ts';
+
+export interface CompanionApiNeeds {
+  readonly companion: Companion;
+  readonly waiting: Waiting;
+  readonly streams: EventStreams;
+  readonly organisation: string;
+  readonly vapidPublicKey: string;
+}
+
+/** What the companion app calls. Every call but enrolment is signed by a key that is bound to an account. */
+export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = async (app, n) => {
+  const open = { public: true, kind: 'json' } as const;
+  const phone = { guard: 'phone', kind: 'json' } as const;
+
+  const accountOf = async ({ account, authenticator }: Phone) => ({
+    email: account.email,
+    displayName: account.displayName,
+    organisation: n.organisation,
+    label: authenticator.label,
+    state: authenticator.state,
+    isPushFrozen: account.pushFrozenAt !== null,
+    vapidPublicKey: n.vapidPublicKey,
+    hasSubscription: await n.companion.hasSubscription(authenticator.id),
+  });
+
+  app.post(
+    '/app/api/enrolments',
+    { config: open, schema: { body: z.object({ code: z.string().max(100), label: z.string().max(200).optional() }) } },
+    async (request, reply) => {
+      const { dpop } = request.headers;
+      const label = request.body.label?.trim() || browserName(request.headers['user-agent']) || 'Phone';
+      const enrolled = await n.companion.enrol(
+        typeof dpop === 'string' ? dpop : undefined,
+        '/app/api/enrolments',
+        request.body.code,
+        label,
+        request.origin,
+      );
+      return enrolled.ok ? reply.code(201).send(await accountOf(enrolled.value)) : sendRefusal(reply, enrolled.refusal);
+    },
+  );
+
+  app.get('/app/api/account', { config: phone }, async (request) => accountOf(request.phone!));
+
+  app.delete('/app/api/account', { config: phone }, async (request, reply) => {
+    await n.companion.remove(request.phone!, request.origin);
+    return reply.code(204).send();
+  });
+
+  app.put(
+    '/app/api/subscription',
+    {
+      config: phone,
+      schema: {
+        body: z.object({
+          endpoint: z.string().max(2000),
+          keys: z.object({ p256dh: z.string().max(200), auth: z.string().max(100) }),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const { endpoint, keys } = request.body;
+      const subscribed = await n.companion.subscribe(request.phone!, { endpoint, ...keys }, request.origin);
+      return subscribed.ok ? reply.code(204).send() : sendRefusal(reply, subscribed.refusal);
+    },
+  );
+
+  app.delete('/app/api/subscription', { config: phone }, async (request, reply) => {
+    await n.companion.unsubscribe(request.phone!);
+    return reply.code(204).send();
+  });
+
+  app.get('/app/api/challenges', { config: phone }, async (request) => ({
+    challenges: (await n.companion.open(request.phone!)).map(shown),
+  }));
+
+  app.get('/app/api/history', { config: phone }, async (request) => ({
+    challenges: (await n.companion.history(request.phone!)).map(shown),
+  }));
+
+  app.get(
+    '/app/api/challenges/:id',
+    { config: phone, schema: { params: z.object({ id: z.string().max(64) }) } },
+    async (request, reply) => {
+      const found = await n.companion.challenge(request.phone!, request.params.id);
+      return found.ok ? shown(found.value) : sendRefusal(reply, found.refusal);
+    },
+  );
+
+  app.post(
+    '/app/api/challenges/lookup',
+    { config: phone, schema: { body: z.object({ code: z.string().max(64) }) } },
+    async (request, reply) => {
+      const found = await n.companion.byCode(request.phone!, request.body.code);
+      return found.ok ? shown(found.value) : sendRefusal(reply, found.refusal);
+    },
+  );
+
+  app.post(
+    '/app/api/challenges/:id/answer',
+    {
+      config: phone,
+      schema: { params: z.object({ id: z.string().max(64) }), body: z.object({ answer: z.string().max(4000) }) },
+    },
+    async (request, reply) => {
+      const answered = await n.companion.answer(request.phone!, request.params.id, request.body.answer, request.origin);
+      return answered.ok ? { state: answered.value } : sendRefusal(reply, answered.refusal);
+    },
+  );
+
+  app.get('/app/api/events', { config: phone }, (request, reply) => {
+    const { account } = request.phone!;
+    n.streams.open(reply, (send) => {
+      send('ready');
+      return n.waiting.forAccount(account.id, () => send('changed'));
+    });
+  });
+};
+
+/** What a phone may see of a challenge: never the number, never the code. */
+function shown(challenge: Challenge) {
+  const { id, context, contextDigest, numberLength, state, createdAt, expiresAt } = challenge;
+  const isExpired = state === 'open' && expiresAt.getTime() <= Date.now();
+  return { id, context, contextDigest, numberLength, state: isExpired ? 'expired' : state, createdAt, expiresAt };
+}

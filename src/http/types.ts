@@ -1,0 +1,41 @@
+import type {} from '@fastify/session';
+import type { Origin } from '../core/audit.ts';
+import type { BindingView } from '../flow/binding.ts';
+import type { Phone } from '../flow/companion.ts';
+import type { SignInView } from '../flow/sign-in.ts';
+import type { Locale, Translate } from '../i18n/translate.ts';
+import type { PausedSignIn } from '../oidc/interactions.ts';
+import type { PageModels, PageName } from './pages.ts';
+
+/** Who may use a route. A route without a guard says `public: true`, or the server does not start. */
+export type GuardName = 'sign-in' | 'binding' | 'portal' | 'phone';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    public?: true;
+    guard?: GuardName;
+    /** `oidc`: drawn by oidc-provider. */
+    csp?: 'oidc';
+    /** `json` routes answer with problem details and have no form token. */
+    kind?: 'page' | 'json';
+  }
+  interface FastifyRequest {
+    locale: Locale;
+    t: Translate;
+    origin: Origin;
+    /** Set by the guard of the same name. */
+    signIn: { paused: PausedSignIn; view: SignInView } | null;
+    binding: { token: string; view: BindingView } | null;
+    portal: { sub: string } | null;
+    phone: Phone | null;
+  }
+  interface FastifyReply {
+    /** Draws a page in the person's language. */
+    page<Name extends PageName>(name: Name, model: PageModels[Name], status?: number): FastifyReply;
+  }
+  interface Session {
+    state?: string;
+    returnTo?: string;
+    signedIn?: { opUid: string; sub: string; acr: string | undefined; amr: readonly string[]; authTime: number | undefined };
+  }
+}

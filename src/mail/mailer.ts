@@ -1,0 +1,30 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createTransport } from 'nodemailer';
+
+export interface Mail {
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** Hands over one mail. @throws where the mail server or the outbox refuses it */
+export type SendMail = (mail: Mail) => Promise<void>;
+
+/** To the organisation's mail server; without one, to `<folder>/<time>-<id>.eml`, to be opened in any mail program. */
+export function createMailer(smtpUrl: string | undefined, from: string, outbox: string, id: () => string): SendMail {
+  if (smtpUrl) {
+    const transport = createTransport({ url: smtpUrl, connectionTimeout: 10_000, socketTimeout: 20_000 });
+    return async (mail) => {
+      await transport.sendMail({ from, ...mail });
+    };
+  }
+  const composer = createTransport({ streamTransport: true, buffer: true });
+  return async (mail) => {
+    const { message } = await composer.sendMail({ from, ...mail });
+    const file = join(outbox, `${new Date().toISOString().replace(/[:.]/g, '-')}-${id().slice(0, 8)}.eml`);
+    await mkdir(outbox, { recursive: true, mode: 0o700 });
+    await writeFile(`${file}.part`, message as Buffer, { mode: 0o600 });
+    await rename(`${file}.part`, file);
+  };
+}

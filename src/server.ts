@@ -1,0 +1,95 @@
+import type { FastifyInstance } from 'fastify';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { createApp } from './app.ts';
+import type { Config } from './config/load.ts';
+import { Fault } from './core/errors.ts';
+import { type Dependencies, createDependencies } from './dependencies.ts';
+import { openEmbeddedDatabase } from './store/embedded.ts';
+import { migrate } from './store/migrate.ts';
+import { sweep } from './store/sweep.ts';
+
+const MIGRATIONS = join(import.meta.dirname, '../migrations');
+const SWEEP_EVERY_MS = 60_000;
+
+/** What every entrance needs first: a database, brought up to date, and everything that is made on it. */
+export async function openInstallation(config: Config, log: Logger): Promise<{ dependencies: Dependencies; close(): Promise<void> }> {
+  const embedded = config.databaseUrl ? undefined : await openEmbeddedDatabase(config.dataDir);
+  try {
+    const databaseUrl = config.databaseUrl ?? embedded!.url;
+    const applied = await migrate(databaseUrl, MIGRATIONS);
+    if (applied.length > 0) log.info({ migrations: applied }, 'database brought up to date');
+    const dependencies = await createDependencies({ config, databaseUrl, log });
+    return {
+      dependencies,
+      async close() {
+        await dependencies.close();
+        await embedded?.close();
+      },
+    };
+  } catch (error) {
+    await embedded?.close();
+    throw error;
+  }
+}
+
+export interface RunningServer {
+  readonly app: FastifyInstance;
+  readonly dependencies: Dependencies;
+  /** Finishes what is going on, then lets go of everything. */
+  stop(): Promise<void>;
+}
+
+export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+  const { dependencies, close } = await openInstallation(config, log);
+  const { database, clock } = dependencies;
+  const app = await createApp(dependencies);
+  try {
+    await app.listen({ port: config.port, host: config.host });
+  } catch (error) {
+    await app.close();
+    await close();
+    if ((error as { code?: string }).code === 'EADDRINUSE') {
+      throw new Fault('port_in_use', `Port ${config.port} is in use by another program. Stop that, or set PORT to another one.`, { cause: error });
+    }
+    throw error;
+  }
+  const sweeping = setInterval(() => {
+    sweep(database, clock.now()).catch((error: unknown) => log.warn({ err: error }, 'could not remove what has expired'));
+  }, SWEEP_EVERY_MS);
+  sweeping.unref();
+  return {
+    app,
+    dependencies,
+    async stop() {
+      clearInterval(sweeping);
+      await app.close();
+      await close();
+    },
+  };
+}
+
+/** Runs until Ctrl-C or a supervisor's SIGTERM; a second one ends it at once. */
+export function stopOnSignal(stop: () => Promise<void>, log: Logger): void {
+  let isStopping = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (isStopping) process.exit(1);
+      isStopping = true;
+      stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.fatal({ err: error }, 'could not stop cleanly');
+          process.exit(1);
+        },
+      );
+    });
+  }
+}
+
+/** A fault is told in its own words; anything else with everything we know. */
+export function failStart(error: unknown): never {
+  const text = error instanceof Fault ? error.message : ((error as Error).stack ?? String(error));
+  process.stderr.write(`\nDubbelslot could not start.\n${text}\n`);
+  process.exit(1);
+}
