@@ -27,8 +27,8 @@ export function createPasswordHasher(key: SecretKey, workers = Math.max(1, avail
   const pepper = key.derive('password pepper');
   const run = limiter(workers);
   // NFKC: the same password typed on another keyboard is the same password (NIST SP 800-63B-4, section 3.1.1.2).
-  const peppered = (password: string): Buffer => keyedDigest(pepper, password.normalize('NFKC'));
-  const dummy = run(() => hash(key.derive('dummy password'), PARAMETERS));
+  const peppered = (password: string): string => keyedDigest(pepper, password.normalize('NFKC')).toString('base64');
+  const dummy = run(() => hash(key.derive('dummy password').toString('base64'), PARAMETERS));
   dummy.catch(() => {});
 
   return {

@@ -1,0 +1,35 @@
+import { mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { openEmbeddedDatabase } from '../../src/store/embedded.ts';
+import { migrate } from '../../src/store/migrate.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    adminUrl: string;
+  }
+}
+
+/** One real PostgreSQL for the run; `template` is migrated once and every file clones it. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-test-'));
+  const cluster = await openEmbeddedDatabase(dataDir);
+  const client = new pg.Client({ connectionString: cluster.url });
+  await client.connect();
+  await client.query('CREATE DATABASE template');
+  await client.end();
+  await migrate(databaseUrl(cluster.url, 'template'), join(import.meta.dirname, '../../migrations'));
+  project.provide('adminUrl', cluster.url);
+  return async () => {
+    await cluster.close();
+    const home = join(dataDir, 'postgres');
+    try {
+      rmSync(readlinkSync(home), { recursive: true, force: true });
+    } catch {}
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+}
+
+export const databaseUrl = (adminUrl: string, name: string): string => adminUrl.replace('/dubbelslot?', `/${name}?`);

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { createApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import { systemRandom } from '../../src/core/random.ts';
+import { type Dependencies, createDependencies } from '../../src/dependencies.ts';
+import type { ClientToAdd } from '../../src/flow/clients.ts';
+import { createLog } from '../../src/log.ts';
+import type { Account } from '../../src/store/accounts.ts';
+import { makeDatabase } from './database.ts';
+
+/** Time that a test can move. It goes on by itself, from wherever it was put. */
+export class MovableClock implements Clock {
+  #offsetMs = 0;
+  now(): Date {
+    return new Date(Date.now() + this.#offsetMs);
+  }
+  advance(seconds: number): void {
+    this.#offsetMs += seconds * 1000;
+  }
+}
+
+export interface TestInstallation {
+  readonly url: string;
+  readonly app: FastifyInstance;
+  readonly d: Dependencies;
+  readonly clock: MovableClock;
+  readonly dataDir: string;
+  /** Every line that was logged. */
+  readonly logLines: string[];
+  addPerson(email?: string, more?: { role?: 'owner' | 'administrator'; locale?: 'nl' | 'en' }): Promise<{ account: Account; email: string; password: string }>;
+  addClient(client: Partial<ClientToAdd> & { id: string; redirectUris: string[] }): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const BY = { actor: 'test', origin: 'test' } as const;
+let people = 0;
+
+/** A whole server on a database of its own, listening on localhost. */
+export async function startInstallation(
+  environment: Record<string, string> = {},
+  options: { testPushOrigin?: string; databaseUrl?: string } = {},
+): Promise<TestInstallation> {
+  const database = options.databaseUrl ? undefined : await makeDatabase();
+  const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-data-'));
+  const port = await freePort();
+  const config = loadConfig({ PORT: String(port), DATA_DIR: dataDir, ORGANISATION: 'Voorbeeldorganisatie', LOG_LEVEL: 'debug', ...environment }, systemRandom);
+  const clock = new MovableClock();
+  const logLines: string[] = [];
+  const log = createLog(config.logLevel, {
+    write(line: string) {
+      logLines.push(line);
+      // What the server calls its own mistake is worth seeing beside a failed test.
+      if (/^{"level":[56]0/.test(line)) process.stderr.write(line);
+    },
+  });
+  const d = await createDependencies({
+    config,
+    databaseUrl: options.databaseUrl ?? database!.url,
+    log,
+    clock,
+    ...(options.testPushOrigin ? { testPushOrigin: options.testPushOrigin } : {}),
+  });
+  const app = await createApp(d);
+  await app.listen({ port, host: 'localhost' });
+  return {
+    url: config.publicUrl,
+    app,
+    d,
+    clock,
+    dataDir,
+    logLines,
+    async addPerson(email = `person${(people += 1)}@example.org`, more = {}) {
+      const password = d.administration.madeUpPassword();
+      const added = await d.administration.addAccount({ email, displayName: 'Test Persoon', password, ...more }, BY);
+      if (!added.ok) throw new Error(added.refusal.code);
+      return { account: added.value, email, password };
+    },
+    async addClient(client) {
+      return (await d.clientRegistration.register({ name: 'Test-app', ...client }, BY)) ?? '';
+    },
+    async close() {
+      await app.close();
+      await d.close();
+      await database?.drop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
