@@ -73,7 +73,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
 
   await app.register(cookie, { secret: cookieKey });
   await app.register(securityHeaders, { isSecure });
-  await app.register(person, { isSecure });
+  await app.register(person, { isSecure, timeZone: config.timeZone });
   await app.register(pages, { render, organisation, support });
   await app.register(errors);
   await app.register(guards, { guards: createGuards({ interactions, signIn, binding, companion, bindingCookie: bindingCookie.name }) });

@@ -19,6 +19,7 @@ export interface Config {
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   readonly trustProxy: readonly string[];
+  readonly timeZone: string;
   readonly numberLength: number;
   readonly pushHosts: readonly string[];
   readonly pushContact: string;
@@ -60,6 +61,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     smtpUrl: found.SMTP_URL,
     mailFrom: found.MAIL_FROM,
     trustProxy: found.TRUST_PROXY,
+    timeZone: found.TIME_ZONE,
     numberLength: found.NUMBER_LENGTH,
     pushHosts: found.PUSH_HOSTS,
     // Apple refuses a contact on localhost with BadJwtToken.

@@ -48,6 +48,17 @@ export const settings = z.object({
   TRUST_PROXY: list
     .default([])
     .describe('Addresses or networks of your reverse proxies, separated by commas. Only they may tell the address of a visitor.'),
+  TIME_ZONE: z
+    .string()
+    .refine((zone) => {
+      try {
+        return Boolean(new Intl.DateTimeFormat('nl', { timeZone: zone }));
+      } catch {
+        return false;
+      }
+    }, 'is not a time zone; use a name like Europe/Amsterdam')
+    .default('Europe/Amsterdam')
+    .describe('The time zone of the times on pages.'),
   NUMBER_LENGTH: z
     .enum(['2', '3', '6'])
     .default('2')

@@ -4,7 +4,6 @@ import type { Binding } from '../flow/binding.ts';
 import type { Companion } from '../flow/companion.ts';
 import type { SignIn } from '../flow/sign-in.ts';
 import { chooseLocale } from '../i18n/choose.ts';
-import { translator } from '../i18n/translate.ts';
 import type { Interactions } from '../oidc/interactions.ts';
 import { contentSecurityPolicy } from './csp.ts';
 import { LANGUAGE_COOKIE } from './plugins/person.ts';
@@ -75,6 +74,5 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
 function useLanguageOf(request: FastifyRequest, uiLocales: string | undefined): void {
   const query = request.query as { lang?: string };
   if (query.lang || request.cookies[LANGUAGE_COOKIE] || !uiLocales) return;
-  request.locale = chooseLocale(undefined, uiLocales, request.headers['accept-language']);
-  request.t = translator(request.locale);
+  request.useLocale(chooseLocale(undefined, uiLocales, request.headers['accept-language']));
 }

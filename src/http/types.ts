@@ -3,7 +3,7 @@ import type { Origin } from '../core/audit.ts';
 import type { BindingView } from '../flow/binding.ts';
 import type { Phone } from '../flow/companion.ts';
 import type { SignInView } from '../flow/sign-in.ts';
-import type { Locale, Translate } from '../i18n/translate.ts';
+import type { Locale, TimeFormat, Translate } from '../i18n/translate.ts';
 import type { PausedSignIn } from '../oidc/interactions.ts';
 import type { PageModels, PageName } from './pages.ts';
 
@@ -22,6 +22,9 @@ declare module 'fastify' {
   interface FastifyRequest {
     locale: Locale;
     t: Translate;
+    times: TimeFormat;
+    /** The web app's wish, where the person has none. */
+    useLocale(locale: Locale): void;
     origin: Origin;
     /** Set by the guard of the same name. */
     signIn: { paused: PausedSignIn; view: SignInView } | null;

@@ -117,7 +117,6 @@ describe('the story', () => {
       notification: { title: 'Aanmelden bevestigen?', body: 'Tik om het verzoek te bekijken.', navigate: expect.stringContaining('/app#c=') },
       challenge: expect.any(String),
     });
-    await phone.page.getByRole('button', { name: 'Uw accounts' }).click().catch(() => {});
     await phone.deliver(message.data);
     await phone.waitForScreen('request');
     expect((await phone.notifications()).map(({ title }) => title)).toContain('Aanmelden bevestigen?');

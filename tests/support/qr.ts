@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs';
-import jsQR from 'jsqr';
+import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import QRCode from 'qrcode';
+
+const jsQR = createRequire(import.meta.url)('jsqr') as (data: Uint8ClampedArray, width: number, height: number) => { data: string } | null;
 
 /** What a QR code on a page says, read from its picture by a library that had no part in drawing it. */
 export async function readQr(page: Page): Promise<string> {

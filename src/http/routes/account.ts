@@ -2,7 +2,6 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { type Random, token128 } from '../../core/random.ts';
 import type { Binding } from '../../flow/binding.ts';
 import type { MyAccount } from '../../flow/my-account.ts';
-import { timeFormat } from '../../i18n/translate.ts';
 import type { PortalSignIn } from '../../oidc/portal-sign-in.ts';
 import { setBindingCookie } from '../binding-cookie.ts';
 
@@ -43,15 +42,14 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
     const { t } = request;
     const mine = await n.myAccount.look(request.portal!.sub);
     if (!mine) return reply.redirect('/', 303);
-    const format = timeFormat(request.locale);
     return reply.page('account', {
       email: mine.account.email,
       isProtected: mine.isProtected,
       authenticators: mine.authenticators.map(({ kind, label, state, createdAt, lastUsedAt }) => ({
         kind,
         label: kind === 'push' ? label : t(`account.kind_${kind}`),
-        added: format.dateTime(createdAt),
-        lastUsed: lastUsedAt ? format.dateTime(lastUsedAt) : null,
+        added: request.times.dateTime(createdAt),
+        lastUsed: lastUsedAt ? request.times.dateTime(lastUsedAt) : null,
         note:
           kind === 'recovery_code'
             ? t('account.recovery_left', { count: mine.recoveryCodesLeft })

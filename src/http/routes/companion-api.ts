@@ -4,7 +4,7 @@ import type { Companion, Phone } from '../../flow/companion.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { Challenge } from '../../store/challenges.ts';
 import type { EventStreams } from '../event-stream.ts';
-import { browserName } from '../plugins/person.ts';
+import { phoneName } from '../plugins/person.ts';
 import { sendRefusal } from '../problems.ts';
 
 export interface CompanionApiNeeds {
@@ -36,7 +36,7 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
     { config: open, schema: { body: z.object({ code: z.string().max(100), label: z.string().max(200).optional() }) } },
     async (request, reply) => {
       const { dpop } = request.headers;
-      const label = request.body.label?.trim() || browserName(request.headers['user-agent']) || 'Phone';
+      const label = request.body.label?.trim() || phoneName(request.headers['user-agent']);
       const enrolled = await n.companion.enrol(
         typeof dpop === 'string' ? dpop : undefined,
         '/app/api/enrolments',

@@ -6,7 +6,6 @@ import type { Approvals } from '../../flow/approvals.ts';
 import type { Binding } from '../../flow/binding.ts';
 import type { SignIn, SignInView } from '../../flow/sign-in.ts';
 import type { Waiting } from '../../flow/waiting.ts';
-import { timeFormat } from '../../i18n/translate.ts';
 import type { Interactions, PausedSignIn, SignInResult } from '../../oidc/interactions.ts';
 import { setBindingCookie } from '../binding-cookie.ts';
 import type { EventStreams } from '../event-stream.ts';
@@ -79,7 +78,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
               number: waiting.number,
               spoken: spokenNumber(waiting.number),
               qrSvg: await qrSvg(waiting.qrUrl),
-              until: timeFormat(request.locale).time(waiting.challenge.expiresAt),
+              until: request.times.time(waiting.challenge.expiresAt),
               eventsPath: `${base}/events`,
             }
           : null,

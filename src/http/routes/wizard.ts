@@ -5,7 +5,6 @@ import type { Approvals } from '../../flow/approvals.ts';
 import type { Binding, BindingView } from '../../flow/binding.ts';
 import type { SignIn } from '../../flow/sign-in.ts';
 import type { Waiting } from '../../flow/waiting.ts';
-import { timeFormat } from '../../i18n/translate.ts';
 import type { EventStreams } from '../event-stream.ts';
 import { qrSvg } from '../qr.ts';
 import { refusalInWords, spokenNumber, waitInWords } from '../wording.ts';
@@ -42,7 +41,7 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
         ? {
             qrSvg: await qrSvg(offer.qrUrl),
             typed: offer.typed,
-            until: timeFormat(request.locale).time(view.session.expiresAt),
+            until: request.times.time(view.session.expiresAt),
             samePath: offer.qrUrl,
             eventsPath: '/mfa/setup/events',
           }
@@ -86,7 +85,7 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
           ? {
               number: waiting.number,
               spoken: spokenNumber(waiting.number),
-              until: timeFormat(request.locale).time(waiting.challenge.expiresAt),
+              until: request.times.time(waiting.challenge.expiresAt),
               eventsPath: '/mfa/setup/events',
             }
           : null,
