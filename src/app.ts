@@ -88,7 +88,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(signInRoutes, { interactions, signIn, approvals, binding, waiting, streams, organisation, bindingCookie });
   await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
   await app.register(companionAppRoutes, { publicDir, organisation });
-  await app.register(companionApiRoutes, { companion, waiting, streams, organisation, vapidPublicKey: d.vapid.publicKey });
+  await app.register(companionApiRoutes, { companion, waiting, streams, organisation, vapidPublicKey: d.vapid.publicKey, clock: d.clock });
   await app.register(async (own) => {
     await own.register(session, {
       secret: d.secret.derive('portal session').toString('base64url'),
@@ -97,7 +97,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       saveUninitialized: false,
       store: createPortalSessionStore(d.portalSessions, d.clock),
     });
-    await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie });
+    await own.register(accountRoutes, { binding, myAccount, portal, random, clock: d.clock, bindingCookie });
   });
   return app;
 }

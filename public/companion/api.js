@@ -10,7 +10,7 @@ export class Refused extends Error {
   }
 }
 
-// A phone's clock may be wrong; the server's Date header says by how much.
+// A phone's clock may be wrong; the server says by how much.
 let clockOffset = 0;
 export const serverSeconds = () => Math.floor(Date.now() / 1000 + clockOffset);
 
@@ -28,9 +28,8 @@ export async function call(keys, method, path, body) {
   let response = await send(keys, method, path, body);
   if (response.status === 401) {
     const problem = await response.clone().json().catch(() => ({}));
-    const date = Date.parse(response.headers.get('date') ?? '');
-    if (problem.code === 'proof_time' && date) {
-      clockOffset = (date - Date.now()) / 1000;
+    if (problem.code === 'proof_time' && problem.serverTime) {
+      clockOffset = problem.serverTime - Date.now() / 1000;
       response = await send(keys, method, path, body);
     }
   }

@@ -40,6 +40,8 @@ export interface Refusal {
   readonly retryAfterSeconds?: number;
   /** Tries that are left before the thing is closed, where that is counted. */
   readonly triesLeft?: number;
+  /** Seconds since 1970 by our clock, for a phone whose own clock is wrong. */
+  readonly serverTime?: number;
 }
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };

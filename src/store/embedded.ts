@@ -288,14 +288,24 @@ function postmasterPid(layout: Layout): number | undefined {
 
 /** The last one out stops the server: a shared lock is given up, and only who gets it alone may stop it. */
 async function leave(layout: Layout, presence: pg.Client): Promise<void> {
+  let told: number | undefined;
   try {
     await presence.query('SELECT pg_advisory_unlock_shared($1)', [IN_USE_LOCK]);
     const { rows } = await presence.query<{ alone: boolean }>('SELECT pg_try_advisory_lock($1) AS alone', [IN_USE_LOCK]);
-    const pid = rows[0]?.alone ? postmasterPid(layout) : undefined;
-    if (pid !== undefined) {
-      run(layout, 'pg_ctl', ['-D', layout.cluster, '-m', 'fast', '-w', '-t', '20', 'stop']);
-    }
+    told = rows[0]?.alone ? postmasterPid(layout) : undefined;
+    // SIGINT is PostgreSQL's fast shutdown: it rolls back what is open, writes a checkpoint and goes.
+    if (told !== undefined) process.kill(told, 'SIGINT');
   } finally {
     await presence.end().catch(() => {});
   }
+  if (told !== undefined) await gone(layout, told);
+}
+
+/** Waits until the server that was told to stop is gone. */
+async function gone(layout: Layout, pid: number): Promise<void> {
+  for (let waited = 0; waited < 20_000; waited += 20) {
+    if (postmasterPid(layout) !== pid) return;
+    await sleep(20);
+  }
+  throw databaseUnavailable('The embedded PostgreSQL does not stop.');
 }

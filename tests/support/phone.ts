@@ -15,6 +15,8 @@ export class Phone {
   readonly #privateKey: CryptoKey;
   readonly jwk: JWK;
   readonly thumbprint: string;
+  /** Seconds by which the phone's clock is ahead of this machine's. */
+  clockOffset = 0;
 
   private constructor(server: string, privateKey: CryptoKey, jwk: JWK, thumbprint: string) {
     this.server = server;
@@ -31,7 +33,7 @@ export class Phone {
   }
 
   proof(method: string, path: string, overrides: { iat?: number; jti?: string; jwk?: object; typ?: string } = {}): Promise<string> {
-    const { iat = Math.floor(Date.now() / 1000), jti = randomBytes(16).toString('base64url'), jwk = this.jwk, typ = 'dpop+jwt' } = overrides;
+    const { iat = Math.floor(Date.now() / 1000 + this.clockOffset), jti = randomBytes(16).toString('base64url'), jwk = this.jwk, typ = 'dpop+jwt' } = overrides;
     return new SignJWT({ htm: method, htu: this.server + path, jti })
       .setProtectedHeader({ typ, alg: 'ES256', jwk: jwk as JWK })
       .setIssuedAt(iat)
@@ -63,7 +65,7 @@ export class Phone {
   async signAnswer(challenge: ShownChallenge, decision: string, match: object = {}, overrides: Record<string, unknown> = {}): Promise<string> {
     const { purpose, client, browser, ip, place, at } = challenge.context;
     const context = createHash('sha256').update([purpose, client, browser, ip, place ?? '', at].join('\n')).digest('base64url');
-    const payload = { aud: this.server, challenge: challenge.id, context, decision, iat: Math.floor(Date.now() / 1000), ...match, ...overrides };
+    const payload = { aud: this.server, challenge: challenge.id, context, decision, iat: Math.floor(Date.now() / 1000 + this.clockOffset), ...match, ...overrides };
     return new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
       .setProtectedHeader({ typ: 'dubbelslot-answer+jws', alg: 'ES256', kid: this.thumbprint })
       .sign(this.#privateKey);

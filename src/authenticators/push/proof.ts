@@ -17,7 +17,7 @@ export interface ProvenKey {
 /**
  * Checks the DPoP proof of a call (RFC 9449, section 4.3): made by the key it names, for this method and address,
  * now, and shown for the first time.
- * Refusals: `proof_invalid`, `proof_time` (the phone's clock; the answer's Date header helps), `proof_replayed`.
+ * Refusals: `proof_invalid`, `proof_time` (the phone's clock; `serverTime` helps), `proof_replayed`.
  */
 export type VerifyProof = (proof: string | undefined, method: string, path: string, now: Date) => Promise<Result<ProvenKey>>;
 
@@ -53,7 +53,8 @@ export function createVerifyProof(usedProofs: UsedProofs, publicUrl: string): Ve
       return refuse('proof_invalid');
     }
     if (claims.htm !== method || claims.htu !== publicUrl + path) return refuse('proof_invalid');
-    if (Math.abs(now.getTime() / 1000 - claims.iat) > PROOF_WINDOW_SECONDS) return refuse('proof_time');
+    const serverTime = Math.floor(now.getTime() / 1000);
+    if (Math.abs(serverTime - claims.iat) > PROOF_WINDOW_SECONDS) return refuse('proof_time', { serverTime });
     const thumbprint = await calculateJwkThumbprint(jwk);
     const expiresAt = new Date((claims.iat + 2 * PROOF_WINDOW_SECONDS) * 1000);
     if (!(await usedProofs.use(`${thumbprint}.${claims.jti}`, expiresAt))) return refuse('proof_replayed');

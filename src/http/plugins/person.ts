@@ -51,7 +51,7 @@ export function browserName(userAgent: string | undefined): string {
 /** What to call a phone that does not say its model: `Android (Chrome)`. */
 export function phoneName(userAgent: string | undefined): string {
   const { browser, os, model } = parsed(userAgent);
-  return `${model ?? os ?? 'Telefoon'}${browser ? ` (${browser})` : ''}`;
+  return `${model ?? os ?? 'Smartphone'}${browser ? ` (${browser})` : ''}`;
 }
 
 function parsed(userAgent = ''): { browser: string | undefined; os: string | undefined; model: string | undefined } {

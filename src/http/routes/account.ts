@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { Clock } from '../../core/clock.ts';
 import { type Random, token128 } from '../../core/random.ts';
 import type { Binding } from '../../flow/binding.ts';
 import type { MyAccount } from '../../flow/my-account.ts';
@@ -10,6 +11,7 @@ export interface AccountRoutesNeeds {
   readonly myAccount: MyAccount;
   readonly portal: PortalSignIn;
   readonly random: Random;
+  readonly clock: Clock;
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
 }
 
@@ -67,7 +69,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
   app.post('/mfa/add', { config }, async (request, reply) => {
     const mine = await n.myAccount.look(request.portal!.sub);
     const authTime = request.session.signedIn?.authTime ?? 0;
-    if (!mine || Date.now() / 1000 - authTime > FRESH_SECONDS) {
+    if (!mine || n.clock.now().getTime() / 1000 - authTime > FRESH_SECONDS) {
       const state = token128(n.random);
       request.session.state = state;
       return reply.redirect(n.portal.address(state, { maxAge: FRESH_SECONDS - 60 }), 303);

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Clock } from '../../core/clock.ts';
 import type { Companion, Phone } from '../../flow/companion.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { Challenge } from '../../store/challenges.ts';
@@ -13,6 +14,7 @@ export interface CompanionApiNeeds {
   readonly streams: EventStreams;
   readonly organisation: string;
   readonly vapidPublicKey: string;
+  readonly clock: Clock;
 }
 
 /** What the companion app calls. Every call but enrolment is signed by a key that is bound to an account. */
@@ -29,6 +31,17 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
     isPushFrozen: account.pushFrozenAt !== null,
     vapidPublicKey: n.vapidPublicKey,
     hasSubscription: await n.companion.hasSubscription(authenticator.id),
+  });
+
+  /** What a phone may see of a challenge: never the number, never the code. */
+  const shown = ({ id, context, contextDigest, numberLength, state, createdAt, expiresAt }: Challenge) => ({
+    id,
+    context,
+    contextDigest,
+    numberLength,
+    state: state === 'open' && expiresAt <= n.clock.now() ? 'expired' : state,
+    createdAt,
+    expiresAt,
   });
 
   app.post(
@@ -124,10 +137,3 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
     });
   });
 };
-
-/** What a phone may see of a challenge: never the number, never the code. */
-function shown(challenge: Challenge) {
-  const { id, context, contextDigest, numberLength, state, createdAt, expiresAt } = challenge;
-  const isExpired = state === 'open' && expiresAt.getTime() <= Date.now();
-  return { id, context, contextDigest, numberLength, state: isExpired ? 'expired' : state, createdAt, expiresAt };
-}

@@ -1,0 +1,169 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemRandom } from '../../src/core/random.ts';
+import { createSealer } from '../../src/crypto/seal.ts';
+import { secretKey } from '../../src/crypto/secret-key.ts';
+import { makeChallenge } from '../../src/authenticators/push/challenge.ts';
+import { createAccounts } from '../../src/store/accounts.ts';
+import { createAuthenticators } from '../../src/store/authenticators.ts';
+import { createBindingSessions } from '../../src/store/binding-sessions.ts';
+import { type Challenges, createChallenges } from '../../src/store/challenges.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { createInvitations } from '../../src/store/invitations.ts';
+import { createOidcPayloads } from '../../src/store/oidc-payloads.ts';
+import { createRecoveryCodes } from '../../src/store/recovery-codes.ts';
+import { createThrottle } from '../../src/store/throttle.ts';
+import { createUsedProofs } from '../../src/store/used-proofs.ts';
+import { type TestDatabase, makeDatabase } from '../support/database.ts';
+import { fulfilled, together } from '../support/together.ts';
+
+/** Everything here is a race on a real PostgreSQL: of several at once, exactly one may win, 200 times. */
+const TRIES = 200;
+const AT_ONCE = 3;
+
+let test: TestDatabase;
+let db: Database;
+let accountId: string;
+let phoneId: string;
+let challenges: Challenges;
+const key = secretKey(randomBytes(32).toString('base64url'));
+const sealer = createSealer(key);
+const soon = () => new Date(Date.now() + 60_000);
+
+beforeAll(async () => {
+  test = await makeDatabase();
+  db = openDatabase(test.url, 12);
+  accountId = randomUUID();
+  phoneId = randomUUID();
+  challenges = createChallenges(db, sealer);
+  await createAccounts(db).add({ id: accountId, email: 'race@example.org', displayName: 'Race' }, new Date());
+  await createAuthenticators(db, sealer).add({ id: phoneId, accountId, kind: 'push', label: 'Phone', state: 'active' }, new Date());
+});
+afterAll(async () => {
+  await db.close();
+  await test.drop();
+});
+
+const newChallenge = async () => {
+  const target = { accountId, loginUid: null, bindingId: null, authenticatorId: null, clientId: null };
+  const context = { purpose: 'sign_in', client: 'App', browser: '', ip: '127.0.0.1', place: null, at: new Date().toISOString() } as const;
+  const challenge = makeChallenge(target, context, 2, systemRandom, new Date());
+  await challenges.add(challenge, new Date());
+  return challenge;
+};
+
+const winners = async (race: (attempt: number) => Promise<(index: number) => Promise<boolean>>): Promise<number[]> => {
+  const counts: number[] = [];
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const runner = await race(attempt);
+    counts.push(fulfilled(await together(AT_ONCE, runner)).filter(Boolean).length);
+  }
+  return [...new Set(counts)];
+};
+
+describe('exactly one of several at once', () => {
+  it('answers a challenge', async () => {
+    expect(
+      await winners(async () => {
+        const { id } = await newChallenge();
+        return (index) => challenges.answer(id, index === 0 ? 'approved' : 'denied', phoneId, new Date());
+      }),
+    ).toEqual([1]);
+  });
+
+  it('uses an approval', async () => {
+    expect(
+      await winners(async () => {
+        const { id } = await newChallenge();
+        await challenges.answer(id, 'approved', phoneId, new Date());
+        return () => challenges.use(id, new Date(0), new Date());
+      }),
+    ).toEqual([1]);
+  });
+
+  it('uses an enrolment code, and binds in its session', async () => {
+    const bindings = createBindingSessions(db, sealer);
+    expect(
+      await winners(async (attempt) => {
+        const session = { id: randomUUID(), accountId, loginUid: null, expiresAt: soon() };
+        await bindings.add(session, `token ${attempt}`, new Date());
+        const code = `code ${attempt}`;
+        await bindings.addCode({ ...session, authenticatorId: null, state: 'open' }, { code, expiresAt: soon() }, new Date());
+        return async () => (await bindings.useCode(code, new Date())).ok;
+      }),
+    ).toEqual([1]);
+    expect(
+      await winners(async (attempt) => {
+        const session = { id: randomUUID(), accountId, loginUid: null, expiresAt: soon() };
+        await bindings.add(session, `second token ${attempt}`, new Date());
+        return () => bindings.bound(session.id, phoneId, new Date());
+      }),
+    ).toEqual([1]);
+  });
+
+  it('consumes an authorization code, and shows a proof', async () => {
+    const payloads = createOidcPayloads(db);
+    const proofs = createUsedProofs(db);
+    expect(
+      await winners(async (attempt) => {
+        await payloads.put('AuthorizationCode', `code ${attempt}`, {}, soon());
+        return () => payloads.consume('AuthorizationCode', `code ${attempt}`, new Date());
+      }),
+    ).toEqual([1]);
+    expect(await winners(async (attempt) => () => proofs.use(`proof ${attempt}`, soon()))).toEqual([1]);
+  });
+
+  it('uses a recovery code, and an invitation', async () => {
+    const recovery = createRecoveryCodes(db);
+    const codes = Array.from({ length: TRIES }, (_, index) => `recovery ${index}`);
+    await recovery.add({ id: randomUUID(), accountId, kind: 'recovery_code', label: 'codes', state: 'active' }, codes, new Date());
+    expect(await winners(async (attempt) => async () => (await recovery.use(accountId, codes[attempt]!, new Date())) !== undefined)).toEqual([1]);
+    const invitations = createInvitations(db);
+    expect(
+      await winners(async (attempt) => {
+        await invitations.add('first_administrator', `invitation ${attempt}`, new Date(), soon());
+        return () => invitations.use('first_administrator', `invitation ${attempt}`, new Date());
+      }),
+    ).toEqual([1]);
+  });
+});
+
+describe('counters under pressure', () => {
+  it('give three guesses to a hundred answers at once', async () => {
+    const { id } = await newChallenge();
+    const guesses = fulfilled(await together(100, () => challenges.guess(id, 3, new Date())));
+    expect(guesses.filter((each) => each !== undefined).sort()).toEqual([1, 2, 3]);
+  });
+
+  it('count every failure at once, and make everybody wait then', async () => {
+    const throttle = createThrottle(db, key);
+    const wait = (failures: number) => (failures >= 5 ? 30 : 0);
+    const tries = fulfilled(await together(40, () => throttle.attempt('somebody', wait, new Date())));
+    const counted = tries.flatMap((each) => (each.ok ? [each.value] : []));
+    expect(new Set(counted).size).toBe(counted.length);
+    const after = await throttle.attempt('somebody', wait, new Date());
+    expect(after).toMatchObject({ ok: false, refusal: { code: 'wait' } });
+    await throttle.forgive('somebody');
+    expect(await throttle.attempt('somebody', wait, new Date())).toEqual({ ok: true, value: 1 });
+  });
+
+  it('leave one open challenge for an account, however many start at once', async () => {
+    await together(20, newChallenge);
+    const open = await challenges.openOfAccount(accountId, new Date());
+    expect(open).toHaveLength(1);
+  });
+});
+
+describe('what is stored', () => {
+  it('holds no code, number, token or secret in the clear', async () => {
+    const challenge = await newChallenge();
+    await createOidcPayloads(db).put('AccessToken', 'a bearer token to look for', { jti: 'x' }, soon());
+    const text = JSON.stringify([
+      await db.sql`SELECT number_sealed, code_sealed, context FROM challenge WHERE id = ${challenge.id}`,
+      await db.sql`SELECT * FROM oidc_payload`,
+      await db.sql`SELECT * FROM throttle`,
+    ]);
+    for (const secret of [challenge.code, 'a bearer token to look for', 'somebody']) expect(text).not.toContain(secret);
+    expect(await challenges.secrets(challenge.id)).toEqual({ number: challenge.number, code: challenge.code });
+  });
+});

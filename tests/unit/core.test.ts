@@ -1,0 +1,92 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { systemRandom } from '../../src/core/random.ts';
+import { formatTypedCode, normalizeTypedCode } from '../../src/core/typed-code.ts';
+import { chooseLocale } from '../../src/i18n/choose.ts';
+import en from '../../src/i18n/en.json' with { type: 'json' };
+import nl from '../../src/i18n/nl.json' with { type: 'json' };
+import { translator } from '../../src/i18n/translate.ts';
+
+describe('typed codes', () => {
+  it('carry 128 bits in 26 characters', () => {
+    expect(formatTypedCode(new Uint8Array(16)).replaceAll('-', '')).toBe('0'.repeat(26));
+    expect(formatTypedCode(new Uint8Array(16).fill(255))).toBe('ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZZZZ-ZW');
+  });
+  it('are different for different bytes', () => {
+    const codes = Array.from({ length: 500 }, () => formatTypedCode(systemRandom.bytes(16)));
+    expect(new Set(codes).size).toBe(500);
+  });
+  it('are read as meant', () => {
+    expect(normalizeTypedCode(' 0a1b-2c3d oil ')).toBe('0A1B2C3D011');
+  });
+});
+
+describe('random digits', () => {
+  it('have the asked length and use every digit', () => {
+    const all = Array.from({ length: 400 }, () => systemRandom.digits(3));
+    expect(all.every((each) => /^\d{3}$/.test(each))).toBe(true);
+    expect(new Set(all.join('')).size).toBe(10);
+  });
+});
+
+describe('the settings', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-config-'));
+  const load = (environment: Record<string, string>) => loadConfig({ DATA_DIR: dataDir, ...environment }, systemRandom);
+
+  it('need nothing', () => {
+    const config = load({});
+    expect(config.publicUrl).toBe('http://localhost:3000');
+    expect(config.databaseUrl).toBeUndefined();
+    expect(config.numberLength).toBe(2);
+  });
+  it('make a secret key once, readable by its owner alone', () => {
+    const first = load({}).secretKey;
+    expect(load({}).secretKey).toBe(first);
+    expect(statSync(join(dataDir, 'secret-key')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(dataDir, 'secret-key'), 'utf8').trim()).toBe(first);
+  });
+  it('tell all mistakes at once', () => {
+    expect(() => load({ PUBLIC_URL: 'http://id.example.org', PORT: 'many', NUMBER_LENGTH: '1', TIME_ZONE: 'Mars/Base' })).toThrow(
+      /PUBLIC_URL must be https[\s\S]*PORT[\s\S]*TIME_ZONE[\s\S]*NUMBER_LENGTH/,
+    );
+  });
+  it('can come from files, and not from both', () => {
+    const file = join(dataDir, 'url');
+    writeFileSync(file, 'https://id.example.org\n');
+    expect(load({ PUBLIC_URL_FILE: file }).publicUrl).toBe('https://id.example.org');
+    expect(() => load({ PUBLIC_URL_FILE: file, PUBLIC_URL: 'https://x.example.org' })).toThrow(/both set/);
+    expect(() => load({ PUBLIC_URL_FILE: '/nowhere' })).toThrow(/cannot be read \(ENOENT\)/);
+  });
+  it('count an empty value as not set', () => {
+    expect(load({ PORT: '', SMTP_URL: '' }).port).toBe(3000);
+  });
+  it('are frozen', () => {
+    expect(Object.isFrozen(load({}))).toBe(true);
+  });
+});
+
+describe('the language', () => {
+  it('is what the person chose, what the web app asks, what the browser prefers, then Dutch', () => {
+    expect(chooseLocale('en', 'nl', 'nl')).toBe('en');
+    expect(chooseLocale(undefined, 'fr en-GB', 'nl')).toBe('en');
+    expect(chooseLocale(undefined, undefined, 'fr, en;q=0.5, nl;q=0.8')).toBe('nl');
+    expect(chooseLocale(undefined, undefined, 'en-US,en;q=0.9')).toBe('en');
+    expect(chooseLocale(undefined, undefined, 'nl;q=0, en;q=0.1')).toBe('en');
+    expect(chooseLocale(undefined, undefined, 'de')).toBe('nl');
+    expect(chooseLocale('xx', undefined, undefined)).toBe('nl');
+  });
+  it('has the same sentences with the same placeholders on both sides', () => {
+    const placeholders = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(([whole]) => whole).sort();
+    expect(Object.keys(en).sort()).toEqual(Object.keys(nl).sort());
+    for (const [key, text] of Object.entries(nl)) {
+      expect(placeholders(en[key as keyof typeof en]), key).toEqual(placeholders(text));
+      expect(text.trim(), key).toBe(text);
+    }
+  });
+  it('fills in values literally', () => {
+    expect(translator('en')('ended.back', { client: '{client} $& <b>' })).toBe('Back to {client} $& <b>');
+  });
+});

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
+import { createSealer } from '../../src/crypto/seal.ts';
+import { secretKey } from '../../src/crypto/secret-key.ts';
+
+const key = () => secretKey(randomBytes(32).toString('base64url'));
+
+describe('a sealed value', () => {
+  const mine = key();
+  const sealer = createSealer(mine);
+  const sealed = sealer.seal('table:column:1', 'a secret');
+
+  it('opens at its own place only', () => {
+    expect(sealer.open('table:column:1', sealed).toString()).toBe('a secret');
+    expect(() => sealer.open('table:column:2', sealed)).toThrow(/could not be opened/);
+  });
+  it('does not open with another key', () => {
+    expect(() => createSealer(key()).open('table:column:1', sealed)).toThrow(/could not be opened/);
+  });
+  it('does not open after a change of any byte', () => {
+    for (let index = 0; index < sealed.length; index += 1) {
+      const changed = Buffer.from(sealed);
+      changed[index]! ^= 1;
+      expect(() => sealer.open('table:column:1', changed), `byte ${index}`).toThrow();
+    }
+  });
+  it('is different every time, names its key, and does not hold the text', () => {
+    expect(sealer.seal('table:column:1', 'a secret').equals(sealed)).toBe(false);
+    expect(sealed.subarray(0, 4).toString('hex')).toBe(mine.id);
+    expect(sealed.includes('a secret')).toBe(false);
+  });
+});
+
+describe('a secret key', () => {
+  it('must have 256 bits', () => {
+    expect(() => secretKey('short')).toThrow(RangeError);
+    expect(() => secretKey('not base64url!'.repeat(5))).toThrow(RangeError);
+  });
+  it('gives another key for another purpose, and the same for the same', () => {
+    const one = key();
+    expect(one.derive('a').equals(one.derive('b'))).toBe(false);
+    expect(one.derive('a').equals(one.derive('a'))).toBe(true);
+  });
+});
+
+describe('a password hash', () => {
+  const hasher = createPasswordHasher(key(), 1);
+
+  it('is argon2id with at least the parameters of OWASP', async () => {
+    const stored = await hasher.hash('correct horse');
+    expect(stored).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(hasher.isOutdated(stored)).toBe(false);
+    expect(hasher.isOutdated(stored.replace('m=19456', 'm=4096'))).toBe(true);
+  });
+  it('belongs to its password, in any Unicode form', async () => {
+    const stored = await hasher.hash('caf\u00e9 au lait');
+    expect(await hasher.verify('cafe\u0301 au lait', stored)).toBe(true);
+    expect(await hasher.verify('cafe au lait', stored)).toBe(false);
+  });
+  it('is worthless without the pepper', async () => {
+    const stored = await hasher.hash('correct horse');
+    expect(await createPasswordHasher(key(), 1).verify('correct horse', stored)).toBe(false);
+  });
+  it('is never right for an account without one', async () => {
+    expect(await hasher.verify('anything', undefined)).toBe(false);
+  });
+  it('is refused with 503 when too many wait, and the others are served', async () => {
+    const tries = await Promise.allSettled(Array.from({ length: 80 }, () => hasher.verify('x', undefined)));
+    const refused = tries.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every(({ reason }) => reason.status === 503)).toBe(true);
+    expect(tries.length - refused.length).toBeGreaterThanOrEqual(65);
+    expect(await hasher.verify('x', undefined)).toBe(false);
+  });
+});
