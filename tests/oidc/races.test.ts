@@ -1,0 +1,110 @@
+import * as oidc from 'openid-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestInstallation, startInstallation } from '../support/installation.ts';
+import { Laptop } from '../support/laptop.ts';
+import { RelyingParty } from '../support/relying-party.ts';
+import { type Enrolled, addEnrolledPerson, approveAndGoOn, givePassword } from '../support/story.ts';
+import { fulfilled, together } from '../support/together.ts';
+
+/** ../shared/oidc-notes.md 3.4 and 3.5: what a stock adapter gets wrong, provoked on purpose. */
+const TRIES = 50;
+
+let installation: TestInstallation;
+const parties: RelyingParty[] = [];
+let person: Enrolled;
+
+beforeAll(async () => {
+  installation = await startInstallation();
+  for (let index = 0; index < 5; index += 1) {
+    const redirectUri = await RelyingParty.redirectUri();
+    const secret = await installation.addClient({ id: `app${index}`, redirectUris: [redirectUri], mayRefresh: true });
+    parties.push(await RelyingParty.discover(installation.url, `app${index}`, secret, redirectUri));
+  }
+  person = await addEnrolledPerson(installation, new Laptop(), parties[0]!);
+});
+afterAll(() => installation.close());
+
+async function signedIn(party: RelyingParty) {
+  await installation.d.database.sql`DELETE FROM challenge`;
+  const laptop = new Laptop();
+  const request = await givePassword(laptop, party, person);
+  const landed = await approveAndGoOn(laptop, person.phone, party);
+  return { laptop, request, landed };
+}
+
+/** One tab of a browser: the same cookies at the start, its own from then on is what a browser does not do, so they are shared. */
+async function openTab(laptop: Laptop, party: RelyingParty) {
+  const request = await party.request({ prompt: 'none' });
+  let next = request.url;
+  for (let hop = 0; hop < 10; hop += 1) {
+    const response = await laptop.send(next);
+    await response.arrayBuffer();
+    next = new URL(response.headers.get('location')!, next).href;
+    if (next.startsWith(party.redirectUri)) return { request, url: next };
+  }
+  throw new Error('no way home');
+}
+
+describe('one code, redeemed three times at once', () => {
+  it('gives tokens once, 200 times', async () => {
+    const { laptop } = await signedIn(parties[0]!);
+    for (let attempt = 0; attempt < 200; attempt += 1) {
+      const { request, url } = await openTab(laptop, parties[0]!);
+      const results = await together(3, () => parties[0]!.redeem(request, url));
+      expect(fulfilled(results)).toHaveLength(1);
+    }
+  }, 240_000);
+});
+
+describe('one refresh token, used three times at once', () => {
+  it('gives tokens once', async () => {
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      const { request, landed } = await signedIn(parties[0]!);
+      const tokens = await parties[0]!.redeem(request, landed.url);
+      const results = await together(3, () => oidc.refreshTokenGrant(parties[0]!.config, tokens.refresh_token!));
+      expect(fulfilled(results)).toHaveLength(1);
+    }
+  });
+});
+
+describe('five web apps opened at once in one browser', () => {
+  it('all get in, and stay in', async () => {
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const { laptop } = await signedIn(parties[0]!);
+      const tabs = await Promise.all(parties.map((party) => openTab(laptop, party)));
+      const tokens = await Promise.all(tabs.map(({ request, url }, index) => parties[index]!.redeem(request, url)));
+      const infos = await Promise.all(tokens.map((each, index) => oidc.fetchUserInfo(parties[index]!.config, each.access_token, person.accountId)));
+      expect(infos.map(({ sub }) => sub)).toEqual(Array(5).fill(person.accountId));
+    }
+  }, 240_000);
+});
+
+describe('the same web app in five tabs', () => {
+  it('gets in in each, without a grant of one ending another’s', async () => {
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const { laptop } = await signedIn(parties[0]!);
+      const tabs = await Promise.all(Array.from({ length: 5 }, () => openTab(laptop, parties[1]!)));
+      const tokens = await Promise.all(tabs.map(({ request, url }) => parties[1]!.redeem(request, url)));
+      const refreshed = await Promise.all(tokens.map((each) => oidc.refreshTokenGrant(parties[1]!.config, each.refresh_token!)));
+      expect(refreshed).toHaveLength(5);
+    }
+  }, 240_000);
+});
+
+describe('a sign-out that races silent renewals', () => {
+  it('wins, always', async () => {
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const { laptop } = await signedIn(parties[0]!);
+      await openTab(laptop, parties[1]!);
+      await laptop.open(`${installation.url}/oidc/sign-out?client_id=app0`);
+      const before = laptop.cookie('op')!;
+      await Promise.all([laptop.submit('/oidc/sign-out/confirm', { logout: 'yes' }), openTab(laptop, parties[1]!).catch(() => {}), openTab(laptop, parties[2]!).catch(() => {})]);
+      // Whichever cookie the browser is left with, none of them opens anything.
+      const after = await openTab(laptop, parties[3]!);
+      expect(new URL(after.url).searchParams.get('error')).toBe('login_required');
+      laptop.setCookie('op', before);
+      const alive = await installation.d.database.sql`SELECT 1 FROM op_session WHERE revoked_at IS NULL AND account_id = ${person.accountId} AND id_digest = sha256(${before}::bytea)`;
+      expect(alive).toHaveLength(0);
+    }
+  }, 240_000);
+});
