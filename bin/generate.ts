@@ -29,6 +29,8 @@ if (existsSync(prisma)) {
     process.exit(run.status ?? 1);
   }
 } else if (!existsSync(join(root, 'src/store/generated/client.ts'))) {
-  process.stderr.write('Prisma is not installed and src/store/generated is missing: run npm ci without --omit=dev once.\n');
+  process.stderr.write(
+    'Prisma is not installed and src/store/generated is missing: run npm ci without --omit=dev once.\n',
+  );
   process.exit(1);
 }

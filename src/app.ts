@@ -14,7 +14,7 @@ import { guards } from './http/plugins/guards.ts';
 import { pages } from './http/plugins/page.ts';
 import { person } from './http/plugins/person.ts';
 import { securityHeaders } from './http/plugins/security-headers.ts';
-import { PORTAL_IDLE_SECONDS, createPortalSessionStore } from './http/portal-session.ts';
+import { createPortalSessionStore, PORTAL_IDLE_SECONDS } from './http/portal-session.ts';
 import { accountRoutes } from './http/routes/account.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
@@ -51,7 +51,8 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     sessions: d.opSessions,
     pages: createOidcPages(render, { organisation, support }),
     clock: d.clock,
-    onError: (error, request) => d.log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused'),
+    onError: (error, request) =>
+      d.log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused'),
   });
   const interactions = createInteractions(provider);
   const portal = createPortalSignIn(provider, publicUrl);
@@ -76,19 +77,43 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(person, { isSecure, timeZone: config.timeZone });
   await app.register(pages, { render, organisation, support });
   await app.register(errors);
-  await app.register(guards, { guards: createGuards({ interactions, signIn, binding, companion, bindingCookie: bindingCookie.name }) });
+  await app.register(guards, {
+    guards: createGuards({ interactions, signIn, binding, companion, bindingCookie: bindingCookie.name }),
+  });
   await app.register(forms, { publicUrl, isSecure });
   await app.register(fastifyStatic, { root: publicDir, serve: false, cacheControl: false });
   const streams = createEventStreams(app);
 
-  await app.register(healthRoutes, { isReady: () => d.database.sql`SELECT 1`.then(() => true, () => false) });
+  await app.register(healthRoutes, {
+    isReady: () =>
+      d.database.sql`SELECT 1`.then(
+        () => true,
+        () => false,
+      ),
+  });
   await app.register(mountProvider, { provider, publicUrl });
   await app.register(homeRoutes, { publicDir });
   await app.register(setupRoutes, { administration });
-  await app.register(signInRoutes, { interactions, signIn, approvals, binding, waiting, streams, organisation, bindingCookie });
+  await app.register(signInRoutes, {
+    interactions,
+    signIn,
+    approvals,
+    binding,
+    waiting,
+    streams,
+    organisation,
+    bindingCookie,
+  });
   await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
   await app.register(companionAppRoutes, { publicDir, organisation });
-  await app.register(companionApiRoutes, { companion, waiting, streams, organisation, vapidPublicKey: d.vapid.publicKey, clock: d.clock });
+  await app.register(companionApiRoutes, {
+    companion,
+    waiting,
+    streams,
+    organisation,
+    vapidPublicKey: d.vapid.publicKey,
+    clock: d.clock,
+  });
   await app.register(async (own) => {
     await own.register(session, {
       secret: d.secret.derive('portal session').toString('base64url'),

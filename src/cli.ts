@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type Command, UsageError, commands } from './cli/commands.ts';
+import { type Command, commands, UsageError } from './cli/commands.ts';
 import { loadConfig } from './config/load.ts';
 import { Fault } from './core/errors.ts';
 import { systemRandom } from './core/random.ts';
@@ -9,12 +9,15 @@ import { openInstallation } from './server.ts';
 const args = process.argv.slice(2);
 const command = commands.find(({ words }) => words === args.slice(0, 2).join(' '));
 
-const help = (of: readonly Command[]): string => of.map(({ usage, help: text }) => `  ${usage}\n      ${text}`).join('\n\n');
+const help = (of: readonly Command[]): string =>
+  of.map(({ usage, help: text }) => `  ${usage}\n      ${text}`).join('\n\n');
 
 if (!command || args.includes('--help')) {
   const isAsked = args.length === 0 || args.includes('--help');
   const text = command ? `Usage:\n${help([command])}` : `Usage: npm run cli -- <noun> <verb>\n\n${help(commands)}`;
-  (isAsked ? process.stdout : process.stderr).write(`${isAsked ? '' : `There is no command “${args.join(' ')}”.\n\n`}${text}\n`);
+  (isAsked ? process.stdout : process.stderr).write(
+    `${isAsked ? '' : `There is no command “${args.join(' ')}”.\n\n`}${text}\n`,
+  );
   process.exit(isAsked ? 0 : 2);
 }
 
@@ -27,8 +30,10 @@ try {
     await installation.close();
   }
 } catch (error) {
-  const isUsage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
-  const message = isUsage || error instanceof Fault ? (error as Error).message : ((error as Error).stack ?? String(error));
+  const isUsage =
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  const message =
+    isUsage || error instanceof Fault ? (error as Error).message : ((error as Error).stack ?? String(error));
   process.stderr.write(`${message}\n${isUsage ? `\nUsage: ${command.usage}\n` : ''}`);
   process.exitCode = isUsage ? 2 : 1;
 }

@@ -28,14 +28,18 @@ async function keptPeople(d: Dependencies, file: string): Promise<Person[]> {
   }));
   for (const person of people) {
     const added = await d.administration.addAccount(person, BY);
-    if (!added.ok && added.refusal.code === 'account_exists') await d.administration.setPassword(person.email, person.password, BY);
+    if (!added.ok && added.refusal.code === 'account_exists')
+      await d.administration.setPassword(person.email, person.password, BY);
   }
   writeFileSync(file, JSON.stringify(people, null, 2), { mode: 0o600 });
   return people;
 }
 
 try {
-  const config = loadConfig({ DATA_DIR: join(ROOT, 'data/demo'), ORGANISATION: 'Voorbeeldorganisatie', LOG_LEVEL: 'warn', ...process.env }, systemRandom);
+  const config = loadConfig(
+    { DATA_DIR: join(ROOT, 'data/demo'), ORGANISATION: 'Voorbeeldorganisatie', LOG_LEVEL: 'warn', ...process.env },
+    systemRandom,
+  );
   const log = createLog(config.logLevel);
   const server = await startServer(config, log);
   const { dependencies: d } = server;
@@ -52,7 +56,13 @@ try {
   );
   const webApp = spawn(process.execPath, [join(ROOT, 'examples/web-app/server.ts')], {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, ISSUER: config.publicUrl, CLIENT_ID: 'example-web-app', CLIENT_SECRET: secret, APP_URL: WEB_APP },
+    env: {
+      ...process.env,
+      ISSUER: config.publicUrl,
+      CLIENT_ID: 'example-web-app',
+      CLIENT_SECRET: secret,
+      APP_URL: WEB_APP,
+    },
   });
   stopOnSignal(async () => {
     webApp.kill('SIGTERM');

@@ -91,10 +91,14 @@ export async function createDependencies(options: DependencyOptions) {
   const throttle = createThrottle(database, secret);
   const transactions = createLoginTransactions(database);
   const usedProofs = createUsedProofs(database);
-  const signals = await openSignals(databaseUrl, (error) => log.warn({ err: error }, 'lost the database; listening again soon'));
+  const signals = await openSignals(databaseUrl, (error) =>
+    log.warn({ err: error }, 'lost the database; listening again soon'),
+  );
 
   const signingKeys = await createSigningKeys(database, sealer).all(clock.now());
-  const vapid = JSON.parse(await settings.secret('vapid keys', async () => JSON.stringify(makeVapidKeys()))) as VapidKeys;
+  const vapid = JSON.parse(
+    await settings.secret('vapid keys', async () => JSON.stringify(makeVapidKeys())),
+  ) as VapidKeys;
   const endpointRules: EndpointRules = { extraHosts: config.pushHosts, testOrigin: options.testPushOrigin };
 
   const bindPassword = createBindPassword(authenticators, hasher, random);
@@ -106,10 +110,21 @@ export async function createDependencies(options: DependencyOptions) {
   const notify: Notify = (to, notice) => {
     const addresses = new Set([to.email, to.notifyEmail].filter((address) => address !== null));
     for (const address of addresses) {
-      const mail = mailFor({ displayName: to.displayName, address, locale: to.locale ?? DEFAULT_LOCALE }, notice, organisation);
+      const mail = mailFor(
+        { displayName: to.displayName, address, locale: to.locale ?? DEFAULT_LOCALE },
+        notice,
+        organisation,
+      );
       const sending: Promise<void> = sendMail(mail)
-        .then(() => log.info({ notice: notice.kind, account: to.id }, config.smtpUrl ? 'mail sent' : 'mail written to the outbox'))
-        .catch((error: unknown) => log.error({ err: error, notice: notice.kind, account: to.id }, 'mail could not be sent'))
+        .then(() =>
+          log.info(
+            { notice: notice.kind, account: to.id },
+            config.smtpUrl ? 'mail sent' : 'mail written to the outbox',
+          ),
+        )
+        .catch((error: unknown) =>
+          log.error({ err: error, notice: notice.kind, account: to.id }, 'mail could not be sent'),
+        )
         .finally(() => mails.delete(sending));
       mails.add(sending);
     }
@@ -117,7 +132,18 @@ export async function createDependencies(options: DependencyOptions) {
 
   const places = await openPlaces(config.geoipFile);
   const approvals = createApprovals({
-    accounts, authenticators, challenges, clients, subscriptions, audit, notify, clock, random, publicUrl, organisation, numberLength,
+    accounts,
+    authenticators,
+    challenges,
+    clients,
+    subscriptions,
+    audit,
+    notify,
+    clock,
+    random,
+    publicUrl,
+    organisation,
+    numberLength,
     deliver: createDeliverPush(vapid, config.pushContact, publicUrl, endpointRules, clock),
     placeOf: places,
     pushText: ({ locale }) => {
@@ -126,31 +152,93 @@ export async function createDependencies(options: DependencyOptions) {
     },
   });
   const signIn = createSignIn({
-    accounts, authenticators, challenges, clients, recoveryCodes, throttle, transactions, approvals, audit, notify, clock,
+    accounts,
+    authenticators,
+    challenges,
+    clients,
+    recoveryCodes,
+    throttle,
+    transactions,
+    approvals,
+    audit,
+    notify,
+    clock,
     verifyPassword: createVerifyPassword(authenticators, hasher),
     verifyRecoveryCode: createVerifyRecoveryCode(recoveryCodes),
     ttlSeconds: INTERACTION_SECONDS,
   });
   const binding = createBinding({
-    accounts, authenticators, bindings, challenges, transactions, approvals, bindRecoveryCodes, audit, notify, clock, random, publicUrl,
+    accounts,
+    authenticators,
+    bindings,
+    challenges,
+    transactions,
+    approvals,
+    bindRecoveryCodes,
+    audit,
+    notify,
+    clock,
+    random,
+    publicUrl,
   });
   const companion = createCompanion({
-    accounts, authenticators, bindings, challenges, opSessions, subscriptions, transactions, endpointRules, audit, notify, clock,
+    accounts,
+    authenticators,
+    bindings,
+    challenges,
+    opSessions,
+    subscriptions,
+    transactions,
+    endpointRules,
+    audit,
+    notify,
+    clock,
     bindPush: createBindPush(authenticators, random),
     verifyProof: createVerifyProof(usedProofs, publicUrl),
     verifyAnswer: createVerifyAnswer(publicUrl),
   });
   const administration = createAdministration({
-    accounts, authenticators, bindings, invitations, opSessions, bindPassword, audit, clock, random, organisation,
+    accounts,
+    authenticators,
+    bindings,
+    invitations,
+    opSessions,
+    bindPassword,
+    audit,
+    clock,
+    random,
+    organisation,
   });
   const clientRegistration = createClientRegistration({ clients, audit, clock, random });
   const waiting = createWaiting({ signals, challenges, bindings, clock });
   const myAccount = createMyAccount({ accounts, authenticators, recoveryCodes });
 
   return {
-    config, log, clock, random, secret, database, vapid, signingKeys, signals,
-    accounts, authenticators, auditStore, clients, opSessions, payloads, portalSessions,
-    audit, approvals, signIn, binding, companion, administration, clientRegistration, waiting, myAccount,
+    config,
+    log,
+    clock,
+    random,
+    secret,
+    database,
+    vapid,
+    signingKeys,
+    signals,
+    accounts,
+    authenticators,
+    auditStore,
+    clients,
+    opSessions,
+    payloads,
+    portalSessions,
+    audit,
+    approvals,
+    signIn,
+    binding,
+    companion,
+    administration,
+    clientRegistration,
+    waiting,
+    myAccount,
     /** Waits for what is on its way, then lets go of the database. */
     async close(): Promise<void> {
       await approvals.settled();

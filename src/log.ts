@@ -2,8 +2,21 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 /** What must never be read in a log, wherever it turns up. */
 const SECRETS = [
-  'password', 'code', 'secret', 'token', 'answer', 'cookie', 'authorization', 'dpop',
-  'req.headers', 'res.headers', '*.password', '*.code_verifier', '*.client_secret', '*.cookie', '*.authorization',
+  'password',
+  'code',
+  'secret',
+  'token',
+  'answer',
+  'cookie',
+  'authorization',
+  'dpop',
+  'req.headers',
+  'res.headers',
+  '*.password',
+  '*.code_verifier',
+  '*.client_secret',
+  '*.cookie',
+  '*.authorization',
 ];
 
 /** JSON lines; a request is logged by its path alone, because queries carry codes and states. */
@@ -28,4 +41,5 @@ export function createLog(level: string, destination?: DestinationStream): Logge
 }
 
 /** The path without its query, and without the id of a sign-in. */
-const pathOf = (url: string): string => (url.split('?')[0] ?? '').replace(/^(\/(?:interaction|oidc\/auth))\/[\w-]+/, '$1/:uid');
+const pathOf = (url: string): string =>
+  (url.split('?')[0] ?? '').replace(/^(\/(?:interaction|oidc\/auth))\/[\w-]+/, '$1/:uid');

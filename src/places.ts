@@ -9,7 +9,9 @@ export async function openPlaces(file: string | undefined): Promise<PlaceOf> {
   return (ip) => {
     try {
       const found = reader.get(ip);
-      const names = [found?.city?.names, found?.country?.names].map((each) => (each as Record<string, string> | undefined)?.en);
+      const names = [found?.city?.names, found?.country?.names].map(
+        (each) => (each as Record<string, string> | undefined)?.en,
+      );
       return names.filter(Boolean).join(', ') || null;
     } catch {
       return null;

@@ -1,10 +1,10 @@
-import type { FastifyInstance } from 'fastify';
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import type { Config } from './config/load.ts';
 import { Fault } from './core/errors.ts';
-import { type Dependencies, createDependencies } from './dependencies.ts';
+import { createDependencies, type Dependencies } from './dependencies.ts';
 import { openEmbeddedDatabase } from './store/embedded.ts';
 import { migrate } from './store/migrate.ts';
 import { sweep } from './store/sweep.ts';
@@ -13,7 +13,10 @@ const MIGRATIONS = join(import.meta.dirname, '../migrations');
 const SWEEP_EVERY_MS = 60_000;
 
 /** What every entrance needs first: a database, brought up to date, and everything that is made on it. */
-export async function openInstallation(config: Config, log: Logger): Promise<{ dependencies: Dependencies; close(): Promise<void> }> {
+export async function openInstallation(
+  config: Config,
+  log: Logger,
+): Promise<{ dependencies: Dependencies; close(): Promise<void> }> {
   const embedded = config.databaseUrl ? undefined : await openEmbeddedDatabase(config.dataDir);
   try {
     const databaseUrl = config.databaseUrl ?? embedded!.url;
@@ -50,12 +53,18 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     await app.close();
     await close();
     if ((error as { code?: string }).code === 'EADDRINUSE') {
-      throw new Fault('port_in_use', `Port ${config.port} is in use by another program. Stop that, or set PORT to another one.`, { cause: error });
+      throw new Fault(
+        'port_in_use',
+        `Port ${config.port} is in use by another program. Stop that, or set PORT to another one.`,
+        { cause: error },
+      );
     }
     throw error;
   }
   const sweeping = setInterval(() => {
-    sweep(database, clock.now()).catch((error: unknown) => log.warn({ err: error }, 'could not remove what has expired'));
+    sweep(database, clock.now()).catch((error: unknown) =>
+      log.warn({ err: error }, 'could not remove what has expired'),
+    );
   }, SWEEP_EVERY_MS);
   sweeping.unref();
   return {

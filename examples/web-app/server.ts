@@ -5,10 +5,15 @@
  * ISSUER, CLIENT_ID, CLIENT_SECRET and APP_URL come from the environment (`npm run demo` sets them).
  */
 import { randomBytes } from 'node:crypto';
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as oidc from 'openid-client';
 
-const { ISSUER = 'http://localhost:3000', CLIENT_ID = 'example-web-app', CLIENT_SECRET = '', APP_URL = 'http://localhost:3001' } = process.env;
+const {
+  ISSUER = 'http://localhost:3000',
+  CLIENT_ID = 'example-web-app',
+  CLIENT_SECRET = '',
+  APP_URL = 'http://localhost:3001',
+} = process.env;
 
 interface Session {
   state?: string;
@@ -61,7 +66,10 @@ async function signIn(session: Session, response: ServerResponse, more: Record<s
 /** The browser comes back: the code becomes tokens, and the ID token says who it is and how surely. */
 async function callback(session: Session, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { state, nonce, codeVerifier } = session;
-  if (!state || !nonce || !codeVerifier) return redirect(response, '/');
+  if (!state || !nonce || !codeVerifier) {
+    redirect(response, '/');
+    return;
+  }
   try {
     const tokens = await oidc.authorizationCodeGrant(config, new URL(request.url ?? '/', APP_URL), {
       expectedState: state,
@@ -74,21 +82,31 @@ async function callback(session: Session, request: IncomingMessage, response: Se
     const person = await oidc.fetchUserInfo(config, tokens.access_token, claims.sub);
     session.claims = { ...claims, email: person.email, name: person.name };
     session.idToken = tokens.id_token;
-    return redirect(response, '/');
+    redirect(response, '/');
   } catch (error) {
-    const { error: code = 'error', error_description: text = '' } = error as { error?: string; error_description?: string };
-    return page(response, `<h1>Niet aangemeld</h1><p id="error">${escape(code)}: ${escape(text)}</p><p><a href="/sign-in">Opnieuw proberen</a></p>`, 403);
+    const { error: code = 'error', error_description: text = '' } = error as {
+      error?: string;
+      error_description?: string;
+    };
+    page(
+      response,
+      `<h1>Niet aangemeld</h1><p id="error">${escaped(code)}: ${escaped(text)}</p><p><a href="/sign-in">Opnieuw proberen</a></p>`,
+      403,
+    );
   }
 }
 
 function signOut(session: Session, response: ServerResponse): void {
   const idToken = session.idToken;
   for (const [id, each] of sessions) if (each === session) sessions.delete(id);
-  const address = oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: `${APP_URL}/`, ...(idToken ? { id_token_hint: idToken } : {}) });
+  const address = oidc.buildEndSessionUrl(config, {
+    post_logout_redirect_uri: `${APP_URL}/`,
+    ...(idToken ? { id_token_hint: idToken } : {}),
+  });
   redirect(response, address.href);
 }
 
-const escape = (text: unknown): string => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const escaped = (text: unknown): string => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 function page(response: ServerResponse, body: string, status = 200): void {
   response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
@@ -98,7 +116,13 @@ function page(response: ServerResponse, body: string, status = 200): void {
 
 function home(session: Session, response: ServerResponse): void {
   const { claims } = session;
-  if (!claims) return page(response, '<h1>Voorbeeld-app</h1><p>U bent niet aangemeld.</p><p><a id="sign-in" href="/sign-in">Aanmelden</a></p>');
+  if (!claims) {
+    page(
+      response,
+      '<h1>Voorbeeld-app</h1><p>U bent niet aangemeld.</p><p><a id="sign-in" href="/sign-in">Aanmelden</a></p>',
+    );
+    return;
+  }
   const facts = Object.entries({
     email: claims.email,
     naam: claims.name,
@@ -106,9 +130,9 @@ function home(session: Session, response: ServerResponse): void {
     amr: (claims.amr as string[] | undefined)?.join(' '),
     auth_time: claims.auth_time && new Date(claims.auth_time * 1000).toISOString(),
   });
-  return page(
+  page(
     response,
-    `<h1>Welkom, <span id="email">${escape(claims.email)}</span></h1><dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd id="${name}">${escape(value)}</dd>`).join('')}</dl>
+    `<h1>Welkom, <span id="email">${escaped(claims.email)}</span></h1><dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd id="${name}">${escaped(value)}</dd>`).join('')}</dl>
 <p><a id="again" href="/sign-in?max_age=0">Opnieuw bewijzen</a> <a id="sign-out" href="/sign-out">Afmelden</a></p>`,
   );
 }

@@ -39,7 +39,10 @@ export async function refresh(account) {
 /** Tells the server where to wake this phone. Subscriptions die silently, so this runs on every open. */
 export async function keepSubscription(account, { ask = false } = {}) {
   if (account.isRevoked) return false;
-  const subscription = await subscriptionFor(account.vapidPublicKey, { ask, isDead: account.hasSubscription === false && account.endpoint !== undefined });
+  const subscription = await subscriptionFor(account.vapidPublicKey, {
+    ask,
+    isDead: account.hasSubscription === false && account.endpoint !== undefined,
+  });
   if (!subscription) return false;
   const { endpoint, keys } = subscription.toJSON();
   if (account.endpoint === endpoint && account.hasSubscription) return true;
@@ -54,7 +57,9 @@ export async function keepSubscription(account, { ask = false } = {}) {
 export async function openChallenges() {
   const accounts = (await allAccounts()).filter(({ isRevoked }) => !isRevoked);
   const lists = await Promise.allSettled(
-    accounts.map(async (account) => (await call(account.keys, 'GET', '/app/api/challenges')).challenges.map((challenge) => ({ account, challenge }))),
+    accounts.map(async (account) =>
+      (await call(account.keys, 'GET', '/app/api/challenges')).challenges.map((challenge) => ({ account, challenge })),
+    ),
   );
   const failed = lists.find(({ status }) => status === 'rejected');
   if (failed && lists.every(({ status }) => status === 'rejected')) throw failed.reason;

@@ -18,7 +18,13 @@ async function send(keys, method, path, body, signal) {
   const headers = { DPoP: await makeProof(keys, method, path, serverSeconds()), Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   try {
-    return await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: 'no-store' });
+    return await fetch(path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      cache: 'no-store',
+    });
   } catch (cause) {
     throw new Refused('offline', { cause });
   }
@@ -27,7 +33,10 @@ async function send(keys, method, path, body, signal) {
 export async function call(keys, method, path, body) {
   let response = await send(keys, method, path, body);
   if (response.status === 401) {
-    const problem = await response.clone().json().catch(() => ({}));
+    const problem = await response
+      .clone()
+      .json()
+      .catch(() => ({}));
     if (problem.code === 'proof_time' && problem.serverTime) {
       clockOffset = problem.serverTime - Date.now() / 1000;
       response = await send(keys, method, path, body);

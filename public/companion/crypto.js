@@ -3,7 +3,10 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' };
 const encoder = new TextEncoder();
 
 export const base64url = (bytes) =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  btoa(String.fromCharCode(...new Uint8Array(bytes)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
 
 export const fromBase64url = (text) =>
   Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (character) => character.charCodeAt(0));
@@ -27,12 +30,16 @@ async function sign(privateKey, header, payload) {
 
 /** A proof that this call is made by this key, once, now (RFC 9449). `now` in seconds. */
 export const makeProof = ({ privateKey, publicJwk }, method, path, now) =>
-  sign(privateKey, { typ: 'dpop+jwt', alg: 'ES256', jwk: publicJwk }, {
-    htm: method,
-    htu: location.origin + path,
-    iat: now,
-    jti: base64url(crypto.getRandomValues(new Uint8Array(16))),
-  });
+  sign(
+    privateKey,
+    { typ: 'dpop+jwt', alg: 'ES256', jwk: publicJwk },
+    {
+      htm: method,
+      htu: location.origin + path,
+      iat: now,
+      jti: base64url(crypto.getRandomValues(new Uint8Array(16))),
+    },
+  );
 
 /** What was shown is what is signed; src/authenticators/push/challenge.ts has the twin. */
 export const contextDigest = (context) =>
@@ -40,12 +47,16 @@ export const contextDigest = (context) =>
 
 /** The signed answer to a challenge. `match` is `{ number }` or `{ code }` for an approval. */
 export async function makeAnswer({ keys, id }, challenge, decision, match, now) {
-  return sign(keys.privateKey, { typ: 'dubbelslot-answer+jws', alg: 'ES256', kid: id }, {
-    aud: location.origin,
-    challenge: challenge.id,
-    context: await contextDigest(challenge.context),
-    decision,
-    iat: now,
-    ...match,
-  });
+  return sign(
+    keys.privateKey,
+    { typ: 'dubbelslot-answer+jws', alg: 'ES256', kid: id },
+    {
+      aud: location.origin,
+      challenge: challenge.id,
+      context: await contextDigest(challenge.context),
+      decision,
+      iat: now,
+      ...match,
+    },
+  );
 }

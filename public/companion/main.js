@@ -3,7 +3,21 @@ import * as accounts from './accounts.js';
 import * as screens from './screens.js';
 import { draw, loadMessages, locale, notice, t } from './ui.js';
 
-const SCREENS = { list: screens.list, add: screens.add, how: screens.how, scan: screens.scanner, type: screens.type, adding: screens.adding, notifications: screens.notifications, added: screens.added, request: screens.request, result: screens.result, account: screens.account, remove: screens.remove, ios: screens.ios };
+const SCREENS = {
+  list: screens.list,
+  add: screens.add,
+  how: screens.how,
+  scan: screens.scanner,
+  type: screens.type,
+  adding: screens.adding,
+  notifications: screens.notifications,
+  added: screens.added,
+  request: screens.request,
+  result: screens.result,
+  account: screens.account,
+  remove: screens.remove,
+  ios: screens.ios,
+};
 /** Where a request that comes in may take over: not while somebody is adding or answering. */
 const MAY_INTERRUPT = new Set(['list', 'account', 'added', 'result', 'add', 'how']);
 const RETRY_MS = [1000, 2000, 5000, 15000];
@@ -17,7 +31,9 @@ const tools = {
   go,
   goBack: () => history.back(),
   changed: () => void listenToAll(),
-  onLeave: (callback) => { leave = callback; },
+  onLeave: (callback) => {
+    leave = callback;
+  },
   installer: () => installEvent,
 };
 
@@ -62,7 +78,9 @@ function followAddress() {
 /** Shows the newest request that waits, once; `wanted` again, because somebody tapped its notification. */
 async function lookForRequests(wanted) {
   const waiting = await accounts.openChallenges().catch(() => []);
-  const found = waiting.find(({ challenge }) => challenge.id === wanted) ?? waiting.find(({ challenge }) => !seen.has(challenge.id));
+  const found =
+    waiting.find(({ challenge }) => challenge.id === wanted) ??
+    waiting.find(({ challenge }) => !seen.has(challenge.id));
   if (!found) return wanted && current !== 'request' ? render('list') : undefined;
   if (!wanted && !MAY_INTERRUPT.has(current)) return undefined;
   seen.add(found.challenge.id);
@@ -102,7 +120,8 @@ async function wakeUp() {
     const before = JSON.stringify([account.state, account.isRevoked, account.isPushFrozen]);
     await accounts.refresh(account);
     await accounts.keepSubscription(account).catch(() => {});
-    if (current === 'list' && before !== JSON.stringify([account.state, account.isRevoked, account.isPushFrozen])) await render('list');
+    if (current === 'list' && before !== JSON.stringify([account.state, account.isRevoked, account.isPushFrozen]))
+      await render('list');
   }
 }
 
@@ -111,7 +130,8 @@ document.addEventListener('visibilitychange', () => {
   else listening.abort();
 });
 
-const isIos = /iPhone|iPad|iPod/.test(navigator.userAgent) || (navigator.platform === 'MacIntel' && navigator.maxTouchPoints > 1);
+const isIos =
+  /iPhone|iPad|iPod/.test(navigator.userAgent) || (navigator.platform === 'MacIntel' && navigator.maxTouchPoints > 1);
 const isInstalled = navigator.standalone === true || matchMedia('(display-mode: standalone)').matches;
 
 async function start() {

@@ -13,7 +13,10 @@ export async function subscriptionFor(vapidPublicKey, { ask, isDead }) {
   const existing = await registration.pushManager.getSubscription();
   if (existing && !isDead) return existing;
   await existing?.unsubscribe();
-  return registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: fromBase64url(vapidPublicKey) });
+  return registration.pushManager.subscribe({
+    userVisibleOnly: true,
+    applicationServerKey: fromBase64url(vapidPublicKey),
+  });
 }
 
 /** Takes away the notification of a request that has been dealt with. */

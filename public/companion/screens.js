@@ -12,28 +12,64 @@ export function readAddress(text) {
   const url = new URL(text, location.href);
   if (url.origin !== location.origin || url.pathname !== '/app') return {};
   const fragment = new URLSearchParams(url.hash.slice(1));
-  return { enrol: fragment.get('e') ?? undefined, request: fragment.get('q') ?? undefined, challenge: fragment.get('c') ?? undefined };
+  return {
+    enrol: fragment.get('e') ?? undefined,
+    request: fragment.get('q') ?? undefined,
+    challenge: fragment.get('c') ?? undefined,
+  };
 }
 
 export async function list({ go, installer }) {
   const known = await accounts.allAccounts();
-  const add = el('button.icon-button.primary', { type: 'button', 'aria-label': t('add'), onclick: () => go('add') }, icon('plus'));
+  const add = el(
+    'button.icon-button.primary',
+    { type: 'button', 'aria-label': t('add'), onclick: () => go('add') },
+    icon('plus'),
+  );
   const install = installer() && button(t('install'), () => installer().prompt(), 'quiet');
   if (known.length === 0) {
-    draw(t('title'), { actions: [add] },
-      el('div.empty', {}, icon('lock', 64), el('h2', {}, t('empty_title')), el('p', {}, t('empty_text')), button(t('add'), () => go('add'))),
-      install);
+    draw(
+      t('title'),
+      { actions: [add] },
+      el(
+        'div.empty',
+        {},
+        icon('lock', 64),
+        el('h2', {}, t('empty_title')),
+        el('p', {}, t('empty_text')),
+        button(t('add'), () => go('add')),
+      ),
+      install,
+    );
     return;
   }
   const rows = known.map((account) =>
-    el('li', {}, el('button.account', { type: 'button', onclick: () => go('account', { id: account.id }) }, icon('lock', 28),
-      el('span', {}, el('strong', {}, account.email), el('span', {}, account.organisation), stateOf(account) && el('span.hint', {}, stateOf(account))))));
-  draw(t('title'), { actions: [add] },
+    el(
+      'li',
+      {},
+      el(
+        'button.account',
+        { type: 'button', onclick: () => go('account', { id: account.id }) },
+        icon('lock', 28),
+        el(
+          'span',
+          {},
+          el('strong', {}, account.email),
+          el('span', {}, account.organisation),
+          stateOf(account) && el('span.hint', {}, stateOf(account)),
+        ),
+      ),
+    ),
+  );
+  draw(
+    t('title'),
+    { actions: [add] },
     !navigator.onLine && notice(t('offline')),
     el('ul.cards', {}, rows),
     notificationHint(go),
     button(t('scan_request'), () => go('scan'), 'quiet'),
-    install);
+    install,
+  );
 }
 
 const stateOf = ({ isRevoked, isPushFrozen, state }) =>
@@ -42,22 +78,48 @@ const stateOf = ({ isRevoked, isPushFrozen, state }) =>
 function notificationHint(go) {
   if (permission() === 'denied') return notice(t('notify_blocked'));
   if (permission() !== 'default') return undefined;
-  return el('div', {}, notice(t('notify_off')), button(t('notify_turn_on'), () => go('notifications'), 'quiet'));
+  return el(
+    'div',
+    {},
+    notice(t('notify_off')),
+    button(t('notify_turn_on'), () => go('notifications'), 'quiet'),
+  );
 }
 
 export function add({ go, goBack }) {
-  draw(t('add_title'), { back: goBack },
-    el('button.choice', { type: 'button', onclick: () => go('how') }, icon('work', 28), el('span', {}, el('strong', {}, t('add_work')), el('span.hint', {}, t('add_work_text')))));
+  draw(
+    t('add_title'),
+    { back: goBack },
+    el(
+      'button.choice',
+      { type: 'button', onclick: () => go('how') },
+      icon('work', 28),
+      el('span', {}, el('strong', {}, t('add_work')), el('span.hint', {}, t('add_work_text'))),
+    ),
+  );
 }
 
 export function how({ go, goBack }) {
-  draw(t('how_title'), { back: goBack }, el('p', {}, t('how_text')), button(t('scan'), () => go('scan')), button(t('type'), () => go('type'), 'quiet'));
+  draw(
+    t('how_title'),
+    { back: goBack },
+    el('p', {}, t('how_text')),
+    button(t('scan'), () => go('scan')),
+    button(t('type'), () => go('type'), 'quiet'),
+  );
 }
 
 export function scanner({ go, goBack, onLeave }) {
   const video = el('video', { playsinline: true, muted: true });
   const said = el('div', { 'aria-live': 'polite' });
-  draw(t('scan_title'), { back: goBack }, el('div.camera', {}, video), said, el('p', {}, t('scan_hint')), button(t('type'), () => go('type', {}, true), 'quiet'));
+  draw(
+    t('scan_title'),
+    { back: goBack },
+    el('div.camera', {}, video),
+    said,
+    el('p', {}, t('scan_hint')),
+    button(t('type'), () => go('type', {}, true), 'quiet'),
+  );
   let stop = () => {};
   let hasLeft = false;
   onLeave(() => {
@@ -75,13 +137,22 @@ export function scanner({ go, goBack, onLeave }) {
       stop = stopIt;
       if (hasLeft) stop();
     },
-    (error) => said.replaceChildren(notice(t(error.name === 'NotAllowedError' ? 'scan_refused' : 'scan_no_camera'), 'bad')),
+    (error) =>
+      said.replaceChildren(notice(t(error.name === 'NotAllowedError' ? 'scan_refused' : 'scan_no_camera'), 'bad')),
   );
 }
 
 export function type({ go, goBack }) {
   const said = el('div', { 'aria-live': 'assertive' });
-  const field = el('input.code', { id: 'typed', type: 'text', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', maxlength: '60', 'aria-describedby': 'typed-hint' });
+  const field = el('input.code', {
+    id: 'typed',
+    type: 'text',
+    autocomplete: 'off',
+    autocapitalize: 'characters',
+    spellcheck: 'false',
+    maxlength: '60',
+    'aria-describedby': 'typed-hint',
+  });
   const submit = (event) => {
     event.preventDefault();
     const code = field.value.replace(/[\s-]/g, '');
@@ -90,11 +161,23 @@ export function type({ go, goBack }) {
     field.setAttribute('aria-invalid', 'true');
     return field.focus();
   };
-  draw(t('type_title'), { back: goBack },
+  draw(
+    t('type_title'),
+    { back: goBack },
     said,
-    el('form', { onsubmit: submit, novalidate: true },
-      el('div.field', {}, el('label', { for: 'typed' }, t('type_label')), el('p.hint', { id: 'typed-hint' }, t('type_hint')), field),
-      el('button.button', { type: 'submit' }, t('type_submit'))));
+    el(
+      'form',
+      { onsubmit: submit, novalidate: true },
+      el(
+        'div.field',
+        {},
+        el('label', { for: 'typed' }, t('type_label')),
+        el('p.hint', { id: 'typed-hint' }, t('type_hint')),
+        field,
+      ),
+      el('button.button', { type: 'submit' }, t('type_submit')),
+    ),
+  );
   field.focus();
 }
 
@@ -106,7 +189,13 @@ export async function adding({ go, goBack, changed }, { code }) {
     go(canNotify() && permission() === 'default' ? 'notifications' : 'added', { isNew: true }, true);
   } catch (error) {
     const text = error instanceof DOMException ? t('error_storage') : refusalText(error);
-    draw(t('how_title'), { back: goBack }, notice(text, 'bad'), button(t('scan'), () => go('scan', {}, true)), button(t('type'), () => go('type', {}, true), 'quiet'));
+    draw(
+      t('how_title'),
+      { back: goBack },
+      notice(text, 'bad'),
+      button(t('scan'), () => go('scan', {}, true)),
+      button(t('type'), () => go('type', {}, true), 'quiet'),
+    );
   }
 }
 
@@ -114,18 +203,29 @@ export function notifications({ go }, { isNew }) {
   const done = () => go(isNew ? 'added' : 'list', {}, true);
   const allow = async (event) => {
     event.currentTarget.disabled = true;
-    for (const account of await accounts.allAccounts()) await accounts.keepSubscription(account, { ask: true }).catch(() => {});
+    for (const account of await accounts.allAccounts())
+      await accounts.keepSubscription(account, { ask: true }).catch(() => {});
     done();
   };
-  draw(t('notify_title'), {}, el('div.empty', {}, icon('bell', 64), el('p', {}, t('notify_text'))), button(t('notify_allow'), allow), button(t('notify_later'), done, 'quiet'));
+  draw(
+    t('notify_title'),
+    {},
+    el('div.empty', {}, icon('bell', 64), el('p', {}, t('notify_text'))),
+    button(t('notify_allow'), allow),
+    button(t('notify_later'), done, 'quiet'),
+  );
 }
 
 export async function added({ go, changed }) {
   for (const account of await accounts.allAccounts()) await accounts.keepSubscription(account).catch(() => {});
   changed();
-  draw(t('added_title'), {}, el('div.result', {}, icon('yes', 64), el('p', {}, t('added_text'))),
+  draw(
+    t('added_title'),
+    {},
+    el('div.result', {}, icon('yes', 64), el('p', {}, t('added_text'))),
     permission() !== 'granted' && notice(t(permission() === 'denied' ? 'notify_blocked' : 'notify_off')),
-    button(t('title'), () => go('list', {}, true), 'quiet'));
+    button(t('title'), () => go('list', {}, true), 'quiet'),
+  );
 }
 
 /** The approval. `code` where the QR code on the computer was scanned: then there is no number to type. */
@@ -138,16 +238,32 @@ export async function request({ go, changed }, { id, accountId, code }) {
       account = (await accounts.allAccounts()).find((each) => each.id === accountId);
       asked = await accounts.challenge(account, id);
     }
-    if (asked.state !== 'open') throw Object.assign(new Error(asked.state), { code: asked.state === 'expired' ? 'challenge_expired' : 'challenge_closed' });
+    if (asked.state !== 'open')
+      throw Object.assign(new Error(asked.state), {
+        code: asked.state === 'expired' ? 'challenge_expired' : 'challenge_closed',
+      });
   } catch (error) {
-    draw(t('request_title'), {}, notice(refusalText(error)), button(t('title'), () => go('list', {}, true), 'quiet'));
+    draw(
+      t('request_title'),
+      {},
+      notice(refusalText(error)),
+      button(t('title'), () => go('list', {}, true), 'quiet'),
+    );
     return;
   }
 
   const { context, numberLength } = asked;
   const isTest = context.purpose === 'enrolment_test';
   const said = el('div', { 'aria-live': 'assertive' });
-  const number = !code && el('input.digits', { id: 'number', inputmode: 'numeric', pattern: '[0-9]*', autocomplete: 'off', maxlength: String(numberLength) });
+  const number =
+    !code &&
+    el('input.digits', {
+      id: 'number',
+      inputmode: 'numeric',
+      pattern: '[0-9]*',
+      autocomplete: 'off',
+      maxlength: String(numberLength),
+    });
   const fact = (label, value) => value && [el('dt', {}, t(label)), el('dd', {}, value)];
 
   const send = async (decision, match) => {
@@ -167,7 +283,12 @@ export async function request({ go, changed }, { id, accountId, code }) {
       }
       if (error.code === 'offline') return said.replaceChildren(notice(t('offline'), 'bad'));
       const text = error.code === 'wrong_number' ? t('wrong_number_last') : refusalText(error);
-      return draw(t('request_title'), {}, notice(text, 'bad'), button(t('title'), () => go('list', {}, true), 'quiet'));
+      return draw(
+        t('request_title'),
+        {},
+        notice(text, 'bad'),
+        button(t('title'), () => go('list', {}, true), 'quiet'),
+      );
     }
   };
   const approve = (event) => {
@@ -179,41 +300,86 @@ export async function request({ go, changed }, { id, accountId, code }) {
     return number.focus();
   };
   const report = () => {
-    draw(t('report_title'), { back: () => request({ go, changed }, { id, accountId, code }) },
-      notice(t('report_text'), 'bad'), said, button(t('report_confirm'), () => send('report', {}), 'danger'));
+    draw(
+      t('report_title'),
+      { back: () => request({ go, changed }, { id, accountId, code }) },
+      notice(t('report_text'), 'bad'),
+      said,
+      button(t('report_confirm'), () => send('report', {}), 'danger'),
+    );
   };
 
-  draw(t(isTest ? 'test_title' : 'request_title'), {},
-    el('dl.facts', {}, fact('request_client', context.client), fact('request_account', account.email), fact('request_browser', context.browser),
-      fact('request_place', [context.place, context.ip].filter(Boolean).join(' · ')), fact('request_time', dateTime(context.at))),
+  draw(
+    t(isTest ? 'test_title' : 'request_title'),
+    {},
+    el(
+      'dl.facts',
+      {},
+      fact('request_client', context.client),
+      fact('request_account', account.email),
+      fact('request_browser', context.browser),
+      fact('request_place', [context.place, context.ip].filter(Boolean).join(' · ')),
+      fact('request_time', dateTime(context.at)),
+    ),
     said,
-    el('form', { onsubmit: approve, novalidate: true },
+    el(
+      'form',
+      { onsubmit: approve, novalidate: true },
       number ? el('div.field', {}, el('label', { for: 'number' }, t('number_label')), number) : notice(t('scanned')),
-      el('button.button', { type: 'submit' }, t('approve'))),
+      el('button.button', { type: 'submit' }, t('approve')),
+    ),
     button(t('deny'), () => send('deny', {}), 'quiet'),
-    button(t('report'), report, 'danger'));
+    button(t('report'), report, 'danger'),
+  );
   if (number) number.focus();
 }
 
 export function result({ go }, { state }) {
   const isGood = state === 'approved';
-  draw(t(`${state}_title`), {}, el(`div.result${isGood ? '' : '.bad'}`, {}, icon(isGood ? 'yes' : 'no', 64), el('p', {}, t(`${state}_text`))), button(t('title'), () => go('list', {}, true), 'quiet'));
+  draw(
+    t(`${state}_title`),
+    {},
+    el(`div.result${isGood ? '' : '.bad'}`, {}, icon(isGood ? 'yes' : 'no', 64), el('p', {}, t(`${state}_text`))),
+    button(t('title'), () => go('list', {}, true), 'quiet'),
+  );
 }
 
 export async function account({ go, goBack }, { id }) {
   const known = (await accounts.allAccounts()).find((each) => each.id === id);
   if (!known) return go('list', {}, true);
   const events = el('div', {}, el('p.hint', {}, t('loading')));
-  draw(known.email, { back: goBack },
+  draw(
+    known.email,
+    { back: goBack },
     el('p', {}, known.organisation),
     stateOf(known) && notice(stateOf(known)),
-    el('h2', {}, t('history')), events,
-    button(t('remove'), () => go('remove', { id }), 'danger'));
+    el('h2', {}, t('history')),
+    events,
+    button(t('remove'), () => go('remove', { id }), 'danger'),
+  );
   try {
     const past = known.isRevoked ? [] : await accounts.history(known);
-    events.replaceChildren(past.length === 0 ? el('p.hint', {}, t('history_empty'))
-      : el('ul.history', {}, past.map(({ context, state }) => el('li', {}, el('strong', {}, t(`state_${state}`)), ` · ${context.client}`,
-          el('span.hint', {}, [dateTime(context.at), context.browser, context.place ?? context.ip].filter(Boolean).join(' · '))))));
+    events.replaceChildren(
+      past.length === 0
+        ? el('p.hint', {}, t('history_empty'))
+        : el(
+            'ul.history',
+            {},
+            past.map(({ context, state }) =>
+              el(
+                'li',
+                {},
+                el('strong', {}, t(`state_${state}`)),
+                ` · ${context.client}`,
+                el(
+                  'span.hint',
+                  {},
+                  [dateTime(context.at), context.browser, context.place ?? context.ip].filter(Boolean).join(' · '),
+                ),
+              ),
+            ),
+          ),
+    );
   } catch (error) {
     events.replaceChildren(el('p.hint', {}, refusalText(error)));
   }
@@ -232,9 +398,20 @@ export async function remove({ go, goBack, changed }, { id }) {
       said.replaceChildren(notice(refusalText(error), 'bad'));
     }
   };
-  draw(t('remove_title'), { back: goBack }, notice(t('remove_text', { email: known.email })), said, button(t('remove_confirm'), confirm, 'danger'));
+  draw(
+    t('remove_title'),
+    { back: goBack },
+    notice(t('remove_text', { email: known.email })),
+    said,
+    button(t('remove_confirm'), confirm, 'danger'),
+  );
 }
 
 export function ios() {
-  draw(t('ios_title'), {}, el('p', {}, t('ios_text')), el('ol.steps', {}, el('li', {}, t('ios_step1')), el('li', {}, t('ios_step2')), el('li', {}, t('ios_step3'))));
+  draw(
+    t('ios_title'),
+    {},
+    el('p', {}, t('ios_text')),
+    el('ol.steps', {}, el('li', {}, t('ios_step1')), el('li', {}, t('ios_step2')), el('li', {}, t('ios_step3'))),
+  );
 }

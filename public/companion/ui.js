@@ -9,7 +9,10 @@ export async function loadMessages(wanted) {
 }
 
 export const t = (key, values = {}) =>
-  (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? (name === 'organisation' ? messages.organisation : whole));
+  (messages[key] ?? key).replace(
+    /\{(\w+)\}/g,
+    (whole, name) => values[name] ?? (name === 'organisation' ? messages.organisation : whole),
+  );
 
 /** `el('p.hint', { id: 'x', onclick }, 'text', child)`; text is always text, never markup. */
 export function el(name, attributes = {}, ...children) {
@@ -38,7 +41,8 @@ const ICONS = {
 
 export function icon(name, size = 24) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  for (const [key, value] of Object.entries({ viewBox: '0 0 24 24', width: size, height: size, 'aria-hidden': 'true' })) svg.setAttribute(key, value);
+  for (const [key, value] of Object.entries({ viewBox: '0 0 24 24', width: size, height: size, 'aria-hidden': 'true' }))
+    svg.setAttribute(key, value);
   const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
   path.setAttribute('d', ICONS[name]);
   svg.append(path);
@@ -53,17 +57,30 @@ const app = document.getElementById('app');
 /** Puts a screen on the page: a heading that gets the focus, perhaps a way back, and what is below it. */
 export function draw(title, { back, actions = [] }, ...content) {
   const heading = el('h1', { tabindex: '-1' }, title);
-  const top = el('header.top', {}, back && el('button.icon-button', { type: 'button', 'aria-label': t('back_label'), onclick: back }, icon('back')), heading, ...actions);
+  const top = el(
+    'header.top',
+    {},
+    back && el('button.icon-button', { type: 'button', 'aria-label': t('back_label'), onclick: back }, icon('back')),
+    heading,
+    ...actions,
+  );
   app.replaceChildren(top, el('main.screen', {}, ...content));
   app.removeAttribute('aria-busy');
   document.title = `${title} – Dubbelslot`;
   heading.focus();
 }
 
-export const notice = (text, kind = '') => el(`div.notice${kind ? `.${kind}` : ''}`, { role: kind === 'bad' ? 'alert' : 'status' }, el('p', {}, text));
+export const notice = (text, kind = '') =>
+  el(`div.notice${kind ? `.${kind}` : ''}`, { role: kind === 'bad' ? 'alert' : 'status' }, el('p', {}, text));
 
 export const dateTime = (value) =>
-  new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long', hour: '2-digit', minute: '2-digit' }).format(new Date(value));
+  new Intl.DateTimeFormat(locale, {
+    weekday: 'long',
+    day: 'numeric',
+    month: 'long',
+    hour: '2-digit',
+    minute: '2-digit',
+  }).format(new Date(value));
 
 /** The sentence for a refusal by the server. */
 export function refusalText(error) {

@@ -5,14 +5,18 @@ const CACHE = `dubbelslot-${VERSION}`;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
-    caches.open(CACHE).then((cache) => cache.addAll(['/app', '/app/messages/nl', '/app/messages/en', ...KEEP])).then(() => self.skipWaiting()),
+    caches
+      .open(CACHE)
+      .then((cache) => cache.addAll(['/app', '/app/messages/nl', '/app/messages/en', ...KEEP]))
+      .then(() => self.skipWaiting()),
   );
 });
 
 self.addEventListener('activate', (event) => {
   event.waitUntil(
     (async () => {
-      for (const name of await caches.keys()) if (name.startsWith('dubbelslot-') && name !== CACHE) await caches.delete(name);
+      for (const name of await caches.keys())
+        if (name.startsWith('dubbelslot-') && name !== CACHE) await caches.delete(name);
       await self.clients.claim();
     })(),
   );
@@ -83,5 +87,9 @@ self.addEventListener('notificationclick', (event) => {
 
 // The browser changed the subscription; an open app sends the new one, else the next opening does.
 self.addEventListener('pushsubscriptionchange', (event) => {
-  event.waitUntil(windows().then((all) => all.forEach((client) => client.postMessage({ type: 'challenge' }))));
+  event.waitUntil(
+    (async () => {
+      for (const client of await windows()) client.postMessage({ type: 'challenge' });
+    })(),
+  );
 });

@@ -34,7 +34,10 @@ function oneEmail(positionals: readonly string[]): string {
   return email;
 }
 
-async function newPassword(d: Dependencies, isMadeUp: boolean | undefined): Promise<{ password: string; told: string }> {
+async function newPassword(
+  d: Dependencies,
+  isMadeUp: boolean | undefined,
+): Promise<{ password: string; told: string }> {
   if (!isMadeUp) return { password: await askPassword('Password: '), told: '' };
   const password = d.administration.madeUpPassword();
   return { password, told: `\nPassword, shown this once: ${password}` };
@@ -43,21 +46,35 @@ async function newPassword(d: Dependencies, isMadeUp: boolean | undefined): Prom
 export const commands: readonly Command[] = [
   {
     words: 'account add',
-    usage: 'account add <e-mail> [--name <name>] [--language nl|en] [--notify <e-mail>] [--role owner|administrator|helpdesk|auditor] [--generate]',
+    usage:
+      'account add <e-mail> [--name <name>] [--language nl|en] [--notify <e-mail>] [--role owner|administrator|helpdesk|auditor] [--generate]',
     help: 'Adds a person. The password is asked for, or made up and shown once with --generate.',
     async run(d, args) {
       const { values, positionals } = parseArgs({
         args,
         allowPositionals: true,
-        options: { name: { type: 'string' }, language: { type: 'string' }, notify: { type: 'string' }, role: { type: 'string' }, generate: { type: 'boolean' } },
+        options: {
+          name: { type: 'string' },
+          language: { type: 'string' },
+          notify: { type: 'string' },
+          role: { type: 'string' },
+          generate: { type: 'boolean' },
+        },
       });
       const email = oneEmail(positionals);
-      const locale = values.language === undefined ? null : (['nl', 'en'] as const).find((each) => each === values.language);
+      const locale =
+        values.language === undefined ? null : (['nl', 'en'] as const).find((each) => each === values.language);
       if (locale === undefined) throw new UsageError('The language is nl or en.');
-      const role = values.role === undefined ? null : (['owner', 'administrator', 'helpdesk', 'auditor'] as const).find((each) => each === values.role);
+      const role =
+        values.role === undefined
+          ? null
+          : (['owner', 'administrator', 'helpdesk', 'auditor'] as const).find((each) => each === values.role);
       if (role === undefined) throw new UsageError('The role is owner, administrator, helpdesk or auditor.');
       const { password, told } = await newPassword(d, values.generate);
-      const added = await d.administration.addAccount({ email, displayName: values.name ?? '', password, locale, role, notifyEmail: values.notify ?? null }, BY);
+      const added = await d.administration.addAccount(
+        { email, displayName: values.name ?? '', password, locale, role, notifyEmail: values.notify ?? null },
+        BY,
+      );
       if (!added.ok) throw refused(added.refusal.code);
       return `Added ${added.value.email}.${told}`;
     },
@@ -70,13 +87,27 @@ export const commands: readonly Command[] = [
       const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
       const rows = await Promise.all(
         (await d.accounts.list()).map(async ({ id, email, displayName, role, status, pushFrozenAt }) => {
-          const phones = (await d.authenticators.ofAccount(id)).filter((a) => a.kind === 'push' && a.state === 'active').length;
+          const phones = (await d.authenticators.ofAccount(id)).filter(
+            (a) => a.kind === 'push' && a.state === 'active',
+          ).length;
           return { email, name: displayName, role, status, phones, isPushFrozen: pushFrozenAt !== null };
         }),
       );
       if (values.json) return JSON.stringify(rows, null, 2);
       if (rows.length === 0) return 'There are no accounts yet. Add one: account add <e-mail>';
-      return rows.map((r) => [r.email, r.status, `${r.phones} phone${r.phones === 1 ? '' : 's'}`, r.role ?? '', r.isPushFrozen ? 'push frozen' : ''].filter(Boolean).join('  ')).join('\n');
+      return rows
+        .map((r) =>
+          [
+            r.email,
+            r.status,
+            `${r.phones} phone${r.phones === 1 ? '' : 's'}`,
+            r.role ?? '',
+            r.isPushFrozen ? 'push frozen' : '',
+          ]
+            .filter(Boolean)
+            .join('  '),
+        )
+        .join('\n');
     },
   },
   {
@@ -84,7 +115,11 @@ export const commands: readonly Command[] = [
     usage: 'account password <e-mail> [--generate]',
     help: 'Gives a person a new password and ends their sessions.',
     async run(d, args) {
-      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { generate: { type: 'boolean' } } });
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: { generate: { type: 'boolean' } },
+      });
       const email = oneEmail(positionals);
       const { password, told } = await newPassword(d, values.generate);
       const set = await d.administration.setPassword(email, password, BY);
@@ -97,9 +132,14 @@ export const commands: readonly Command[] = [
     usage: 'account reset <e-mail> --yes',
     help: 'Revokes all phones and recovery codes of a person, lifts a freeze and ends their sessions. They enrol anew at the next sign-in.',
     async run(d, args) {
-      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { yes: { type: 'boolean' } } });
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: { yes: { type: 'boolean' } },
+      });
       const email = oneEmail(positionals);
-      if (!values.yes) throw new UsageError(`This revokes every phone and recovery code of ${email}. Add --yes to do it.`);
+      if (!values.yes)
+        throw new UsageError(`This revokes every phone and recovery code of ${email}. Add --yes to do it.`);
       const reset = await d.administration.reset(email, BY);
       if (!reset.ok) throw refused(reset.refusal.code);
       return `${email} can enrol anew. Revoked: ${reset.value}.`;
@@ -107,15 +147,21 @@ export const commands: readonly Command[] = [
   },
   {
     words: 'client add',
-    usage: 'client add <id> --name <name> --redirect <address>... [--sign-out <address>...] [--public] [--refresh] [--acr 1fa|mfa|phr] [--alg ES256|RS256]',
+    usage:
+      'client add <id> --name <name> --redirect <address>... [--sign-out <address>...] [--public] [--refresh] [--acr 1fa|mfa|phr] [--alg ES256|RS256]',
     help: 'Registers a web app, or replaces it. The secret is shown once. --acr 1fa asks for no second factor.',
     async run(d, args) {
       const { values, positionals } = parseArgs({
         args,
         allowPositionals: true,
         options: {
-          name: { type: 'string' }, redirect: { type: 'string', multiple: true }, 'sign-out': { type: 'string', multiple: true },
-          public: { type: 'boolean' }, refresh: { type: 'boolean' }, acr: { type: 'string' }, alg: { type: 'string' },
+          name: { type: 'string' },
+          redirect: { type: 'string', multiple: true },
+          'sign-out': { type: 'string', multiple: true },
+          public: { type: 'boolean' },
+          refresh: { type: 'boolean' },
+          acr: { type: 'string' },
+          alg: { type: 'string' },
         },
       });
       const acr = acrNamed(values.acr ?? 'mfa');
@@ -135,7 +181,12 @@ export const commands: readonly Command[] = [
       const problems = d.clientRegistration.problems(client);
       if (problems.length > 0) throw new UsageError(problems.join('\n'));
       const secret = await d.clientRegistration.register(client, BY);
-      return [`Registered ${client.id}.`, `Issuer:        ${d.config.publicUrl}`, `Client id:     ${client.id}`, ...(secret ? [`Client secret: ${secret}   (shown this once)`] : [])].join('\n');
+      return [
+        `Registered ${client.id}.`,
+        `Issuer:        ${d.config.publicUrl}`,
+        `Client id:     ${client.id}`,
+        ...(secret ? [`Client secret: ${secret}   (shown this once)`] : []),
+      ].join('\n');
     },
   },
   {
@@ -147,7 +198,9 @@ export const commands: readonly Command[] = [
       const clients = await d.clients.list();
       if (values.json) return JSON.stringify(clients, null, 2);
       if (clients.length === 0) return 'There are no web apps yet. Register one: client add <id> --redirect <address>';
-      return clients.map((c) => `${c.id}  ${c.name}  ${c.requiredAcr}  ${c.metadata.redirect_uris.join(' ')}`).join('\n');
+      return clients
+        .map((c) => `${c.id}  ${c.name}  ${c.requiredAcr}  ${c.metadata.redirect_uris.join(' ')}`)
+        .join('\n');
     },
   },
   {
@@ -167,7 +220,8 @@ export const commands: readonly Command[] = [
     async run(d, args) {
       const { values } = parseArgs({ args, options: { action: { type: 'string' }, limit: { type: 'string' } } });
       const limit = Number(values.limit ?? 50);
-      if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) throw new UsageError('The limit is a number from 1 to 10000.');
+      if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
+        throw new UsageError('The limit is a number from 1 to 10000.');
       const events = await d.auditStore.list({ limit, ...(values.action ? { action: values.action } : {}) });
       return events.map((event) => JSON.stringify(event)).join('\n');
     },

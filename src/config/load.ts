@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { badConfiguration } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
-import { type Settings, isLoopback, settings } from './schema.ts';
+import { isLoopback, type Settings, settings } from './schema.ts';
 
 /** The settings of one run: frozen, complete, with absolute paths. */
 export interface Config {

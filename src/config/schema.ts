@@ -22,7 +22,9 @@ export const settings = z.object({
     })
     .transform((text) => new URL(text).origin)
     .optional()
-    .describe('The address that browsers, phones and web apps use. It is also the OpenID Connect issuer. Default: `http://localhost:PORT`.'),
+    .describe(
+      'The address that browsers, phones and web apps use. It is also the OpenID Connect issuer. Default: `http://localhost:PORT`.',
+    ),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000).describe('The TCP port to listen on.'),
   HOST: z.string().min(1).default('localhost').describe('The address to listen on. Use `0.0.0.0` in a container.'),
   DATABASE_URL: z
@@ -31,14 +33,29 @@ export const settings = z.object({
     .optional()
     .describe('A PostgreSQL 15 or newer. Without it, an embedded PostgreSQL is started in `DATA_DIR`.'),
   DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to the database, at most.'),
-  DATA_DIR: z.string().min(1).default('./data').describe('Where the secret key, the outbox and the embedded database are kept.'),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe('Where the secret key, the outbox and the embedded database are kept.'),
   SECRET_KEY: z
     .string()
     .regex(/^\s*[\w-]{43,}=*\s*$/, 'must be at least 43 base64url characters (256 random bits)')
     .optional()
-    .describe('The key that all sealed data depends on. Without it, one is made once in `DATA_DIR/secret-key` (mode 0600).'),
-  ORGANISATION: z.string().min(1).max(80).default('Dubbelslot').describe('The name of your organisation, as people read it.'),
-  SUPPORT: z.string().max(200).optional().describe('Whom to ask for help, shown where people get stuck: a name, a telephone number, hours.'),
+    .describe(
+      'The key that all sealed data depends on. Without it, one is made once in `DATA_DIR/secret-key` (mode 0600).',
+    ),
+  ORGANISATION: z
+    .string()
+    .min(1)
+    .max(80)
+    .default('Dubbelslot')
+    .describe('The name of your organisation, as people read it.'),
+  SUPPORT: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('Whom to ask for help, shown where people get stuck: a name, a telephone number, hours.'),
   SMTP_URL: z
     .string()
     .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
@@ -47,7 +64,9 @@ export const settings = z.object({
   MAIL_FROM: z.string().default('dubbelslot@localhost').describe('The sender of mails.'),
   TRUST_PROXY: list
     .default([])
-    .describe('Addresses or networks of your reverse proxies, separated by commas. Only they may tell the address of a visitor.'),
+    .describe(
+      'Addresses or networks of your reverse proxies, separated by commas. Only they may tell the address of a visitor.',
+    ),
   TIME_ZONE: z
     .string()
     .refine((zone) => {
@@ -63,23 +82,46 @@ export const settings = z.object({
     .enum(['2', '3', '6'])
     .default('2')
     .transform(Number)
-    .describe('How many digits the number has that people type on their phone: 2 (familiar), 3, or 6 (what NIST SP 800-63B-4 asks).'),
+    .describe(
+      'How many digits the number has that people type on their phone: 2 (familiar), 3, or 6 (what NIST SP 800-63B-4 asks).',
+    ),
   PUSH_HOSTS: list
-    .refine((hosts) => hosts.every((host) => hostName.test(host)), 'must be host names; a leading dot means every host below it')
+    .refine(
+      (hosts) => hosts.every((host) => hostName.test(host)),
+      'must be host names; a leading dot means every host below it',
+    )
     .default([])
     .describe('More push services that phones may use, besides those of Google, Mozilla, Apple and Microsoft.'),
   PUSH_CONTACT: z
     .string()
     .regex(/^(mailto:|https:\/\/)/, 'must start with mailto: or https://')
     .optional()
-    .describe('Whom a push service may reach about our messages (RFC 8292). Default: `PUBLIC_URL`, or a mailto address on localhost.'),
-  GEOIP_FILE: z.string().optional().describe('A local file in MaxMind DB format (city or country) to show the place of a sign-in. Nothing is asked of anyone.'),
-  VIEWS_DIR: z.string().optional().describe('A folder with your own versions of pages in `views/`; what is not there comes from Dubbelslot.'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('How much is logged.'),
+    .describe(
+      'Whom a push service may reach about our messages (RFC 8292). Default: `PUBLIC_URL`, or a mailto address on localhost.',
+    ),
+  GEOIP_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'A local file in MaxMind DB format (city or country) to show the place of a sign-in. Nothing is asked of anyone.',
+    ),
+  VIEWS_DIR: z
+    .string()
+    .optional()
+    .describe('A folder with your own versions of pages in `views/`; what is not there comes from Dubbelslot.'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('How much is logged.'),
 });
 
 export type Settings = z.output<typeof settings>;
 
 export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || /^127(\.\d+){3}$/.test(hostname) || hostname === '[::1]';
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    /^127(\.\d+){3}$/.test(hostname) ||
+    hostname === '[::1]'
+  );
 }

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Options, hash, verify } from '@node-rs/argon2';
+import { hash, type Options, verify } from '@node-rs/argon2';
 import { overloaded } from '../core/errors.ts';
 import { keyedDigest } from './digest.ts';
 import type { SecretKey } from './secret-key.ts';
@@ -23,7 +23,10 @@ export interface PasswordHasher {
   isOutdated(stored: string): boolean;
 }
 
-export function createPasswordHasher(key: SecretKey, workers = Math.max(1, availableParallelism() - 1)): PasswordHasher {
+export function createPasswordHasher(
+  key: SecretKey,
+  workers = Math.max(1, availableParallelism() - 1),
+): PasswordHasher {
   const pepper = key.derive('password pepper');
   const run = limiter(workers);
   // NFKC: the same password typed on another keyboard is the same password (NIST SP 800-63B-4, section 3.1.1.2).
@@ -40,9 +43,7 @@ export function createPasswordHasher(key: SecretKey, workers = Math.max(1, avail
     },
     isOutdated(stored) {
       const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(stored);
-      return (
-        !found || Number(found[1]) < (PARAMETERS.memoryCost ?? 0) || Number(found[2]) < (PARAMETERS.timeCost ?? 0)
-      );
+      return !found || Number(found[1]) < (PARAMETERS.memoryCost ?? 0) || Number(found[2]) < (PARAMETERS.timeCost ?? 0);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type JWK, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 
 /** The algorithms we sign ID tokens with; the first is the default (oidc-notes: ES256 is cheap and widely read). */
 export const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const;

@@ -1,9 +1,9 @@
+import type { BindPassword } from '../authenticators/password/bind.ts';
+import { isCommonPassword } from '../authenticators/password/blocklist.ts';
 import type { Clock } from '../core/clock.ts';
 import { addSeconds } from '../core/clock.ts';
 import { type Random, token128 } from '../core/random.ts';
-import { type Result, accept, refuse } from '../core/refusals.ts';
-import type { BindPassword } from '../authenticators/password/bind.ts';
-import { isCommonPassword } from '../authenticators/password/blocklist.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
 import { passwordProblem } from '../policy/password-rules.ts';
 import type { Account, Accounts, Locale, Role } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
@@ -120,7 +120,11 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       const account = await n.accounts.byEmail(email.trim());
       if (!account) return refuse('account_unknown');
       const now = n.clock.now();
-      const revoked = await n.authenticators.revokeAll(account.id, ['push', 'totp', 'webauthn', 'recovery_code', 'temporary_pass'], now);
+      const revoked = await n.authenticators.revokeAll(
+        account.id,
+        ['push', 'totp', 'webauthn', 'recovery_code', 'temporary_pass'],
+        now,
+      );
       await n.accounts.setPushFrozen(account.id, null, now);
       await n.bindings.endAll(account.id);
       const sessions = await n.opSessions.revokeAll(account.id, now);

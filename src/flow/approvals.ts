@@ -1,9 +1,9 @@
-import type { Origin } from '../core/audit.ts';
-import { type Clock, addSeconds, secondsUntil } from '../core/clock.ts';
-import type { Random } from '../core/random.ts';
-import { type Result, accept, refuse } from '../core/refusals.ts';
 import { HARD_CAP_SECONDS, makeChallenge } from '../authenticators/push/challenge.ts';
 import type { DeliverPush } from '../authenticators/push/deliver.ts';
+import type { Origin } from '../core/audit.ts';
+import { addSeconds, type Clock, secondsUntil } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
 import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
@@ -75,7 +75,10 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
 
   const budget = async (accountId: string, purpose: ChallengePurpose): Promise<PushBudget> => {
     const now = n.clock.now();
-    return pushBudget(await n.challenges.sentSinceSuccess(accountId, purpose, addSeconds(now, -BUDGET_WINDOW_SECONDS)), now);
+    return pushBudget(
+      await n.challenges.sentSinceSuccess(accountId, purpose, addSeconds(now, -BUDGET_WINDOW_SECONDS)),
+      now,
+    );
   };
 
   /** Wakes every phone that may answer. One that fails never fails the challenge. */
@@ -142,7 +145,9 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
         requestId: origin.requestId,
         detail: { purpose, client: target.clientId, replaced },
       });
-      const sending: Promise<void> = wake(challenge, account).catch(() => {}).finally(() => onTheirWay.delete(sending));
+      const sending: Promise<void> = wake(challenge, account)
+        .catch(() => {})
+        .finally(() => onTheirWay.delete(sending));
       onTheirWay.add(sending);
       return accept(undefined);
     },
@@ -161,7 +166,10 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
     },
     async use(challenge) {
       const now = n.clock.now();
-      return challenge.state === 'approved' && (await n.challenges.use(challenge.id, addSeconds(now, -HARD_CAP_SECONDS), now));
+      return (
+        challenge.state === 'approved' &&
+        (await n.challenges.use(challenge.id, addSeconds(now, -HARD_CAP_SECONDS), now))
+      );
     },
     async settled() {
       await Promise.all(onTheirWay);

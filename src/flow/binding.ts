@@ -1,9 +1,9 @@
+import type { BindRecoveryCodes } from '../authenticators/recovery-code/bind.ts';
 import type { Origin } from '../core/audit.ts';
-import { type Clock, addSeconds, secondsUntil } from '../core/clock.ts';
+import { addSeconds, type Clock, secondsUntil } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
 import { type Result, refuse } from '../core/refusals.ts';
 import { formatTypedCode, normalizeTypedCode } from '../core/typed-code.ts';
-import type { BindRecoveryCodes } from '../authenticators/recovery-code/bind.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingSession, BindingSessions } from '../store/binding-sessions.ts';
@@ -71,7 +71,11 @@ export function createBinding(n: BindingNeeds): Binding {
       const now = n.clock.now();
       const token = token256(n.random);
       const id = n.random.uuid();
-      await n.bindings.add({ id, accountId: account.id, loginUid, expiresAt: addSeconds(now, BINDING_SECONDS) }, token, now);
+      await n.bindings.add(
+        { id, accountId: account.id, loginUid, expiresAt: addSeconds(now, BINDING_SECONDS) },
+        token,
+        now,
+      );
       await n.audit({
         action: 'binding.started',
         object: `account:${account.id}`,

@@ -26,11 +26,17 @@ export interface ClientRegistration {
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
-export function createClientRegistration(n: { clients: Clients; audit: Audit; clock: Clock; random: Random }): ClientRegistration {
+export function createClientRegistration(n: {
+  clients: Clients;
+  audit: Audit;
+  clock: Clock;
+  random: Random;
+}): ClientRegistration {
   return {
     problems(client) {
       const problems: string[] = [];
-      if (!/^[A-Za-z0-9._~-]{1,100}$/.test(client.id)) problems.push('The id may hold letters, digits and . _ ~ - only.');
+      if (!/^[A-Za-z0-9._~-]{1,100}$/.test(client.id))
+        problems.push('The id may hold letters, digits and . _ ~ - only.');
       if (!client.name.trim()) problems.push('The name is what people read: give one.');
       if (client.redirectUris.length === 0) problems.push('Give at least one redirect address.');
       for (const uri of [...client.redirectUris, ...(client.postLogoutRedirectUris ?? [])]) {
@@ -51,7 +57,11 @@ export function createClientRegistration(n: { clients: Clients; audit: Audit; cl
         // `native` is how the library lets a web app on this very machine use plain http, as in a trial.
         application_type: client.redirectUris.some((uri) => uri.startsWith('http:')) ? 'native' : 'web',
       };
-      await n.clients.put({ id: client.id, name: client.name.trim(), metadata, requiredAcr: client.requiredAcr ?? ACR_MFA }, secret, n.clock.now());
+      await n.clients.put(
+        { id: client.id, name: client.name.trim(), metadata, requiredAcr: client.requiredAcr ?? ACR_MFA },
+        secret,
+        n.clock.now(),
+      );
       await n.audit({
         action: 'client.registered',
         object: `client:${client.id}`,

@@ -1,12 +1,12 @@
-import type { Origin } from '../core/audit.ts';
-import type { Clock } from '../core/clock.ts';
-import { normalizeTypedCode } from '../core/typed-code.ts';
-import { type Result, accept, refuse } from '../core/refusals.ts';
 import type { BindPush } from '../authenticators/push/bind.ts';
 import { MOST_GUESSES } from '../authenticators/push/challenge.ts';
-import { type EndpointRules, areKeysValid, isEndpointAllowed } from '../authenticators/push/endpoint.ts';
+import { areKeysValid, type EndpointRules, isEndpointAllowed } from '../authenticators/push/endpoint.ts';
 import type { VerifyProof } from '../authenticators/push/proof.ts';
-import { type VerifyAnswer, isRightAnswer } from '../authenticators/push/verify.ts';
+import { isRightAnswer, type VerifyAnswer } from '../authenticators/push/verify.ts';
+import type { Origin } from '../core/audit.ts';
+import type { Clock } from '../core/clock.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
+import { normalizeTypedCode } from '../core/typed-code.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
@@ -32,7 +32,11 @@ export interface Companion {
    */
   enrol(proof: string | undefined, path: string, code: string, label: string, origin: Origin): Promise<Result<Phone>>;
   /** Refusals: `endpoint_not_allowed`, `subscription_invalid`. */
-  subscribe(phone: Phone, subscription: { endpoint: string; p256dh: string; auth: string }, origin: Origin): Promise<Result<void>>;
+  subscribe(
+    phone: Phone,
+    subscription: { endpoint: string; p256dh: string; auth: string },
+    origin: Origin,
+  ): Promise<Result<void>>;
   unsubscribe(phone: Phone): Promise<void>;
   /** Whether we know where to wake it; a dead subscription has been removed. */
   hasSubscription(authenticatorId: string): Promise<boolean>;
@@ -74,7 +78,9 @@ const LONGEST_LABEL = 60;
 export function createCompanion(n: CompanionNeeds): Companion {
   const isFor = ({ authenticator, account }: Phone, challenge: Challenge): boolean =>
     challenge.accountId === account.id &&
-    (challenge.authenticatorId === null ? authenticator.state === 'active' : challenge.authenticatorId === authenticator.id);
+    (challenge.authenticatorId === null
+      ? authenticator.state === 'active'
+      : challenge.authenticatorId === authenticator.id);
 
   /** What an answer leaves in the audit log: the signature is the evidence. */
   const record = (phone: Phone, challenge: Challenge, state: string, jws: string, origin: Origin): Promise<void> =>
@@ -147,7 +153,8 @@ export function createCompanion(n: CompanionNeeds): Companion {
       const proven = await n.verifyProof(proof, method, path, n.clock.now());
       if (!proven.ok) return proven;
       const authenticator = await n.authenticators.byThumbprint(proven.value.thumbprint);
-      if (!authenticator || (authenticator.state !== 'active' && authenticator.state !== 'pending')) return refuse('authenticator_unknown');
+      if (!authenticator || (authenticator.state !== 'active' && authenticator.state !== 'pending'))
+        return refuse('authenticator_unknown');
       const account = await n.accounts.byId(authenticator.accountId);
       if (account?.status !== 'active') return refuse('authenticator_unknown');
       return accept({ authenticator, account });
@@ -160,7 +167,13 @@ export function createCompanion(n: CompanionNeeds): Companion {
       const used = await n.bindings.useCode(normalizeTypedCode(code), now);
       const event = { action: 'authenticator.bound', origin: origin.ip, requestId: origin.requestId } as const;
       if (!used.ok) {
-        await n.audit({ ...event, object: 'enrolment_code', result: 'refused', actor: 'anonymous', detail: { reason: used.refusal.code } });
+        await n.audit({
+          ...event,
+          object: 'enrolment_code',
+          result: 'refused',
+          actor: 'anonymous',
+          detail: { reason: used.refusal.code },
+        });
         return used;
       }
       const binding = used.value;

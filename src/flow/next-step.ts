@@ -1,6 +1,5 @@
-import { type Proof, satisfies } from '../core/assurance.ts';
+import { ACR_PHISHING_RESISTANT, type Acr, type Proof, satisfies } from '../core/assurance.ts';
 import { type Assurance, assuranceOf } from '../policy/assurance.ts';
-import { ACR_PHISHING_RESISTANT, type Acr } from '../core/assurance.ts';
 import type { AuthenticatorKind, AuthenticatorState } from '../store/authenticators.ts';
 
 /** What comes next in a sign-in. */

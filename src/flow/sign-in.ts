@@ -1,9 +1,9 @@
-import type { Origin } from '../core/audit.ts';
-import { type Acr, type Proof, acrNamed } from '../core/assurance.ts';
-import { type Clock, addSeconds } from '../core/clock.ts';
-import { type Result, accept, refuse } from '../core/refusals.ts';
 import type { VerifyPassword } from '../authenticators/password/verify.ts';
 import type { VerifyRecoveryCode } from '../authenticators/recovery-code/verify.ts';
+import { type Acr, acrNamed, type Proof } from '../core/assurance.ts';
+import type { Origin } from '../core/audit.ts';
+import { addSeconds, type Clock } from '../core/clock.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
 import { proofsOf } from '../policy/assurance.ts';
 import { requiredAcr } from '../policy/requirements.ts';
 import { isHardStop, waitAfter } from '../policy/throttling.ts';
@@ -16,7 +16,7 @@ import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Approvals } from './approvals.ts';
 import type { Audit } from './audit.ts';
-import { type Step, nextStep } from './next-step.ts';
+import { nextStep, type Step } from './next-step.ts';
 import type { Notify } from './notices.ts';
 
 /** A person whom oidc-provider has paused for. */
@@ -26,7 +26,9 @@ export interface SignInRequest {
   readonly prompt: 'login' | 'mfa';
   readonly requestedAcrs: readonly string[];
   /** Who is signed in already, for a step-up. */
-  readonly session: { readonly accountId: string; readonly amr: readonly string[]; readonly authTime: Date | null } | undefined;
+  readonly session:
+    | { readonly accountId: string; readonly amr: readonly string[]; readonly authTime: Date | null }
+    | undefined;
 }
 
 /** Where a sign-in stands. */
@@ -136,7 +138,12 @@ export function createSignIn(n: SignInNeeds): SignIn {
       if (!transaction) return undefined;
       const view = await situation(transaction);
       const { account, challenge } = view;
-      if (account && challenge?.accountId === account.id && transaction.state === 'open' && (await n.approvals.use(challenge))) {
+      if (
+        account &&
+        challenge?.accountId === account.id &&
+        transaction.state === 'open' &&
+        (await n.approvals.use(challenge))
+      ) {
         const proof: Proof = 'push';
         if (await n.transactions.prove(uid, account.id, proof, n.clock.now())) {
           await n.audit({
@@ -160,7 +167,9 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const event = { action: 'password.verified', origin: origin.ip, requestId: origin.requestId } as const;
       const tried = await n.throttle.attempt(`password:${typed}`, waitAfter, now);
       const account = await n.accounts.byEmail(typed);
-      const subject = account ? { object: `account:${account.id}`, accountId: account.id } : { object: 'account:unknown' };
+      const subject = account
+        ? { object: `account:${account.id}`, accountId: account.id }
+        : { object: 'account:unknown' };
       if (!tried.ok) {
         await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail: { reason: 'wait' } });
         return tried;
@@ -169,7 +178,13 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const isRight = await n.verifyPassword(usable?.id, password);
       if (!usable || !isRight) {
         if (account && isHardStop(tried.value)) await disablePassword(account, origin);
-        await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail: { failures: tried.value } });
+        await n.audit({
+          ...event,
+          ...subject,
+          result: 'refused',
+          actor: 'anonymous',
+          detail: { failures: tried.value },
+        });
         return refuse('wrong_credentials');
       }
       await n.throttle.forgive(`password:${typed}`);
@@ -212,7 +227,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
       }
       await n.throttle.forgive(`recovery_code:${account.id}`);
       await n.authenticators.touch(set, now);
-      if (!(await n.transactions.prove(transaction.uid, account.id, 'recovery_code', now))) return refuse('recovery_code_wrong');
+      if (!(await n.transactions.prove(transaction.uid, account.id, 'recovery_code', now)))
+        return refuse('recovery_code_wrong');
       const left = await n.recoveryCodes.left(account.id);
       await n.audit({ ...event, result: 'success', detail: { left } });
       n.notify(account, { kind: 'recovery_code_used', left, ip: origin.ip });

@@ -8,7 +8,10 @@ export interface EventStreams {
    * Answers with server-sent events (HTML Living Standard, section 9.2). `start` gets a function that sends an
    * event, and returns how to stop; it stops when the browser goes.
    */
-  open(reply: FastifyReply, start: (send: (event: string, data?: unknown) => void, end: () => void) => () => void): void;
+  open(
+    reply: FastifyReply,
+    start: (send: (event: string, data?: unknown) => void, end: () => void) => () => void,
+  ): void;
   closeAll(): void;
 }
 

@@ -6,8 +6,8 @@ import type { SignIn } from '../flow/sign-in.ts';
 import { chooseLocale } from '../i18n/choose.ts';
 import type { Interactions } from '../oidc/interactions.ts';
 import { contentSecurityPolicy } from './csp.ts';
-import { LANGUAGE_COOKIE } from './plugins/person.ts';
 import type { Guard } from './plugins/guards.ts';
+import { LANGUAGE_COOKIE } from './plugins/person.ts';
 import { sendRefusal } from './problems.ts';
 import type { GuardName } from './types.ts';
 
@@ -62,7 +62,11 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
     phone: async (request: FastifyRequest, reply: FastifyReply) => {
       const [path = ''] = request.url.split('?');
       const proof = request.headers.dpop;
-      const recognised = await n.companion.recognise(typeof proof === 'string' ? proof : undefined, request.method, path);
+      const recognised = await n.companion.recognise(
+        typeof proof === 'string' ? proof : undefined,
+        request.method,
+        path,
+      );
       if (!recognised.ok) return sendRefusal(reply, recognised.refusal);
       request.phone = recognised.value;
       return undefined;

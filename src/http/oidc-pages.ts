@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { chooseLocale } from '../i18n/choose.ts';
 import { type Locale, translator } from '../i18n/translate.ts';
 import type { OidcPages } from '../oidc/provider.ts';
-import { LANGUAGE_COOKIE } from './plugins/person.ts';
 import { type FrameSettings, frameFor } from './plugins/page.ts';
+import { LANGUAGE_COOKIE } from './plugins/person.ts';
 import type { Render } from './views.ts';
 
 /** The pages that oidc-provider shows, in our frame. It hands us a bare request, past Fastify. */
@@ -19,7 +19,12 @@ export function createOidcPages(render: Render, settings: FrameSettings): OidcPa
     },
     signedOut(request) {
       const { t, frame } = drawer(request);
-      return render('message', { title: t('sign_out.done_title'), text: t('sign_out.done_text'), reference: null }, t, frame);
+      return render(
+        'message',
+        { title: t('sign_out.done_title'), text: t('sign_out.done_text'), reference: null },
+        t,
+        frame,
+      );
     },
     error(request, { error, reference }) {
       const { t, frame } = drawer(request);

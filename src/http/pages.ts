@@ -66,7 +66,14 @@ export interface PageModels {
     addAction: string;
     signOutPath: string;
   };
-  setup: { action: string; code: string; name: string; email: string; error: string | null; field: 'name' | 'email' | 'password' | null };
+  setup: {
+    action: string;
+    code: string;
+    name: string;
+    email: string;
+    error: string | null;
+    field: 'name' | 'email' | 'password' | null;
+  };
   'setup-done': { nextPath: string };
   message: { title: string; text: string; reference: string | null };
   'sign-out': { form: string; formId: string; stayPath: string };
@@ -81,5 +88,10 @@ export interface Frame {
   readonly organisation: string;
   readonly support: string | null;
   readonly csrf: string;
-  readonly languages: readonly { readonly locale: string; readonly name: string; readonly path: string; readonly isCurrent: boolean }[];
+  readonly languages: readonly {
+    readonly locale: string;
+    readonly name: string;
+    readonly path: string;
+    readonly isCurrent: boolean;
+  }[];
 }

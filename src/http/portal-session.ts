@@ -1,6 +1,6 @@
 import type { SessionStore } from '@fastify/session';
 import type { Session } from 'fastify';
-import { type Clock, addSeconds } from '../core/clock.ts';
+import { addSeconds, type Clock } from '../core/clock.ts';
 
 /** Where `@fastify/session` keeps what it keeps; given from the composition root, because http knows no store. */
 export interface PortalSessionKeeper {

@@ -2,11 +2,25 @@ import type { FastifyReply } from 'fastify';
 import type { Refusal, RefusalCode } from '../core/refusals.ts';
 
 /** Problem details (RFC 9457). `code` is stable and what a program acts on; `title` is for whoever reads a log. */
-export function sendProblem(reply: FastifyReply, status: number, code: string, more: Record<string, unknown>): FastifyReply {
+export function sendProblem(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  more: Record<string, unknown>,
+): FastifyReply {
   return reply
     .code(status)
     .type('application/problem+json; charset=utf-8')
-    .send(JSON.stringify({ type: `urn:dubbelslot:problem:${code}`, title: code.replaceAll('_', ' '), status, code, reference: reply.request.id, ...more }));
+    .send(
+      JSON.stringify({
+        type: `urn:dubbelslot:problem:${code}`,
+        title: code.replaceAll('_', ' '),
+        status,
+        code,
+        reference: reply.request.id,
+        ...more,
+      }),
+    );
 }
 
 const STATUS: Partial<Record<RefusalCode, number>> = {

@@ -39,6 +39,12 @@ declare module 'fastify' {
   interface Session {
     state?: string;
     returnTo?: string;
-    signedIn?: { opUid: string; sub: string; acr: string | undefined; amr: readonly string[]; authTime: number | undefined };
+    signedIn?: {
+      opUid: string;
+      sub: string;
+      acr: string | undefined;
+      amr: readonly string[];
+      authTime: number | undefined;
+    };
   }
 }

@@ -3,7 +3,9 @@ import type { MessageKey, Translate } from '../i18n/translate.ts';
 
 /** How long to wait, in words. */
 export function waitInWords(t: Translate, seconds: number): string {
-  return seconds < 120 ? t('common.wait_seconds', { seconds }) : t('common.wait_minutes', { minutes: Math.ceil(seconds / 60) });
+  return seconds < 120
+    ? t('common.wait_seconds', { seconds })
+    : t('common.wait_minutes', { minutes: Math.ceil(seconds / 60) });
 }
 
 const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {

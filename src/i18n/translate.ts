@@ -19,7 +19,9 @@ export type Translate = (key: MessageKey, values?: Readonly<Record<string, strin
 export function translator(locale: Locale): Translate {
   const messages = MESSAGES[locale];
   return (key, values = {}) =>
-    messages[key].replace(/\{(\w+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
+    messages[key].replace(/\{(\w+)\}/g, (whole, name: string) =>
+      Object.hasOwn(values, name) ? String(values[name]) : whole,
+    );
 }
 
 /** The sentences under one prefix, without it: what the companion app takes along. */

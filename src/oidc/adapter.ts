@@ -1,4 +1,4 @@
-import { Provider, errors } from 'oidc-provider';
+import { errors, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
 import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';

@@ -18,8 +18,12 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const mine = found?.accountId === accountId ? found : undefined;
   const grant = mine ?? new provider.Grant({ jti: derived, clientId, accountId } as never);
 
-  const missingScope = [...oidc.requestParamOIDCScopes].filter((scope) => !grant.getOIDCScopeEncountered().split(' ').includes(scope));
-  const missingClaims = [...oidc.requestParamClaims].filter((claim) => !grant.getOIDCClaimsEncountered().includes(claim));
+  const missingScope = [...oidc.requestParamOIDCScopes].filter(
+    (scope) => !grant.getOIDCScopeEncountered().split(' ').includes(scope),
+  );
+  const missingClaims = [...oidc.requestParamClaims].filter(
+    (claim) => !grant.getOIDCClaimsEncountered().includes(claim),
+  );
   if (missingScope.length > 0) grant.addOIDCScope(missingScope.join(' '));
   if (missingClaims.length > 0) grant.addOIDCClaims(missingClaims);
   if (!mine || missingScope.length > 0 || missingClaims.length > 0) await grant.save();

@@ -1,4 +1,4 @@
-import { type KoaContextWithOIDC, errors, interactionPolicy } from 'oidc-provider';
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { type Acr, acrNamed, satisfies } from '../core/assurance.ts';
 import { requiredAcr } from '../policy/requirements.ts';
 import { requestedAcrs } from './requested-acrs.ts';

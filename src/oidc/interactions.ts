@@ -19,7 +19,12 @@ export interface Interactions {
   /** The pause that this browser's cookie and this uid agree on, or undefined: expired, or somebody else's link. */
   find(request: IncomingMessage, response: ServerResponse, uid: string): Promise<PausedSignIn | undefined>;
   /** Ends the pause. @returns where to send the browser */
-  finish(request: IncomingMessage, response: ServerResponse, paused: PausedSignIn, result: SignInResult): Promise<string>;
+  finish(
+    request: IncomingMessage,
+    response: ServerResponse,
+    paused: PausedSignIn,
+    result: SignInResult,
+  ): Promise<string>;
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -58,7 +63,10 @@ export function createInteractions(provider: Provider): Interactions {
     },
     finish(request, response, { prompt }, result) {
       if ('error' in result) {
-        return provider.interactionResult(request, response, { error: result.error, error_description: result.description });
+        return provider.interactionResult(request, response, {
+          error: result.error,
+          error_description: result.description,
+        });
       }
       // `ts` keeps auth_time true: without it the library takes now, and a step-up would look like a new sign-in.
       const ts = Math.floor(result.authTime.getTime() / 1000);

@@ -6,7 +6,10 @@ import type { Provider } from 'oidc-provider';
  * It builds addresses from the Host header and believes any X-Forwarded-*, so both are written here, from the
  * public address and from what Fastify's list of trusted proxies made of the visitor's.
  */
-export async function mountProvider(app: FastifyInstance, options: { provider: Provider; publicUrl: string }): Promise<void> {
+export async function mountProvider(
+  app: FastifyInstance,
+  options: { provider: Provider; publicUrl: string },
+): Promise<void> {
   const url = new URL(options.publicUrl);
   const callback = options.provider.callback();
   app.removeAllContentTypeParsers();
@@ -26,6 +29,16 @@ export async function mountProvider(app: FastifyInstance, options: { provider: P
     reply.hijack();
     void callback(request.raw, reply.raw);
   };
-  app.route({ method: ['GET', 'POST', 'OPTIONS', 'HEAD'], url: '/oidc/*', config: { public: true, csp: 'oidc' }, handler });
-  app.route({ method: ['GET', 'OPTIONS'], url: '/.well-known/openid-configuration', config: { public: true }, handler });
+  app.route({
+    method: ['GET', 'POST', 'OPTIONS', 'HEAD'],
+    url: '/oidc/*',
+    config: { public: true, csp: 'oidc' },
+    handler,
+  });
+  app.route({
+    method: ['GET', 'OPTIONS'],
+    url: '/.well-known/openid-configuration',
+    config: { public: true },
+    handler,
+  });
 }

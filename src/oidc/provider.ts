@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { JWK } from 'jose';
 import { type ClientMetadata, type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { ACRS, ACR_ALIASES, ACR_MFA } from '../core/assurance.ts';
+import { ACR_ALIASES, ACR_MFA, ACRS } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { Clients } from '../store/clients.ts';
@@ -155,11 +155,19 @@ export function createProvider(n: ProviderNeeds): Provider {
   const provider = new Provider(n.publicUrl, configuration);
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
-  (provider.Client.prototype as unknown as { compareClientSecret(secret: string): Promise<boolean> }).compareClientSecret =
-    function (this: ClientMetadata & { clientId: string }, secret: string) {
-      return n.clients.isSecret(this.clientId, secret);
-    };
-  for (const event of ['server_error', 'authorization.error', 'grant.error', 'userinfo.error', 'end_session.error', 'revocation.error']) {
+  (
+    provider.Client.prototype as unknown as { compareClientSecret(secret: string): Promise<boolean> }
+  ).compareClientSecret = function (this: ClientMetadata & { clientId: string }, secret: string) {
+    return n.clients.isSecret(this.clientId, secret);
+  };
+  for (const event of [
+    'server_error',
+    'authorization.error',
+    'grant.error',
+    'userinfo.error',
+    'end_session.error',
+    'revocation.error',
+  ]) {
     provider.on(event as 'server_error', (ctx, error) =>
       n.onError(error, { reference: referenceOf(ctx), route: (ctx.oidc as { route?: string }).route }),
     );

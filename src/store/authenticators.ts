@@ -1,6 +1,6 @@
+import { accept, type Result, refuse } from '../core/refusals.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import { type Result, accept, refuse } from '../core/refusals.ts';
-import { type Database, type Sql, isUniqueViolation } from './database.ts';
+import { type Database, isUniqueViolation, type Sql } from './database.ts';
 
 export type AuthenticatorKind = 'password' | 'push' | 'totp' | 'webauthn' | 'recovery_code' | 'temporary_pass';
 /** `removed` by its owner, `disabled` after too many failures, `revoked` by a reset. */
@@ -85,12 +85,14 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
       db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
         FROM authenticator WHERE account_id = ${accountId} ORDER BY created_at`,
     async byId(id) {
-      const [row] = await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+      const [row] =
+        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
         FROM authenticator WHERE id = ${id}`;
       return row;
     },
     async byThumbprint(thumbprint) {
-      const [row] = await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+      const [row] =
+        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
         FROM authenticator WHERE thumbprint = ${thumbprint}`;
       return row;
     },

@@ -1,6 +1,6 @@
+import { accept, type Result, refuse } from '../core/refusals.ts';
 import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import { type Result, accept, refuse } from '../core/refusals.ts';
 import type { Database } from './database.ts';
 
 /** What a person who may enrol has for ten minutes: the right to bind one authenticator. */
@@ -83,11 +83,16 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
           AND b.id = c.binding_id AND b.state = 'open' AND b.expires_at > ${now}
         RETURNING b.id, b.account_id, b.login_uid, b.authenticator_id, b.state, b.expires_at`;
       if (row) return accept(row);
-      const [found] = await sql<{ usedAt: Date | null }>`SELECT used_at FROM enrolment_code WHERE code_digest = ${codeDigest}`;
-      return refuse(found ? (found.usedAt ? 'enrolment_code_used' : 'enrolment_code_expired') : 'enrolment_code_unknown');
+      const [found] = await sql<{
+        usedAt: Date | null;
+      }>`SELECT used_at FROM enrolment_code WHERE code_digest = ${codeDigest}`;
+      return refuse(
+        found ? (found.usedAt ? 'enrolment_code_used' : 'enrolment_code_expired') : 'enrolment_code_unknown',
+      );
     },
     async bound(id, authenticatorId, now) {
-      const rows = await sql`WITH done AS (UPDATE binding_session SET state = 'bound', authenticator_id = ${authenticatorId}
+      const rows =
+        await sql`WITH done AS (UPDATE binding_session SET state = 'bound', authenticator_id = ${authenticatorId}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id)
         SELECT id, pg_notify('dubbelslot', 'binding:' || id) FROM done`;
       return rows.length === 1;
@@ -114,7 +119,9 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
       await sql`UPDATE binding_session SET recovery_codes_sealed = ${sealer.seal(recoveryPlace(id), JSON.stringify(codes))} WHERE id = ${id}`;
     },
     async recoveryCodes(id) {
-      const [row] = await sql<{ recoveryCodesSealed: Buffer | null }>`SELECT recovery_codes_sealed FROM binding_session WHERE id = ${id}`;
+      const [row] = await sql<{
+        recoveryCodesSealed: Buffer | null;
+      }>`SELECT recovery_codes_sealed FROM binding_session WHERE id = ${id}`;
       if (!row?.recoveryCodesSealed) return undefined;
       return JSON.parse(sealer.open(recoveryPlace(id), row.recoveryCodesSealed).toString()) as string[];
     },

@@ -41,7 +41,16 @@ export interface Challenge {
 export interface NewChallenge
   extends Pick<
     Challenge,
-    'id' | 'accountId' | 'purpose' | 'loginUid' | 'bindingId' | 'authenticatorId' | 'clientId' | 'context' | 'contextDigest' | 'expiresAt'
+    | 'id'
+    | 'accountId'
+    | 'purpose'
+    | 'loginUid'
+    | 'bindingId'
+    | 'authenticatorId'
+    | 'clientId'
+    | 'context'
+    | 'contextDigest'
+    | 'expiresAt'
   > {
   readonly number: string;
   readonly code: string;
@@ -71,7 +80,12 @@ export interface Challenges {
   /** Takes one of `most` guesses, before the number is compared. @returns how many were taken, or undefined where none is left */
   guess(id: string, most: number, now: Date): Promise<number | undefined>;
   /** The first answer wins, in one statement. @returns whether it was this one */
-  answer(id: string, state: 'approved' | 'denied' | 'reported' | 'wrong_number', by: string, now: Date): Promise<boolean>;
+  answer(
+    id: string,
+    state: 'approved' | 'denied' | 'reported' | 'wrong_number',
+    by: string,
+    now: Date,
+  ): Promise<boolean>;
   /** Uses an approval, once, in one statement; `createdAfter` is the hard cap on its age. */
   use(id: string, createdAfter: Date, now: Date): Promise<boolean>;
   /** When challenges of a purpose were sent since the account's last approval, or since `since`. */
@@ -91,7 +105,9 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
           const rows = await tx`SELECT 1 FROM challenge WHERE login_uid = ${c.loginUid} LIMIT 1`;
           if (rows.length > 0) return undefined;
         }
-        const replaced = await tx<{ id: string }>`UPDATE challenge SET state = 'replaced' WHERE account_id = ${c.accountId} AND state = 'open' RETURNING id`;
+        const replaced = await tx<{
+          id: string;
+        }>`UPDATE challenge SET state = 'replaced' WHERE account_id = ${c.accountId} AND state = 'open' RETURNING id`;
         await tx`INSERT INTO challenge (id, account_id, purpose, login_uid, binding_id, authenticator_id, client_id,
             number_sealed, number_length, code_digest, code_sealed, context, context_digest, created_at, expires_at)
           VALUES (${c.id}, ${c.accountId}, ${c.purpose}, ${c.loginUid}, ${c.bindingId}, ${c.authenticatorId}, ${c.clientId},
@@ -110,21 +126,30 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
       return row && shown(row);
     },
     async latestOfLogin(uid) {
-      const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE login_uid = ${uid} ORDER BY created_at DESC LIMIT 1`;
+      const [row] =
+        await sql<Challenge>`SELECT * FROM challenge WHERE login_uid = ${uid} ORDER BY created_at DESC LIMIT 1`;
       return row && shown(row);
     },
     async latestOfBinding(id) {
-      const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE binding_id = ${id} ORDER BY created_at DESC LIMIT 1`;
+      const [row] =
+        await sql<Challenge>`SELECT * FROM challenge WHERE binding_id = ${id} ORDER BY created_at DESC LIMIT 1`;
       return row && shown(row);
     },
     async openOfAccount(accountId, now) {
-      return (await sql<Challenge>`SELECT * FROM challenge WHERE account_id = ${accountId} AND state = 'open' AND expires_at > ${now}`).map(shown);
+      return (
+        await sql<Challenge>`SELECT * FROM challenge WHERE account_id = ${accountId} AND state = 'open' AND expires_at > ${now}`
+      ).map(shown);
     },
     async recentOfAccount(accountId, limit) {
-      return (await sql<Challenge>`SELECT * FROM challenge WHERE account_id = ${accountId} ORDER BY created_at DESC LIMIT ${limit}`).map(shown);
+      return (
+        await sql<Challenge>`SELECT * FROM challenge WHERE account_id = ${accountId} ORDER BY created_at DESC LIMIT ${limit}`
+      ).map(shown);
     },
     async secrets(id) {
-      const [row] = await sql<{ numberSealed: Buffer; codeSealed: Buffer }>`SELECT number_sealed, code_sealed FROM challenge WHERE id = ${id}`;
+      const [row] = await sql<{
+        numberSealed: Buffer;
+        codeSealed: Buffer;
+      }>`SELECT number_sealed, code_sealed FROM challenge WHERE id = ${id}`;
       return (
         row && {
           number: sealer.open(place('number', id), row.numberSealed).toString(),
@@ -138,7 +163,8 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
       return row?.guesses;
     },
     async answer(id, state, by, now) {
-      const rows = await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by}
+      const rows =
+        await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id)
         SELECT id, pg_notify('dubbelslot', 'challenge:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
       return rows.length === 1;

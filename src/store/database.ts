@@ -4,9 +4,7 @@ import pg from 'pg';
 import { PrismaClient } from './generated/client.ts';
 
 /** Runs one prepared statement; column names come back in camelCase. */
-export interface Sql {
-  <Row = Record<string, unknown>>(text: TemplateStringsArray, ...values: unknown[]): Promise<Row[]>;
-}
+export type Sql = <Row = Record<string, unknown>>(text: TemplateStringsArray, ...values: unknown[]) => Promise<Row[]>;
 
 export interface Database {
   readonly sql: Sql;

@@ -44,7 +44,8 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       return row;
     },
     async start(uid, accountId, proof, now) {
-      const rows = await sql`UPDATE login_transaction SET account_id = ${accountId}, proofs = ARRAY[${proof}::text], auth_time = ${now}
+      const rows =
+        await sql`UPDATE login_transaction SET account_id = ${accountId}, proofs = ARRAY[${proof}::text], auth_time = ${now}
         WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
       return rows.length === 1;
     },

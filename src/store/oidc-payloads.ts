@@ -18,7 +18,13 @@ export interface OidcPayloads {
 }
 
 /** Rows whose loss in a crash undoes nothing: somebody signs in once more. */
-const RELAXED = new Set(['Interaction', 'AuthorizationCode', 'ReplayDetection', 'PushedAuthorizationRequest', 'AccessToken']);
+const RELAXED = new Set([
+  'Interaction',
+  'AuthorizationCode',
+  'ReplayDetection',
+  'PushedAuthorizationRequest',
+  'AccessToken',
+]);
 
 interface Row {
   payload: OidcPayload;
@@ -30,7 +36,9 @@ export function createOidcPayloads({ sql, relaxedSql }: Database): OidcPayloads 
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   return {
     async put(type, id, payload, expiresAt) {
-      await sqlFor(type)`INSERT INTO oidc_payload (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
+      await sqlFor(
+        type,
+      )`INSERT INTO oidc_payload (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
         VALUES (${type}, ${digest(id)}, ${payload}, ${text(payload.grantId)}, ${text(payload.accountId)}, ${text(payload.uid)}, ${text(payload.userCode)}, ${expiresAt})
         ON CONFLICT (type, id_digest) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
           account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code, expires_at = excluded.expires_at`;

@@ -58,7 +58,8 @@ export function createOpSessions({ sql }: Database): OpSessions {
       return row?.payload;
     },
     async revoke({ uid, id }, now) {
-      if (uid !== undefined) await sql`UPDATE op_session SET revoked_at = ${now} WHERE uid = ${uid} AND revoked_at IS NULL`;
+      if (uid !== undefined)
+        await sql`UPDATE op_session SET revoked_at = ${now} WHERE uid = ${uid} AND revoked_at IS NULL`;
       else await sql`UPDATE op_session SET revoked_at = ${now} WHERE id_digest = ${digest(id)} AND revoked_at IS NULL`;
     },
     async revokeAll(accountId, now) {

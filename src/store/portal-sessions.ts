@@ -16,7 +16,9 @@ export function createPortalSessions({ sql, relaxedSql }: Database): PortalSessi
         ON CONFLICT (id_digest) DO UPDATE SET op_uid = excluded.op_uid, data = excluded.data, expires_at = excluded.expires_at`;
     },
     async find(id, now) {
-      const [row] = await sql<{ data: object }>`SELECT p.data FROM portal_session p LEFT JOIN op_session o ON o.uid = p.op_uid
+      const [row] = await sql<{
+        data: object;
+      }>`SELECT p.data FROM portal_session p LEFT JOIN op_session o ON o.uid = p.op_uid
         WHERE p.id_digest = ${digest(id)} AND p.expires_at > ${now}
           AND (p.op_uid IS NULL OR (o.revoked_at IS NULL AND o.expires_at > ${now}))`;
       return row?.data;

@@ -31,7 +31,10 @@ export function createPushSubscriptions({ sql }: Database, sealer: Sealer): Push
           subscription_sealed = excluded.subscription_sealed, created_at = excluded.created_at, last_accepted_at = NULL`;
     },
     async of(authenticatorIds) {
-      const rows = await sql<{ authenticatorId: string; subscriptionSealed: Buffer }>`SELECT authenticator_id, subscription_sealed
+      const rows = await sql<{
+        authenticatorId: string;
+        subscriptionSealed: Buffer;
+      }>`SELECT authenticator_id, subscription_sealed
         FROM push_subscription WHERE authenticator_id = ANY(${authenticatorIds})`;
       return rows.map(({ authenticatorId, subscriptionSealed }) => {
         const text = sealer.open(place(authenticatorId), subscriptionSealed).toString();

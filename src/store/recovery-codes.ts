@@ -1,6 +1,6 @@
 import { digest } from '../crypto/digest.ts';
-import { type Database, isUniqueViolation } from './database.ts';
 import type { NewAuthenticator } from './authenticators.ts';
+import { type Database, isUniqueViolation } from './database.ts';
 
 export interface RecoveryCodes {
   /** Adds the set and its codes in one transaction. @returns false where the account has a set already */

@@ -16,7 +16,11 @@ export function createSigningKeys(db: Database, sealer: Sealer): SigningKeys {
     all: (now) =>
       db.transaction(async (sql) => {
         await sql`SELECT pg_advisory_xact_lock(${SIGNING_KEY_LOCK})`;
-        const rows = await sql<{ kid: string; alg: string; privateSealed: Buffer }>`SELECT kid, alg, private_sealed FROM signing_key
+        const rows = await sql<{
+          kid: string;
+          alg: string;
+          privateSealed: Buffer;
+        }>`SELECT kid, alg, private_sealed FROM signing_key
           WHERE retired_at IS NULL ORDER BY created_at`;
         const keys = rows.map((row) => JSON.parse(sealer.open(place(row.kid), row.privateSealed).toString()) as JWK);
         for (const alg of SIGNING_ALGORITHMS) {
@@ -26,7 +30,7 @@ export function createSigningKeys(db: Database, sealer: Sealer): SigningKeys {
           await sql`INSERT INTO signing_key (kid, alg, private_sealed, created_at) VALUES (${made.kid}, ${alg}, ${sealed}, ${now})`;
           keys.push(made.privateJwk);
         }
-        const order = (key: JWK): number => SIGNING_ALGORITHMS.findIndex((alg) => alg === key.alg);
+        const order = (key: JWK): number => SIGNING_ALGORITHMS.indexOf(key.alg as (typeof SIGNING_ALGORITHMS)[number]);
         return keys.sort((a, b) => order(a) - order(b));
       }),
   };

@@ -9,13 +9,20 @@ export async function sweep({ relaxedSql: sql }: Database, now: Date, batch = 20
   const minute = new Date(now.getTime() - 60_000);
   const day = new Date(now.getTime() - 86_400_000);
   const steps = [
-    () => sql`DELETE FROM oidc_payload WHERE ctid = ANY(ARRAY(SELECT ctid FROM oidc_payload WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    () => sql`DELETE FROM op_session WHERE ctid = ANY(ARRAY(SELECT ctid FROM op_session WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    () => sql`DELETE FROM portal_session WHERE ctid = ANY(ARRAY(SELECT ctid FROM portal_session WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    () => sql`DELETE FROM used_proof WHERE ctid = ANY(ARRAY(SELECT ctid FROM used_proof WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    () => sql`DELETE FROM throttle WHERE ctid = ANY(ARRAY(SELECT ctid FROM throttle WHERE updated_at < ${day} AND failures < 50 LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    () => sql`DELETE FROM binding_session WHERE ctid = ANY(ARRAY(SELECT ctid FROM binding_session WHERE expires_at < ${day} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    () => sql`DELETE FROM login_transaction WHERE ctid = ANY(ARRAY(SELECT ctid FROM login_transaction WHERE expires_at < ${day} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM oidc_payload WHERE ctid = ANY(ARRAY(SELECT ctid FROM oidc_payload WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM op_session WHERE ctid = ANY(ARRAY(SELECT ctid FROM op_session WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM portal_session WHERE ctid = ANY(ARRAY(SELECT ctid FROM portal_session WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM used_proof WHERE ctid = ANY(ARRAY(SELECT ctid FROM used_proof WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM throttle WHERE ctid = ANY(ARRAY(SELECT ctid FROM throttle WHERE updated_at < ${day} AND failures < 50 LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM binding_session WHERE ctid = ANY(ARRAY(SELECT ctid FROM binding_session WHERE expires_at < ${day} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM login_transaction WHERE ctid = ANY(ARRAY(SELECT ctid FROM login_transaction WHERE expires_at < ${day} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
   ];
   let removed = 0;
   for (const step of steps) {

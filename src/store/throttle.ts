@@ -1,7 +1,7 @@
+import { addSeconds, secondsUntil } from '../core/clock.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
 import { keyedDigest } from '../crypto/digest.ts';
 import type { SecretKey } from '../crypto/secret-key.ts';
-import { addSeconds, secondsUntil } from '../core/clock.ts';
-import { type Result, accept, refuse } from '../core/refusals.ts';
 import type { Database } from './database.ts';
 
 export interface Throttle {
@@ -23,7 +23,9 @@ export function createThrottle({ sql }: Database, secret: SecretKey): Throttle {
   return {
     async attempt(what, waitAfter, now) {
       const id = keyOf(what);
-      const [row] = await sql<{ failures: number }>`INSERT INTO throttle (key, failures, updated_at) VALUES (${id}, 1, ${now})
+      const [row] = await sql<{
+        failures: number;
+      }>`INSERT INTO throttle (key, failures, updated_at) VALUES (${id}, 1, ${now})
         ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now}
           WHERE throttle.retry_at IS NULL OR throttle.retry_at <= ${now} RETURNING failures`;
       if (!row) {

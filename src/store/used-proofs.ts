@@ -9,7 +9,8 @@ export interface UsedProofs {
 export function createUsedProofs({ relaxedSql }: Database): UsedProofs {
   return {
     async use(proof, expiresAt) {
-      const rows = await relaxedSql`INSERT INTO used_proof (proof_digest, expires_at) VALUES (${digest(proof)}, ${expiresAt})
+      const rows =
+        await relaxedSql`INSERT INTO used_proof (proof_digest, expires_at) VALUES (${digest(proof)}, ${expiresAt})
         ON CONFLICT DO NOTHING RETURNING 1`;
       return rows.length === 1;
     },

@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BrowserPhone } from '../support/browser-phone.ts';
 import { type LaunchedBrowser, launchChromium, screenshotFolder } from '../support/chromium.ts';
-import { type TestInstallation, startInstallation } from '../support/installation.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { PushService } from '../support/push-service.ts';
 import { filmQr, readQr } from '../support/qr.ts';
 import { type AuthorizationRequest, RelyingParty } from '../support/relying-party.ts';
@@ -34,15 +34,26 @@ afterAll(async () => {
   service?.close();
 });
 
-const openLaptop = async (options: { locale?: string; javaScriptEnabled?: boolean; colorScheme?: 'dark' | 'light' } = {}): Promise<Page> => {
-  const context = await launched.browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'nl-NL', ...options });
+const openLaptop = async (
+  options: { locale?: string; javaScriptEnabled?: boolean; colorScheme?: 'dark' | 'light' } = {},
+): Promise<Page> => {
+  const context = await launched.browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: 'nl-NL',
+    ...options,
+  });
   return context.newPage();
 };
 const openPhone = (options: { locale?: string; colorScheme?: 'dark' | 'light' } = {}): Promise<BrowserPhone> =>
   BrowserPhone.open(launched, installation.url, { service, vapidPublicKey: installation.d.vapid.publicKey }, options);
-const shot = (page: Page, name: string): Promise<unknown> => page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage: true });
+const shot = (page: Page, name: string): Promise<unknown> =>
+  page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage: true });
 
-async function signInWithPassword(laptop: Page, who: { email: string; password: string }, more: Record<string, string> = {}): Promise<AuthorizationRequest> {
+async function signInWithPassword(
+  laptop: Page,
+  who: { email: string; password: string },
+  more: Record<string, string> = {},
+): Promise<AuthorizationRequest> {
   const request = await rp.request(more);
   await laptop.goto(request.url);
   await laptop.fill('#email', who.email);
@@ -114,7 +125,11 @@ describe('the story', () => {
     const message = await push;
     expect(JSON.parse(message.data)).toEqual({
       web_push: 8030,
-      notification: { title: 'Aanmelden bevestigen?', body: 'Tik om het verzoek te bekijken.', navigate: expect.stringContaining('/app#c=') },
+      notification: {
+        title: 'Aanmelden bevestigen?',
+        body: 'Tik om het verzoek te bekijken.',
+        navigate: expect.stringContaining('/app#c='),
+      },
       challenge: expect.any(String),
     });
     await phone.deliver(message.data);

@@ -1,12 +1,12 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compactVerify, importJWK } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type TestInstallation, startInstallation } from '../support/installation.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { PushService } from '../support/push-service.ts';
 import { RelyingParty } from '../support/relying-party.ts';
-import { type Enrolled, addEnrolledPerson, approveAndGoOn, enrolPhone, givePassword, goOn } from '../support/story.ts';
+import { addEnrolledPerson, approveAndGoOn, type Enrolled, enrolPhone, givePassword, goOn } from '../support/story.ts';
 import { fulfilled, together } from '../support/together.ts';
 
 let installation: TestInstallation;
@@ -43,7 +43,12 @@ const events = (action: string) => installation.d.auditStore.list({ action, acco
 describe('a challenge', () => {
   it('tells the phone who asks, from where and when, and never the number', async () => {
     const { challenge, number } = await waiting();
-    expect(challenge.context).toMatchObject({ purpose: 'sign_in', client: 'Zaaksysteem', browser: 'Firefox, Windows', place: null });
+    expect(challenge.context).toMatchObject({
+      purpose: 'sign_in',
+      client: 'Zaaksysteem',
+      browser: 'Firefox, Windows',
+      place: null,
+    });
     expect(challenge.context.ip).toMatch(/^(127\.0\.0\.1|::1)$/);
     expect(JSON.stringify(challenge)).not.toContain(`"${number}"`);
     expect(Object.keys(challenge)).not.toContain('code');
@@ -52,14 +57,20 @@ describe('a challenge', () => {
     const first = await waiting();
     const second = await waiting();
     expect(await person.phone.challenges()).toHaveLength(1);
-    expect(await person.phone.answer(first.challenge, 'approve', { number: first.number })).toMatchObject({ status: 409, body: { code: 'challenge_closed' } });
+    expect(await person.phone.answer(first.challenge, 'approve', { number: first.number })).toMatchObject({
+      status: 409,
+      body: { code: 'challenge_closed' },
+    });
     expect((await approveAndGoOn(second.laptop, person.phone, rp)).url).toContain('code=');
   });
   it('expires after two minutes and offers a new one', async () => {
     const { laptop, challenge, number, here } = await waiting();
     installation.clock.advance(121);
     person.phone.clockOffset = 121;
-    expect(await person.phone.answer(challenge, 'approve', { number })).toMatchObject({ status: 410, body: { code: 'challenge_expired' } });
+    expect(await person.phone.answer(challenge, 'approve', { number })).toMatchObject({
+      status: 410,
+      body: { code: 'challenge_expired' },
+    });
     await laptop.open(here);
     expect(laptop.title).toBe('Het verzoek is verlopen');
     await laptop.submit('/approve');
@@ -92,23 +103,45 @@ describe('an answer', () => {
     const [event] = await events('challenge.approved');
     const { evidence, key, context } = event!.detail as { evidence: string; key: object; context: object };
     const { payload } = await compactVerify(evidence, await importJWK(key as never, 'ES256'));
-    expect(JSON.parse(new TextDecoder().decode(payload))).toMatchObject({ challenge: challenge.id, decision: 'approve', number, aud: installation.url });
+    expect(JSON.parse(new TextDecoder().decode(payload))).toMatchObject({
+      challenge: challenge.id,
+      decision: 'approve',
+      number,
+      aud: installation.url,
+    });
     expect(context).toEqual(challenge.context);
-    expect(event).toMatchObject({ object: `challenge:${challenge.id}`, result: 'success', actor: expect.stringMatching(/^authenticator:/), at: expect.any(Date) });
+    expect(event).toMatchObject({
+      object: `challenge:${challenge.id}`,
+      result: 'success',
+      actor: expect.stringMatching(/^authenticator:/),
+      at: expect.any(Date),
+    });
     expect(laptop.title).toBe('Bevestig op uw telefoon');
   });
   it('by another key is refused', async () => {
     const { challenge, number } = await waiting();
     const stranger = await addEnrolledPerson(installation, new Laptop(), rp);
     // Signed by the stranger, sent by the stranger; and signed by the stranger, sent with the right phone's proof.
-    expect(await stranger.phone.answer(challenge, 'approve', { number })).toMatchObject({ status: 404, body: { code: 'challenge_unknown' } });
+    expect(await stranger.phone.answer(challenge, 'approve', { number })).toMatchObject({
+      status: 404,
+      body: { code: 'challenge_unknown' },
+    });
     const forged = await stranger.phone.signAnswer(challenge, 'approve', { number });
-    expect(await person.phone.call('POST', `/app/api/challenges/${challenge.id}/answer`, { answer: forged })).toMatchObject({ status: 422, body: { code: 'answer_invalid' } });
+    expect(
+      await person.phone.call('POST', `/app/api/challenges/${challenge.id}/answer`, { answer: forged }),
+    ).toMatchObject({ status: 422, body: { code: 'answer_invalid' } });
     expect(await person.phone.challenges()).toHaveLength(1);
   });
   it('for another challenge, another server or another context is refused', async () => {
     const { challenge, number } = await waiting();
-    for (const change of [{ challenge: 'another' }, { aud: 'https://evil.example' }, { context: 'AAAA' }, { decision: 'maybe' }, { number: 12 }, { extra: true }]) {
+    for (const change of [
+      { challenge: 'another' },
+      { aud: 'https://evil.example' },
+      { context: 'AAAA' },
+      { decision: 'maybe' },
+      { number: 12 },
+      { extra: true },
+    ]) {
       const answer = await person.phone.signAnswer(challenge, 'approve', { number }, change);
       const refused = await person.phone.call('POST', `/app/api/challenges/${challenge.id}/answer`, { answer });
       expect(refused, JSON.stringify(change)).toMatchObject({ status: 422, body: { code: 'answer_invalid' } });
@@ -120,16 +153,28 @@ describe('an answer', () => {
     const path = `/app/api/challenges/${challenge.id}/answer`;
     const proof = await person.phone.proof('POST', path);
     expect((await person.phone.call('POST', path, { answer }, proof)).status).toBe(200);
-    expect(await person.phone.call('POST', path, { answer }, proof)).toMatchObject({ status: 401, body: { code: 'proof_replayed' } });
-    expect(await person.phone.call('POST', path, { answer })).toMatchObject({ status: 409, body: { code: 'challenge_closed' } });
+    expect(await person.phone.call('POST', path, { answer }, proof)).toMatchObject({
+      status: 401,
+      body: { code: 'proof_replayed' },
+    });
+    expect(await person.phone.call('POST', path, { answer })).toMatchObject({
+      status: 409,
+      body: { code: 'challenge_closed' },
+    });
     expect((await laptop.open(here, {}, rp.redirectUri)).url).toContain('code=');
-    expect((await events('challenge.approved')).filter(({ object }) => object === `challenge:${challenge.id}`)).toHaveLength(1);
+    expect(
+      (await events('challenge.approved')).filter(({ object }) => object === `challenge:${challenge.id}`),
+    ).toHaveLength(1);
   });
   it('approve and deny at once: the first wins', async () => {
     for (let attempt = 0; attempt < 20; attempt += 1) {
       await installation.d.database.sql`DELETE FROM challenge`;
       const { challenge, number } = await waiting();
-      const results = fulfilled(await together(2, (index) => person.phone.answer(challenge, index ? 'deny' : 'approve', index ? {} : { number })));
+      const results = fulfilled(
+        await together(2, (index) =>
+          person.phone.answer(challenge, index ? 'deny' : 'approve', index ? {} : { number }),
+        ),
+      );
       expect(results.filter(({ status }) => status === 200)).toHaveLength(1);
     }
   });
@@ -139,7 +184,10 @@ describe('the number', () => {
   it('may be wrong twice; the third time the sign-in has ended', async () => {
     const { laptop, challenge, number, here } = await waiting();
     for (const triesLeft of [2, 1, 0]) {
-      expect(await person.phone.answer(challenge, 'approve', { number: wrong(number) })).toMatchObject({ status: 422, body: { code: 'wrong_number', triesLeft } });
+      expect(await person.phone.answer(challenge, 'approve', { number: wrong(number) })).toMatchObject({
+        status: 422,
+        body: { code: 'wrong_number', triesLeft },
+      });
     }
     expect(await person.phone.answer(challenge, 'approve', { number })).toMatchObject({ status: 409 });
     await laptop.open(here);
@@ -148,17 +196,27 @@ describe('the number', () => {
   });
   it('must be there: an approval without one is a wrong one', async () => {
     const { challenge } = await waiting();
-    expect(await person.phone.answer(challenge, 'approve')).toMatchObject({ status: 422, body: { code: 'wrong_number' } });
+    expect(await person.phone.answer(challenge, 'approve')).toMatchObject({
+      status: 422,
+      body: { code: 'wrong_number' },
+    });
   });
   it('gives three guesses to many answers at once', async () => {
     const { challenge, number } = await waiting();
-    const results = fulfilled(await together(12, () => person.phone.answer(challenge, 'approve', { number: wrong(number) })));
+    const results = fulfilled(
+      await together(12, () => person.phone.answer(challenge, 'approve', { number: wrong(number) })),
+    );
     expect(results.filter(({ body }) => body.code === 'wrong_number')).toHaveLength(3);
   });
   it('has the length of the setting', async () => {
     const strict = await startInstallation({ NUMBER_LENGTH: '6' });
     const redirectUri = await RelyingParty.redirectUri();
-    const party = await RelyingParty.discover(strict.url, 'app', await strict.addClient({ id: 'app', redirectUris: [redirectUri] }), redirectUri);
+    const party = await RelyingParty.discover(
+      strict.url,
+      'app',
+      await strict.addClient({ id: 'app', redirectUris: [redirectUri] }),
+      redirectUri,
+    );
     const someone = await addEnrolledPerson(strict, new Laptop(), party);
     const laptop = new Laptop();
     await givePassword(laptop, party, someone);
@@ -171,11 +229,18 @@ describe('the number', () => {
 describe('the code in the QR on the sign-in page', () => {
   it('is looked up and answers instead of the number', async () => {
     const { laptop, challenge, here } = await waiting();
-    const { code } = (await installation.d.approvals.waiting((await installation.d.signIn.look(here.split('/').at(-1)!, { ip: '', browser: '' }))!.challenge!))!.qrUrl.match(/#q=(?<code>.+)$/)!.groups!;
+    const { code } = (await installation.d.approvals.waiting(
+      (await installation.d.signIn.look(here.split('/').at(-1)!, { ip: '', browser: '' }))!.challenge!,
+    ))!.qrUrl.match(/#q=(?<code>.+)$/)!.groups!;
     const found = await person.phone.call('POST', '/app/api/challenges/lookup', { code });
     expect(found.body.id).toBe(challenge.id);
-    expect(await person.phone.answer(challenge, 'approve', { code: 'AAAAAAAAAAAAAAAAAAAAAA' })).toMatchObject({ status: 422 });
-    expect(await person.phone.answer(challenge, 'approve', { code })).toMatchObject({ status: 200, body: { state: 'approved' } });
+    expect(await person.phone.answer(challenge, 'approve', { code: 'AAAAAAAAAAAAAAAAAAAAAA' })).toMatchObject({
+      status: 422,
+    });
+    expect(await person.phone.answer(challenge, 'approve', { code })).toMatchObject({
+      status: 200,
+      body: { state: 'approved' },
+    });
     expect((await laptop.open(here, {}, rp.redirectUri)).url).toContain('code=');
   });
   it('of somebody else is unknown', async () => {
@@ -214,7 +279,11 @@ describe('“this was not me”', () => {
     await elsewhere.open((await rp.request({ prompt: 'none' })).url, {}, rp.redirectUri);
     expect(elsewhere.page.url).toContain('error=login_required');
     await expect
-      .poll(() => readdirSync(join(installation.dataDir, 'outbox')).map((file) => readFileSync(join(installation.dataDir, 'outbox', file), 'utf8')).join('\n'))
+      .poll(() =>
+        readdirSync(join(installation.dataDir, 'outbox'))
+          .map((file) => readFileSync(join(installation.dataDir, 'outbox', file), 'utf8'))
+          .join('\n'),
+      )
       .toMatch(/To: eigenaar@example\.org[\s\S]*Mogelijk misbruik/);
     expect(await events('account.push_frozen')).toHaveLength(1);
 
@@ -271,7 +340,11 @@ describe('web push', () => {
     const message = await next;
     expect(JSON.parse(message.data)).toEqual({
       web_push: 8030,
-      notification: { title: 'Aanmelden bevestigen?', body: 'Tik om het verzoek te bekijken.', navigate: `${installation.url}/app#c=${challenge.id}` },
+      notification: {
+        title: 'Aanmelden bevestigen?',
+        body: 'Tik om het verzoek te bekijken.',
+        navigate: `${installation.url}/app#c=${challenge.id}`,
+      },
       challenge: challenge.id,
     });
     expect(message).toMatchObject({ ttl: 120, urgency: 'high', topic: person.accountId.replaceAll('-', '') });
@@ -285,8 +358,14 @@ describe('web push', () => {
     const subscription = await subscribe();
     push.expire(subscription.endpoint);
     await waiting();
-    await expect.poll(async () => (await person.phone.call('GET', '/app/api/account')).body.hasSubscription).toBe(false);
-    await expect.poll(() => installation.logLines.some((line) => line.includes('phone_unreachable') && line.includes(person.accountId))).toBe(true);
+    await expect
+      .poll(async () => (await person.phone.call('GET', '/app/api/account')).body.hasSubscription)
+      .toBe(false);
+    await expect
+      .poll(() =>
+        installation.logLines.some((line) => line.includes('phone_unreachable') && line.includes(person.accountId)),
+      )
+      .toBe(true);
   });
   it('that fails never fails the challenge: the phone sees it by itself', async () => {
     await subscribe();
@@ -297,11 +376,23 @@ describe('web push', () => {
   });
   it('is not subscribed to at an address of the organisation’s own network', async () => {
     const { keys } = push.subscribe(installation.d.vapid.publicKey);
-    for (const endpoint of ['https://localhost/x', 'https://127.0.0.1/x', 'https://192.168.1.1/push', 'https://[::1]/x', 'http://fcm.googleapis.com/x', 'https://intranet.example.org/x']) {
-      expect(await person.phone.call('PUT', '/app/api/subscription', { endpoint, keys }), endpoint).toMatchObject({ status: 422, body: { code: 'endpoint_not_allowed' } });
+    for (const endpoint of [
+      'https://localhost/x',
+      'https://127.0.0.1/x',
+      'https://192.168.1.1/push',
+      'https://[::1]/x',
+      'http://fcm.googleapis.com/x',
+      'https://intranet.example.org/x',
+    ]) {
+      expect(await person.phone.call('PUT', '/app/api/subscription', { endpoint, keys }), endpoint).toMatchObject({
+        status: 422,
+        body: { code: 'endpoint_not_allowed' },
+      });
     }
     const bad = push.subscribe(installation.d.vapid.publicKey);
-    expect(await person.phone.call('PUT', '/app/api/subscription', { ...bad, keys: { ...bad.keys, p256dh: 'AAAA' } })).toMatchObject({ status: 422, body: { code: 'subscription_invalid' } });
+    expect(
+      await person.phone.call('PUT', '/app/api/subscription', { ...bad, keys: { ...bad.keys, p256dh: 'AAAA' } }),
+    ).toMatchObject({ status: 422, body: { code: 'subscription_invalid' } });
   });
 });
 
@@ -320,7 +411,11 @@ describe('the companion’s calls', () => {
       ['proof_time', phone.proof('GET', path, { iat: Math.floor(Date.now() / 1000) - 120 })],
       ['proof_time', phone.proof('GET', path, { iat: Math.floor(Date.now() / 1000) + 120 })],
     ];
-    for (const [code, proof] of cases) expect(await phone.call('GET', path, undefined, await proof), code).toMatchObject({ status: 401, body: { code } });
+    for (const [code, proof] of cases)
+      expect(await phone.call('GET', path, undefined, await proof), code).toMatchObject({
+        status: 401,
+        body: { code },
+      });
     const once = await phone.proof('GET', path);
     const results = fulfilled(await together(5, () => phone.call('GET', path, undefined, once)));
     expect(results.filter(({ status }) => status === 200)).toHaveLength(1);
@@ -329,7 +424,11 @@ describe('the companion’s calls', () => {
     const { phone } = person;
     const path = '/app/api/challenges/lookup';
     const send = async (body: string, type = 'application/json') =>
-      fetch(installation.url + path, { method: 'POST', body, headers: { 'content-type': type, dpop: await phone.proof('POST', path) } });
+      fetch(installation.url + path, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': type, dpop: await phone.proof('POST', path) },
+      });
     for (const [response, status] of [
       [await send(JSON.stringify({ code: 'x'.repeat(40_000) })), 413],
       [await send('{"code":'), 400],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestInstallation, startInstallation } from '../support/installation.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { Phone } from '../support/phone.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -33,7 +33,10 @@ describe('an enrolment code', () => {
     expect(code.replaceAll('-', '')).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
     await laptop.open(`${installation.url}/mfa/setup/scan`);
     expect(laptop.typedCode).toBe(code);
-    const stored = JSON.stringify(await installation.d.database.sql`SELECT encode(code_digest, 'escape') AS a, encode(code_sealed, 'escape') AS b FROM enrolment_code`);
+    const stored = JSON.stringify(
+      await installation.d.database
+        .sql`SELECT encode(code_digest, 'escape') AS a, encode(code_sealed, 'escape') AS b FROM enrolment_code`,
+    );
     expect(stored).not.toContain(code.replaceAll('-', ''));
   });
   it('binds one phone, once', async () => {
@@ -41,7 +44,11 @@ describe('an enrolment code', () => {
     const phone = await Phone.make(installation.url);
     const enrolled = await phone.enrol(code.toLowerCase().replaceAll('-', ' '));
     expect(enrolled.status).toBe(201);
-    expect(enrolled.body).toMatchObject({ organisation: 'Voorbeeldorganisatie', state: 'pending', isPushFrozen: false });
+    expect(enrolled.body).toMatchObject({
+      organisation: 'Voorbeeldorganisatie',
+      state: 'pending',
+      isPushFrozen: false,
+    });
     const second = await (await Phone.make(installation.url)).enrol(code);
     expect(second).toMatchObject({ status: 409, body: { code: 'enrolment_code_used' } });
   });
@@ -60,7 +67,10 @@ describe('an enrolment code', () => {
   }, 120_000);
   it('that nobody was given is unknown', async () => {
     const phone = await Phone.make(installation.url);
-    expect(await phone.enrol('0000-0000-0000-0000-0000-0000-00')).toMatchObject({ status: 404, body: { code: 'enrolment_code_unknown' } });
+    expect(await phone.enrol('0000-0000-0000-0000-0000-0000-00')).toMatchObject({
+      status: 404,
+      body: { code: 'enrolment_code_unknown' },
+    });
   });
   it('ends with its ten minutes; the laptop is told to begin again with the password', async () => {
     const { laptop, code } = await atScan();
@@ -81,7 +91,10 @@ describe('an enrolment code', () => {
     const thief = await Phone.make(installation.url);
     const third = await atScan();
     const stolen = await thief.proof('POST', '/app/api/enrolments', { jwk: phone.jwk });
-    expect(await thief.call('POST', '/app/api/enrolments', { code: third.code }, stolen)).toMatchObject({ status: 401, body: { code: 'proof_invalid' } });
+    expect(await thief.call('POST', '/app/api/enrolments', { code: third.code }, stolen)).toMatchObject({
+      status: 401,
+      body: { code: 'proof_invalid' },
+    });
     // The refused proof has not used the code up.
     expect((await thief.enrol(third.code)).status).toBe(201);
   });
@@ -151,7 +164,10 @@ describe('the wizard', () => {
     const person = await addEnrolledPerson(installation, new Laptop(), rp);
     const laptop = new Laptop();
     await givePassword(laptop, rp, person);
-    const { token } = await installation.d.binding.open((await installation.d.accounts.byId(person.accountId))!, null, { ip: '127.0.0.1', browser: '' });
+    const { token } = await installation.d.binding.open((await installation.d.accounts.byId(person.accountId))!, null, {
+      ip: '127.0.0.1',
+      browser: '',
+    });
     const { typed } = await installation.d.binding.offer((await installation.d.binding.look(token))!);
     const pending = await Phone.make(installation.url);
     await pending.enrol(typed);
@@ -165,6 +181,13 @@ describe('the wizard', () => {
     const laptop = new Laptop();
     await givePassword(laptop, rp, person);
     await enrolPhone(laptop, installation.url);
-    await expect.poll(() => installation.logLines.filter((line) => line.includes('authenticator_added') && line.includes(person.account.id)).length).toBe(1);
+    await expect
+      .poll(
+        () =>
+          installation.logLines.filter(
+            (line) => line.includes('authenticator_added') && line.includes(person.account.id),
+          ).length,
+      )
+      .toBe(1);
   });
 });

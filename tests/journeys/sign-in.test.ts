@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestInstallation, startInstallation } from '../support/installation.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { addEnrolledPerson, approveAndGoOn, enrolPhone, givePassword, goOn } from '../support/story.ts';

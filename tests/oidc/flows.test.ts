@@ -1,10 +1,10 @@
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestInstallation, startInstallation } from '../support/installation.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
-import { type Enrolled, addEnrolledPerson, approveAndGoOn, givePassword } from '../support/story.ts';
+import { addEnrolledPerson, approveAndGoOn, type Enrolled, givePassword } from '../support/story.ts';
 
 let installation: TestInstallation;
 let rp: RelyingParty;
@@ -88,7 +88,12 @@ describe('an authorization request', () => {
   };
 
   it('with a redirect address that differs by one character is answered by a page, never a redirect', async () => {
-    for (const uri of [`${rp.redirectUri}/`, `${rp.redirectUri}?`, rp.redirectUri.replace('callback', 'callbacK'), rp.redirectUri.slice(0, -1)]) {
+    for (const uri of [
+      `${rp.redirectUri}/`,
+      `${rp.redirectUri}?`,
+      rp.redirectUri.replace('callback', 'callbacK'),
+      rp.redirectUri.slice(0, -1),
+    ]) {
       const laptop = await begin((url) => url.searchParams.set('redirect_uri', uri));
       expect(laptop.page.status, uri).toBe(400);
       expect(laptop.title).toBe('Er is iets niet goed gegaan');
@@ -100,7 +105,9 @@ describe('an authorization request', () => {
   });
   it('without PKCE, or with the plain method, is refused to the client', async () => {
     expect(errorOf(await begin((url) => url.searchParams.delete('code_challenge')))).toBe('invalid_request');
-    expect(errorOf(await begin((url) => url.searchParams.set('code_challenge_method', 'plain')))).toBe('invalid_request');
+    expect(errorOf(await begin((url) => url.searchParams.set('code_challenge_method', 'plain')))).toBe(
+      'invalid_request',
+    );
   });
   it('of another response type is refused', async () => {
     for (const type of ['token', 'id_token', 'code id_token']) {
@@ -119,7 +126,12 @@ describe('a code', () => {
     expect(new URL(landed.url).searchParams.get('iss')).toBe(installation.url);
     const tokens = await rp.redeem(request, landed.url);
     const info = await oidc.fetchUserInfo(rp.config, tokens.access_token, tokens.claims()!.sub);
-    expect(info).toMatchObject({ sub: person.accountId, email: person.email, email_verified: true, name: 'Test Persoon' });
+    expect(info).toMatchObject({
+      sub: person.accountId,
+      email: person.email,
+      email_verified: true,
+      name: 'Test Persoon',
+    });
     await expect(rp.redeem(request, landed.url)).rejects.toMatchObject({ error: 'invalid_grant' });
     await expect(oidc.fetchUserInfo(rp.config, tokens.access_token, person.accountId)).rejects.toThrow();
   });
@@ -128,7 +140,9 @@ describe('a code', () => {
     await forgetBudget();
     const request = await givePassword(laptop, rp, person);
     const landed = await approveAndGoOn(laptop, person.phone, rp);
-    await expect(rp.redeem({ ...request, codeVerifier: oidc.randomPKCECodeVerifier() }, landed.url)).rejects.toMatchObject({ error: 'invalid_grant' });
+    await expect(
+      rp.redeem({ ...request, codeVerifier: oidc.randomPKCECodeVerifier() }, landed.url),
+    ).rejects.toMatchObject({ error: 'invalid_grant' });
     const other = await again(laptop, rp);
     const callback = laptop.page.url.replace(rp.redirectUri, weak.redirectUri);
     await expect(weak.redeem(other, callback)).rejects.toMatchObject({ error: 'invalid_grant' });
@@ -153,15 +167,21 @@ describe('a refresh token', () => {
     expect(second.refresh_token).not.toBe(tokens.refresh_token);
     expect(decodeJwt(second.id_token!).acr).toBe('urn:dubbelslot:acr:mfa');
     expect(decodeJwt(second.id_token!).auth_time).toBe(tokens.claims()!.auth_time);
-    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
-    await expect(oidc.refreshTokenGrant(rp.config, second.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
+    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toMatchObject({
+      error: 'invalid_grant',
+    });
+    await expect(oidc.refreshTokenGrant(rp.config, second.refresh_token!)).rejects.toMatchObject({
+      error: 'invalid_grant',
+    });
   });
   it('works for a public client too, and dies with its session', async () => {
     await forgetBudget();
     const { tokens } = await signedIn(spa);
     const second = await oidc.refreshTokenGrant(spa.config, tokens.refresh_token!);
     await installation.d.opSessions.revokeAll(person.accountId, new Date());
-    await expect(oidc.refreshTokenGrant(spa.config, second.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
+    await expect(oidc.refreshTokenGrant(spa.config, second.refresh_token!)).rejects.toMatchObject({
+      error: 'invalid_grant',
+    });
   });
 });
 
@@ -246,7 +266,9 @@ describe('a request that asks for more', () => {
     expect(laptop.title).toBe('Dit vraagt om een sterkere sleutel');
     await laptop.submit('/cancel', {}, rp.redirectUri);
     expect(errorOf(laptop)).toBe('unmet_authentication_requirements');
-    await again(laptop, rp, { claims: JSON.stringify({ id_token: { acr: { essential: true, value: 'urn:unknown' } } }) });
+    await again(laptop, rp, {
+      claims: JSON.stringify({ id_token: { acr: { essential: true, value: 'urn:unknown' } } }),
+    });
     expect(errorOf(laptop)).toBe('unmet_authentication_requirements');
   });
 });
@@ -264,7 +286,9 @@ describe('another person at the same browser', () => {
     // The library signs the first person out with a page that submits itself.
     await laptop.submit('/oidc/sign-out/confirm', {}, rp.redirectUri);
     expect((await rp.redeem(request, laptop.page.url)).claims()!.sub).toBe(other.accountId);
-    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
+    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toMatchObject({
+      error: 'invalid_grant',
+    });
   });
 });
 
@@ -273,13 +297,19 @@ describe('signing out', () => {
     await forgetBudget();
     const { laptop, tokens } = await signedIn();
     const back = new URL('/', rp.redirectUri).href;
-    const url = oidc.buildEndSessionUrl(rp.config, { id_token_hint: tokens.id_token!, post_logout_redirect_uri: back, state: 'xyz' });
+    const url = oidc.buildEndSessionUrl(rp.config, {
+      id_token_hint: tokens.id_token!,
+      post_logout_redirect_uri: back,
+      state: 'xyz',
+    });
     await laptop.open(url.href);
     expect(laptop.title).toBe('Wilt u zich afmelden?');
     await laptop.submit('/oidc/sign-out/confirm', { logout: 'yes' }, back);
     expect(laptop.page.url).toBe(`${back}?state=xyz`);
     await expect(oidc.fetchUserInfo(rp.config, tokens.access_token, person.accountId)).rejects.toThrow();
-    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toMatchObject({ error: 'invalid_grant' });
+    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toMatchObject({
+      error: 'invalid_grant',
+    });
     await again(laptop, rp, { prompt: 'none' });
     expect(errorOf(laptop)).toBe('login_required');
   });
@@ -316,8 +346,10 @@ describe('an interaction', () => {
     const { laptop, tokens } = await signedIn();
     await again(laptop, rp, { prompt: 'login' });
     const dump = JSON.stringify(
-      await installation.d.database.sql`SELECT payload, encode(id_digest, 'escape') FROM oidc_payload UNION ALL SELECT payload, encode(id_digest, 'escape') FROM op_session`,
+      await installation.d.database
+        .sql`SELECT payload, encode(id_digest, 'escape') FROM oidc_payload UNION ALL SELECT payload, encode(id_digest, 'escape') FROM op_session`,
     );
-    for (const secret of [laptop.cookie('op')!, tokens.access_token, tokens.refresh_token!]) expect(dump).not.toContain(secret);
+    for (const secret of [laptop.cookie('op')!, tokens.access_token, tokens.refresh_token!])
+      expect(dump).not.toContain(secret);
   });
 });

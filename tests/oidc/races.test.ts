@@ -1,9 +1,9 @@
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestInstallation, startInstallation } from '../support/installation.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
-import { type Enrolled, addEnrolledPerson, approveAndGoOn, givePassword } from '../support/story.ts';
+import { addEnrolledPerson, approveAndGoOn, type Enrolled, givePassword } from '../support/story.ts';
 import { fulfilled, together } from '../support/together.ts';
 
 /** ../shared/oidc-notes.md 3.4 and 3.5: what a stock adapter gets wrong, provoked on purpose. */
@@ -73,7 +73,9 @@ describe('five web apps opened at once in one browser', () => {
       const { laptop } = await signedIn(parties[0]!);
       const tabs = await Promise.all(parties.map((party) => openTab(laptop, party)));
       const tokens = await Promise.all(tabs.map(({ request, url }, index) => parties[index]!.redeem(request, url)));
-      const infos = await Promise.all(tokens.map((each, index) => oidc.fetchUserInfo(parties[index]!.config, each.access_token, person.accountId)));
+      const infos = await Promise.all(
+        tokens.map((each, index) => oidc.fetchUserInfo(parties[index]!.config, each.access_token, person.accountId)),
+      );
       expect(infos.map(({ sub }) => sub)).toEqual(Array(5).fill(person.accountId));
     }
   }, 240_000);
@@ -85,7 +87,9 @@ describe('the same web app in five tabs', () => {
       const { laptop } = await signedIn(parties[0]!);
       const tabs = await Promise.all(Array.from({ length: 5 }, () => openTab(laptop, parties[1]!)));
       const tokens = await Promise.all(tabs.map(({ request, url }) => parties[1]!.redeem(request, url)));
-      const refreshed = await Promise.all(tokens.map((each) => oidc.refreshTokenGrant(parties[1]!.config, each.refresh_token!)));
+      const refreshed = await Promise.all(
+        tokens.map((each) => oidc.refreshTokenGrant(parties[1]!.config, each.refresh_token!)),
+      );
       expect(refreshed).toHaveLength(5);
     }
   }, 240_000);
@@ -98,12 +102,17 @@ describe('a sign-out that races silent renewals', () => {
       await openTab(laptop, parties[1]!);
       await laptop.open(`${installation.url}/oidc/sign-out?client_id=app0`);
       const before = laptop.cookie('op')!;
-      await Promise.all([laptop.submit('/oidc/sign-out/confirm', { logout: 'yes' }), openTab(laptop, parties[1]!).catch(() => {}), openTab(laptop, parties[2]!).catch(() => {})]);
+      await Promise.all([
+        laptop.submit('/oidc/sign-out/confirm', { logout: 'yes' }),
+        openTab(laptop, parties[1]!).catch(() => {}),
+        openTab(laptop, parties[2]!).catch(() => {}),
+      ]);
       // Whichever cookie the browser is left with, none of them opens anything.
       const after = await openTab(laptop, parties[3]!);
       expect(new URL(after.url).searchParams.get('error')).toBe('login_required');
       laptop.setCookie('op', before);
-      const alive = await installation.d.database.sql`SELECT 1 FROM op_session WHERE revoked_at IS NULL AND account_id = ${person.accountId} AND id_digest = sha256(${before}::bytea)`;
+      const alive = await installation.d.database
+        .sql`SELECT 1 FROM op_session WHERE revoked_at IS NULL AND account_id = ${person.accountId} AND id_digest = sha256(${before}::bytea)`;
       expect(alive).toHaveLength(0);
     }
   }, 240_000);

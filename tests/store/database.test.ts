@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,7 +15,7 @@ import { createOpSessions } from '../../src/store/op-sessions.ts';
 import { createKeptSettings } from '../../src/store/settings.ts';
 import { openSignals } from '../../src/store/signals.ts';
 import { sweep } from '../../src/store/sweep.ts';
-import { type TestDatabase, makeDatabase } from '../support/database.ts';
+import { makeDatabase, type TestDatabase } from '../support/database.ts';
 import { together } from '../support/together.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '../../migrations');
@@ -36,7 +36,9 @@ describe('migrations', () => {
     const results = await together(4, () => migrate(test.url, MIGRATIONS));
     expect(results.every((each) => each.status === 'fulfilled' && each.value.length === 0)).toBe(true);
     const [row] = await db.sql<{ count: number }>`SELECT count(*)::int AS count FROM _prisma_migrations`;
-    expect(row!.count).toBe(readdirSync(MIGRATIONS, { withFileTypes: true }).filter((each) => each.isDirectory()).length);
+    expect(row!.count).toBe(
+      readdirSync(MIGRATIONS, { withFileTypes: true }).filter((each) => each.isDirectory()).length,
+    );
   });
 
   it('that were changed afterwards, or fail, stop the start and leave nothing behind', async () => {
@@ -54,7 +56,9 @@ describe('migrations', () => {
 
   it('and schema.prisma describe the same columns', async () => {
     const models = db.prisma as unknown as Record<string, { findFirst(): Promise<unknown> }>;
-    const names = [...readFileSync(join(import.meta.dirname, '../../prisma/schema.prisma'), 'utf8').matchAll(/^model (\w+)/gm)].map(([, name]) => name!);
+    const names = [
+      ...readFileSync(join(import.meta.dirname, '../../prisma/schema.prisma'), 'utf8').matchAll(/^model (\w+)/gm),
+    ].map(([, name]) => name!);
     expect(names.length).toBeGreaterThan(5);
     for (const name of names) await models[name[0]!.toLowerCase() + name.slice(1)]!.findFirst();
   });
@@ -63,9 +67,19 @@ describe('migrations', () => {
 describe('the audit log', () => {
   it('can be added to, and neither changed nor emptied', async () => {
     const audit = createAuditStore(db);
-    await audit.append({ action: 'test.done', object: 'test:1', result: 'success', origin: 'system', actor: 'system', detail: { n: 1 } }, new Date());
+    await audit.append(
+      { action: 'test.done', object: 'test:1', result: 'success', origin: 'system', actor: 'system', detail: { n: 1 } },
+      new Date(),
+    );
     const [event] = await audit.list({ action: 'test.done', limit: 1 });
-    expect(event).toMatchObject({ action: 'test.done', object: 'test:1', result: 'success', origin: 'system', actor: 'system', detail: { n: 1 } });
+    expect(event).toMatchObject({
+      action: 'test.done',
+      object: 'test:1',
+      result: 'success',
+      origin: 'system',
+      actor: 'system',
+      detail: { n: 1 },
+    });
     expect(event!.at).toBeInstanceOf(Date);
     await expect(db.sql`UPDATE audit_event SET result = 'failure'`).rejects.toThrow(/append-only/);
     await expect(db.sql`DELETE FROM audit_event`).rejects.toThrow(/append-only/);
@@ -85,7 +99,14 @@ describe('the secret key', () => {
   it('makes a kept secret once, however many start at once', async () => {
     const settings = createKeptSettings(db, createSealer(secretKey(systemRandom.bytes(32).toString('base64url'))));
     let made = 0;
-    const secrets = await Promise.all(Array.from({ length: 10 }, () => settings.secret('made once', async () => `secret ${(made += 1)}`)));
+    const secrets = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        settings.secret('made once', async () => {
+          made += 1;
+          return `secret ${made}`;
+        }),
+      ),
+    );
     expect(new Set(secrets).size).toBe(1);
   });
 });
@@ -93,14 +114,29 @@ describe('the secret key', () => {
 describe('an OP session', () => {
   const sessions = () => createOpSessions(db);
   const write = (uid: string, id: string, more: object = {}) => ({
-    uid, id, oldId: undefined, accountId: 'somebody', replaceAuthorizations: false, expiresAt: new Date(Date.now() + 60_000),
-    payload: { uid, acr: 'one' }, ...more,
+    uid,
+    id,
+    oldId: undefined,
+    accountId: 'somebody',
+    replaceAuthorizations: false,
+    expiresAt: new Date(Date.now() + 60_000),
+    payload: { uid, acr: 'one' },
+    ...more,
   });
 
   it('keeps the clients of two tabs that write at once, and lets a stale one change nothing else', async () => {
-    await sessions().put(write('s1', 'a', { payload: { uid: 's1', acr: 'one', authorizations: { x: 1 } } }), new Date());
-    await sessions().put(write('s1', 'b', { oldId: 'a', payload: { uid: 's1', acr: 'two', authorizations: { x: 1, y: 1 } } }), new Date());
-    await sessions().put(write('s1', 'a', { payload: { uid: 's1', acr: 'one', authorizations: { z: 1 } } }), new Date());
+    await sessions().put(
+      write('s1', 'a', { payload: { uid: 's1', acr: 'one', authorizations: { x: 1 } } }),
+      new Date(),
+    );
+    await sessions().put(
+      write('s1', 'b', { oldId: 'a', payload: { uid: 's1', acr: 'two', authorizations: { x: 1, y: 1 } } }),
+      new Date(),
+    );
+    await sessions().put(
+      write('s1', 'a', { payload: { uid: 's1', acr: 'one', authorizations: { z: 1 } } }),
+      new Date(),
+    );
     expect(await sessions().find('b', new Date())).toMatchObject({ acr: 'two', authorizations: { x: 1, y: 1, z: 1 } });
     expect(await sessions().find('a', new Date())).toBeUndefined();
   });
@@ -152,7 +188,8 @@ describe('the embedded PostgreSQL', () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-embedded-'));
     const [first, second] = await Promise.all([openEmbeddedDatabase(dataDir), openEmbeddedDatabase(dataDir)]);
     expect(second.pid).toBe(first.pid);
-    const isRunning = async () => (await promisify(execFile)('ps', ['-p', String(first.pid)]).catch(() => undefined)) !== undefined;
+    const isRunning = async () =>
+      (await promisify(execFile)('ps', ['-p', String(first.pid)]).catch(() => undefined)) !== undefined;
     await first.close();
     expect(await isRunning()).toBe(true);
     // Killed as a computer that loses power: the next start recovers.

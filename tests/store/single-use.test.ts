@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeChallenge } from '../../src/authenticators/push/challenge.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { createSealer } from '../../src/crypto/seal.ts';
 import { secretKey } from '../../src/crypto/secret-key.ts';
-import { makeChallenge } from '../../src/authenticators/push/challenge.ts';
 import { createAccounts } from '../../src/store/accounts.ts';
 import { createAuthenticators } from '../../src/store/authenticators.ts';
 import { createBindingSessions } from '../../src/store/binding-sessions.ts';
@@ -14,7 +14,7 @@ import { createOidcPayloads } from '../../src/store/oidc-payloads.ts';
 import { createRecoveryCodes } from '../../src/store/recovery-codes.ts';
 import { createThrottle } from '../../src/store/throttle.ts';
 import { createUsedProofs } from '../../src/store/used-proofs.ts';
-import { type TestDatabase, makeDatabase } from '../support/database.ts';
+import { makeDatabase, type TestDatabase } from '../support/database.ts';
 import { fulfilled, together } from '../support/together.ts';
 
 /** Everything here is a race on a real PostgreSQL: of several at once, exactly one may win, 200 times. */
@@ -37,7 +37,10 @@ beforeAll(async () => {
   phoneId = randomUUID();
   challenges = createChallenges(db, sealer);
   await createAccounts(db).add({ id: accountId, email: 'race@example.org', displayName: 'Race' }, new Date());
-  await createAuthenticators(db, sealer).add({ id: phoneId, accountId, kind: 'push', label: 'Phone', state: 'active' }, new Date());
+  await createAuthenticators(db, sealer).add(
+    { id: phoneId, accountId, kind: 'push', label: 'Phone', state: 'active' },
+    new Date(),
+  );
 });
 afterAll(async () => {
   await db.close();
@@ -46,7 +49,14 @@ afterAll(async () => {
 
 const newChallenge = async () => {
   const target = { accountId, loginUid: null, bindingId: null, authenticatorId: null, clientId: null };
-  const context = { purpose: 'sign_in', client: 'App', browser: '', ip: '127.0.0.1', place: null, at: new Date().toISOString() } as const;
+  const context = {
+    purpose: 'sign_in',
+    client: 'App',
+    browser: '',
+    ip: '127.0.0.1',
+    place: null,
+    at: new Date().toISOString(),
+  } as const;
   const challenge = makeChallenge(target, context, 2, systemRandom, new Date());
   await challenges.add(challenge, new Date());
   return challenge;
@@ -88,7 +98,11 @@ describe('exactly one of several at once', () => {
         const session = { id: randomUUID(), accountId, loginUid: null, expiresAt: soon() };
         await bindings.add(session, `token ${attempt}`, new Date());
         const code = `code ${attempt}`;
-        await bindings.addCode({ ...session, authenticatorId: null, state: 'open' }, { code, expiresAt: soon() }, new Date());
+        await bindings.addCode(
+          { ...session, authenticatorId: null, state: 'open' },
+          { code, expiresAt: soon() },
+          new Date(),
+        );
         return async () => (await bindings.useCode(code, new Date())).ok;
       }),
     ).toEqual([1]);
@@ -116,8 +130,16 @@ describe('exactly one of several at once', () => {
   it('uses a recovery code, and an invitation', async () => {
     const recovery = createRecoveryCodes(db);
     const codes = Array.from({ length: TRIES }, (_, index) => `recovery ${index}`);
-    await recovery.add({ id: randomUUID(), accountId, kind: 'recovery_code', label: 'codes', state: 'active' }, codes, new Date());
-    expect(await winners(async (attempt) => async () => (await recovery.use(accountId, codes[attempt]!, new Date())) !== undefined)).toEqual([1]);
+    await recovery.add(
+      { id: randomUUID(), accountId, kind: 'recovery_code', label: 'codes', state: 'active' },
+      codes,
+      new Date(),
+    );
+    expect(
+      await winners(
+        async (attempt) => async () => (await recovery.use(accountId, codes[attempt]!, new Date())) !== undefined,
+      ),
+    ).toEqual([1]);
     const invitations = createInvitations(db);
     expect(
       await winners(async (attempt) => {

@@ -97,7 +97,13 @@ export class BrowserPhone {
 
 type ServiceWorkerGlobalScope = { registration: ServiceWorkerRegistration };
 
-function replacePush({ subscription, hasNotifications }: { subscription: Subscription | null; hasNotifications: boolean }): void {
+function replacePush({
+  subscription,
+  hasNotifications,
+}: {
+  subscription: Subscription | null;
+  hasNotifications: boolean;
+}): void {
   if (!('PushManager' in window)) return;
   if (!subscription) {
     Object.defineProperty(Notification, 'permission', { get: () => 'denied' });
@@ -105,7 +111,8 @@ function replacePush({ subscription, hasNotifications }: { subscription: Subscri
     return;
   }
   const made = { ...subscription, expirationTime: null };
-  const fake = () => Object.setPrototypeOf({ ...made, toJSON: () => made, unsubscribe: async () => true }, null) as PushSubscription;
+  const fake = () =>
+    Object.setPrototypeOf({ ...made, toJSON: () => made, unsubscribe: async () => true }, null) as PushSubscription;
   // Kept over reloads, as a browser keeps it.
   PushManager.prototype.subscribe = async (options) => {
     if (!options?.userVisibleOnly) throw new DOMException('userVisibleOnly is required', 'NotAllowedError');
@@ -115,7 +122,8 @@ function replacePush({ subscription, hasNotifications }: { subscription: Subscri
   PushManager.prototype.getSubscription = async () => (localStorage.getItem('test-subscribed') ? fake() : null);
   if (!hasNotifications) {
     // This build has neither notifications nor badges, and calling for a badge ends the page.
-    for (const name of ['setAppBadge', 'clearAppBadge']) delete (Navigator.prototype as unknown as Record<string, unknown>)[name];
+    for (const name of ['setAppBadge', 'clearAppBadge'])
+      delete (Navigator.prototype as unknown as Record<string, unknown>)[name];
     ServiceWorkerRegistration.prototype.getNotifications = async () => [];
     Object.defineProperty(Notification, 'permission', { get: () => 'granted' });
   }
@@ -123,13 +131,28 @@ function replacePush({ subscription, hasNotifications }: { subscription: Subscri
 
 async function replaceNotifications(worker: Worker): Promise<void> {
   await worker.evaluate(() => {
-    interface Note { title: string; body: string; tag: string; data: unknown; close(): void }
+    interface Note {
+      title: string;
+      body: string;
+      tag: string;
+      data: unknown;
+      close(): void;
+    }
     let notes: Note[] = [];
     const prototype = ServiceWorkerRegistration.prototype as unknown as Record<string, unknown>;
     prototype.showNotification = async (title: string, { body = '', tag = '', data }: NotificationOptions = {}) => {
-      const note: Note = { title, body, tag, data, close: () => { notes = notes.filter((each) => each !== note); } };
+      const note: Note = {
+        title,
+        body,
+        tag,
+        data,
+        close: () => {
+          notes = notes.filter((each) => each !== note);
+        },
+      };
       notes = [...notes.filter((each) => each.tag !== tag), note];
     };
-    prototype.getNotifications = async (filter?: { tag?: string }) => notes.filter(({ tag }) => !filter?.tag || tag === filter.tag);
+    prototype.getNotifications = async (filter?: { tag?: string }) =>
+      notes.filter(({ tag }) => !filter?.tag || tag === filter.tag);
   });
 }

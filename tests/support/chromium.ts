@@ -11,7 +11,12 @@ export interface Executable {
   readonly hasNotifications: boolean;
 }
 
-const INSTALLED = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'];
+const INSTALLED = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
 
 /** CHROME_PATH, then an installed Chromium, then the one that came with `npm ci`. Never skips: without one, it says how to get one. */
 export async function findChromium(): Promise<Executable> {
@@ -49,7 +54,12 @@ export async function npmChromium(): Promise<Executable> {
       `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${folder}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>${folder}/font-cache</cachedir></fontconfig>`,
     );
     const libraries = [process.env.LD_LIBRARY_PATH, join(folder, 'al2023/lib')].filter(Boolean).join(':');
-    const env = { ...process.env, TMPDIR: before ?? tmpdir(), FONTCONFIG_FILE: fonts, LD_LIBRARY_PATH: libraries } as Record<string, string>;
+    const env = {
+      ...process.env,
+      TMPDIR: before ?? tmpdir(),
+      FONTCONFIG_FILE: fonts,
+      LD_LIBRARY_PATH: libraries,
+    } as Record<string, string>;
     return { path, env, hasNotifications: false };
   } finally {
     if (before === undefined) delete process.env.TMPDIR;
@@ -57,7 +67,15 @@ export async function npmChromium(): Promise<Executable> {
   }
 }
 
-const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 export interface LaunchedBrowser {
   readonly browser: Browser;
@@ -68,9 +86,18 @@ export interface LaunchedBrowser {
 export async function launchChromium(cameraFile?: string): Promise<LaunchedBrowser> {
   const { path, env, hasNotifications } = await findChromium();
   const camera = cameraFile
-    ? ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${cameraFile}`]
+    ? [
+        '--use-fake-ui-for-media-stream',
+        '--use-fake-device-for-media-stream',
+        `--use-file-for-fake-video-capture=${cameraFile}`,
+      ]
     : [];
-  const browser = await chromium.launch({ executablePath: path, args: [...ARGUMENTS, ...camera], headless: true, ...(env ? { env } : {}) });
+  const browser = await chromium.launch({
+    executablePath: path,
+    args: [...ARGUMENTS, ...camera],
+    headless: true,
+    ...(env ? { env } : {}),
+  });
   return { browser, hasNotifications };
 }
 

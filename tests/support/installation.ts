@@ -7,7 +7,7 @@ import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { systemRandom } from '../../src/core/random.ts';
-import { type Dependencies, createDependencies } from '../../src/dependencies.ts';
+import { createDependencies, type Dependencies } from '../../src/dependencies.ts';
 import type { ClientToAdd } from '../../src/flow/clients.ts';
 import { createLog } from '../../src/log.ts';
 import type { Account } from '../../src/store/accounts.ts';
@@ -32,7 +32,10 @@ export interface TestInstallation {
   readonly dataDir: string;
   /** Every line that was logged. */
   readonly logLines: string[];
-  addPerson(email?: string, more?: { role?: 'owner' | 'administrator'; locale?: 'nl' | 'en' }): Promise<{ account: Account; email: string; password: string }>;
+  addPerson(
+    email?: string,
+    more?: { role?: 'owner' | 'administrator'; locale?: 'nl' | 'en' },
+  ): Promise<{ account: Account; email: string; password: string }>;
   addClient(client: Partial<ClientToAdd> & { id: string; redirectUris: string[] }): Promise<string>;
   close(): Promise<void>;
 }
@@ -56,7 +59,10 @@ export async function startInstallation(
   const database = options.databaseUrl ? undefined : await makeDatabase();
   const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-data-'));
   const port = await freePort();
-  const config = loadConfig({ PORT: String(port), DATA_DIR: dataDir, ORGANISATION: 'Voorbeeldorganisatie', LOG_LEVEL: 'debug', ...environment }, systemRandom);
+  const config = loadConfig(
+    { PORT: String(port), DATA_DIR: dataDir, ORGANISATION: 'Voorbeeldorganisatie', LOG_LEVEL: 'debug', ...environment },
+    systemRandom,
+  );
   const clock = new MovableClock();
   const logLines: string[] = [];
   const log = createLog(config.logLevel, {
@@ -82,11 +88,15 @@ export async function startInstallation(
     clock,
     dataDir,
     logLines,
-    async addPerson(email = `person${(people += 1)}@example.org`, more = {}) {
+    async addPerson(email, more = {}) {
+      people += 1;
       const password = d.administration.madeUpPassword();
-      const added = await d.administration.addAccount({ email, displayName: 'Test Persoon', password, ...more }, BY);
+      const added = await d.administration.addAccount(
+        { email: email ?? `person${people}@example.org`, displayName: 'Test Persoon', password, ...more },
+        BY,
+      );
       if (!added.ok) throw new Error(added.refusal.code);
-      return { account: added.value, email, password };
+      return { account: added.value, email: added.value.email, password };
     },
     async addClient(client) {
       return (await d.clientRegistration.register({ name: 'Test-app', ...client }, BY)) ?? '';

@@ -42,7 +42,11 @@ export class Laptop {
     const response = await fetch(url, {
       redirect: 'manual',
       ...init,
-      headers: { ...this.headers, ...(cookie ? { cookie } : {}), ...(init.headers as Record<string, string> | undefined) },
+      headers: {
+        ...this.headers,
+        ...(cookie ? { cookie } : {}),
+        ...(init.headers as Record<string, string> | undefined),
+      },
     });
     for (const line of response.headers.getSetCookie()) this.#keep(line, pathname);
     return response;
@@ -53,7 +57,8 @@ export class Laptop {
     const at = pair.indexOf('=');
     const name = pair.slice(0, at);
     const value = pair.slice(at + 1);
-    const find = (key: string) => attributes.find((attribute) => attribute.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1);
+    const find = (key: string) =>
+      attributes.find((attribute) => attribute.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1);
     const path = find('path') ?? requestPath.replace(/\/[^/]*$/, '') ?? '/';
     const isGone = !value || find('max-age') === '0' || Date.parse(find('expires') ?? '2999-01-01') < Date.now();
     if (isGone) this.#cookies.delete(`${name};${path}`);
@@ -84,17 +89,27 @@ export class Laptop {
   }
 
   /** Submits the form of the page whose action ends in `action`, with its hidden fields and these. */
-  submit(action: string, fields: Record<string, string> = {}, stopAt?: string): Promise<Page> {
-    const form = [...this.page.html.matchAll(/<form[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/g)].find(([, target]) => target!.endsWith(action));
+  submit(action: string, fields: object = {}, stopAt?: string): Promise<Page> {
+    const form = [...this.page.html.matchAll(/<form[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/g)].find(
+      ([, target]) => target!.endsWith(action),
+    );
     if (!form) throw new Error(`no form for ${action} on ${this.page.url}: ${this.page.html.slice(0, 3000)}`);
-    const hidden = [...form[2]!.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!]);
-    const body = new URLSearchParams([...hidden, ...Object.entries(fields)] as [string, string][]);
+    const hidden = [...form[2]!.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(
+      ([, name, value]) => [name!, value!],
+    );
+    const texts = Object.entries(fields).filter(([, value]) => typeof value === 'string');
+    const body = new URLSearchParams([...hidden, ...texts] as [string, string][]);
     const url = new URL(form[1]!.replaceAll('&amp;', '&'), this.page.url);
     return this.open(url.href, { method: 'POST', body, headers: { origin: url.origin } }, stopAt);
   }
 
   get title(): string {
-    return /<h1[^>]*>([\s\S]*?)<\/h1>/.exec(this.page.html)?.[1]?.replace(/<[^>]+>/g, '').trim() ?? '';
+    return (
+      /<h1[^>]*>([\s\S]*?)<\/h1>/
+        .exec(this.page.html)?.[1]
+        ?.replace(/<[^>]+>/g, '')
+        .trim() ?? ''
+    );
   }
 
   /** The number that the page shows, large. */

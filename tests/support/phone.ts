@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { CompactSign, type JWK, SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { CompactSign, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
 export interface ShownChallenge {
   readonly id: string;
@@ -32,15 +32,29 @@ export class Phone {
     return new Phone(server, privateKey, jwk, await calculateJwkThumbprint(jwk));
   }
 
-  proof(method: string, path: string, overrides: { iat?: number; jti?: string; jwk?: object; typ?: string } = {}): Promise<string> {
-    const { iat = Math.floor(Date.now() / 1000 + this.clockOffset), jti = randomBytes(16).toString('base64url'), jwk = this.jwk, typ = 'dpop+jwt' } = overrides;
+  proof(
+    method: string,
+    path: string,
+    overrides: { iat?: number; jti?: string; jwk?: object; typ?: string } = {},
+  ): Promise<string> {
+    const {
+      iat = Math.floor(Date.now() / 1000 + this.clockOffset),
+      jti = randomBytes(16).toString('base64url'),
+      jwk = this.jwk,
+      typ = 'dpop+jwt',
+    } = overrides;
     return new SignJWT({ htm: method, htu: this.server + path, jti })
       .setProtectedHeader({ typ, alg: 'ES256', jwk: jwk as JWK })
       .setIssuedAt(iat)
       .sign(this.#privateKey);
   }
 
-  async call(method: string, path: string, body?: unknown, proof?: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    proof?: string,
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
     const response = await fetch(this.server + path, {
       method,
       headers: {
@@ -62,17 +76,34 @@ export class Phone {
     return (body.challenges as ShownChallenge[] | undefined) ?? [];
   }
 
-  async signAnswer(challenge: ShownChallenge, decision: string, match: object = {}, overrides: Record<string, unknown> = {}): Promise<string> {
+  async signAnswer(
+    challenge: ShownChallenge,
+    decision: string,
+    match: object = {},
+    overrides: Record<string, unknown> = {},
+  ): Promise<string> {
     const { purpose, client, browser, ip, place, at } = challenge.context;
-    const context = createHash('sha256').update([purpose, client, browser, ip, place ?? '', at].join('\n')).digest('base64url');
-    const payload = { aud: this.server, challenge: challenge.id, context, decision, iat: Math.floor(Date.now() / 1000 + this.clockOffset), ...match, ...overrides };
+    const context = createHash('sha256')
+      .update([purpose, client, browser, ip, place ?? '', at].join('\n'))
+      .digest('base64url');
+    const payload = {
+      aud: this.server,
+      challenge: challenge.id,
+      context,
+      decision,
+      iat: Math.floor(Date.now() / 1000 + this.clockOffset),
+      ...match,
+      ...overrides,
+    };
     return new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
       .setProtectedHeader({ typ: 'dubbelslot-answer+jws', alg: 'ES256', kid: this.thumbprint })
       .sign(this.#privateKey);
   }
 
   async answer(challenge: ShownChallenge, decision: string, match: object = {}): ReturnType<Phone['call']> {
-    return this.call('POST', `/app/api/challenges/${challenge.id}/answer`, { answer: await this.signAnswer(challenge, decision, match) });
+    return this.call('POST', `/app/api/challenges/${challenge.id}/answer`, {
+      answer: await this.signAnswer(challenge, decision, match),
+    });
   }
 
   /** Approves the one request that waits, with this number. */

@@ -1,5 +1,5 @@
 import { createDecipheriv, createECDH, hkdfSync, randomBytes } from 'node:crypto';
-import { type Server, createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { importJWK, jwtVerify } from 'jose';
 
 /**
@@ -53,13 +53,20 @@ export class PushService {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        service.#receive(request.url ?? '', request.method ?? '', request.headers as Record<string, string>, Buffer.concat(chunks)).then(
-          (status) => response.writeHead(status, status === 201 ? { location: '/message' } : {}).end(),
-          (error: Error) => {
-            service.rejected.push(error.message);
-            response.writeHead(400).end();
-          },
-        );
+        service
+          .#receive(
+            request.url ?? '',
+            request.method ?? '',
+            request.headers as Record<string, string>,
+            Buffer.concat(chunks),
+          )
+          .then(
+            (status) => response.writeHead(status, status === 201 ? { location: '/message' } : {}).end(),
+            (error: Error) => {
+              service.rejected.push(error.message);
+              response.writeHead(400).end();
+            },
+          );
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -75,7 +82,10 @@ export class PushService {
     const auth = randomBytes(16);
     const path = `/push/${randomBytes(16).toString('base64url')}`;
     this.#subscribers.set(path, { ecdh, auth, serverKey: applicationServerKey, isGone: false });
-    return { endpoint: this.origin + path, keys: { p256dh: ecdh.getPublicKey('base64url'), auth: auth.toString('base64url') } };
+    return {
+      endpoint: this.origin + path,
+      keys: { p256dh: ecdh.getPublicKey('base64url'), auth: auth.toString('base64url') },
+    };
   }
 
   /** From now on the subscription answers 410. */
@@ -86,7 +96,10 @@ export class PushService {
   /** The next message that arrives. */
   next(ms = 10_000): Promise<Delivered> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no push came within ${ms} ms; refused: ${this.rejected.join(', ')}`)), ms);
+      const timer = setTimeout(
+        () => reject(new Error(`no push came within ${ms} ms; refused: ${this.rejected.join(', ')}`)),
+        ms,
+      );
       this.#waiters.push((message) => {
         clearTimeout(timer);
         resolve(message);
@@ -126,12 +139,23 @@ export class PushService {
 
   /** `vapid t=<JWT>, k=<key>`: signed by the key of the subscription, for this origin, for at most 24 hours, with a contact. */
   async #verifyVapid(header: string, serverKey: string): Promise<Delivered['vapid']> {
-    const { t = '', k = '' } = Object.fromEntries([...header.matchAll(/([tk])=([\w.-]+)/g)].map(([, name, value]) => [name, value])) as Record<string, string>;
+    const { t = '', k = '' } = Object.fromEntries(
+      [...header.matchAll(/([tk])=([\w.-]+)/g)].map(([, name, value]) => [name, value]),
+    ) as Record<string, string>;
     if (k !== serverKey) throw new Error('the VAPID key is not that of the subscription');
     const point = Buffer.from(k, 'base64url');
-    const jwk = { kty: 'EC', crv: 'P-256', x: point.subarray(1, 33).toString('base64url'), y: point.subarray(33).toString('base64url') };
-    const { payload } = await jwtVerify(t, await importJWK(jwk, 'ES256'), { audience: this.origin, algorithms: ['ES256'] });
-    if ((payload.exp ?? Number.POSITIVE_INFINITY) > Date.now() / 1000 + 86_400) throw new Error('VAPID token over 24 hours');
+    const jwk = {
+      kty: 'EC',
+      crv: 'P-256',
+      x: point.subarray(1, 33).toString('base64url'),
+      y: point.subarray(33).toString('base64url'),
+    };
+    const { payload } = await jwtVerify(t, await importJWK(jwk, 'ES256'), {
+      audience: this.origin,
+      algorithms: ['ES256'],
+    });
+    if ((payload.exp ?? Number.POSITIVE_INFINITY) > Date.now() / 1000 + 86_400)
+      throw new Error('VAPID token over 24 hours');
     if (!/^(mailto:|https:)/.test(payload.sub ?? '')) throw new Error('VAPID contact');
     return payload;
   }
@@ -149,10 +173,15 @@ function decrypt(body: Buffer, { ecdh, auth }: Subscriber): Buffer {
   if (keyIdLength !== 65) throw new Error('the sender key must be an uncompressed P-256 point');
   const senderKey = body.subarray(21, 21 + keyIdLength);
   const record = body.subarray(21 + keyIdLength);
-  const hkdf = (key: Buffer, with_: Buffer, info: Buffer, length: number): Buffer => Buffer.from(hkdfSync('sha256', key, with_, info, length));
+  const hkdf = (key: Buffer, with_: Buffer, info: Buffer, length: number): Buffer =>
+    Buffer.from(hkdfSync('sha256', key, with_, info, length));
   const keyInfo = Buffer.concat([Buffer.from('WebPush: info\0'), ecdh.getPublicKey(), senderKey]);
   const secret = hkdf(ecdh.computeSecret(senderKey), auth, keyInfo, 32);
-  const cipher = createDecipheriv('aes-128-gcm', hkdf(secret, salt, Buffer.from('Content-Encoding: aes128gcm\0'), 16), hkdf(secret, salt, Buffer.from('Content-Encoding: nonce\0'), 12));
+  const cipher = createDecipheriv(
+    'aes-128-gcm',
+    hkdf(secret, salt, Buffer.from('Content-Encoding: aes128gcm\0'), 16),
+    hkdf(secret, salt, Buffer.from('Content-Encoding: nonce\0'), 12),
+  );
   cipher.setAuthTag(record.subarray(-16));
   const plain = Buffer.concat([cipher.update(record.subarray(0, -16)), cipher.final()]);
   const end = plain.findLastIndex((byte) => byte !== 0);

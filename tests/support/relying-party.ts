@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import * as oidc from 'openid-client';
 import { freePort } from './installation.ts';
 
@@ -27,9 +27,15 @@ export class RelyingParty {
   }
 
   static async discover(issuer: string, clientId: string, secret: string, redirectUri: string): Promise<RelyingParty> {
-    const config = await oidc.discovery(new URL(issuer), clientId, {}, secret ? oidc.ClientSecretBasic(secret) : oidc.None(), {
-      execute: [oidc.allowInsecureRequests],
-    });
+    const config = await oidc.discovery(
+      new URL(issuer),
+      clientId,
+      {},
+      secret ? oidc.ClientSecretBasic(secret) : oidc.None(),
+      {
+        execute: [oidc.allowInsecureRequests],
+      },
+    );
     return new RelyingParty(config, clientId, redirectUri);
   }
 
@@ -62,7 +68,9 @@ export class RelyingParty {
   async listen(): Promise<void> {
     const url = new URL(this.redirectUri);
     this.#server = createServer((_request: IncomingMessage, response: ServerResponse) => {
-      response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>app</title><h1 id="app">Web app</h1>');
+      response
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end('<!doctype html><title>app</title><h1 id="app">Web app</h1>');
     });
     await new Promise<void>((resolve) => this.#server!.listen(Number(url.port), url.hostname, resolve));
   }

@@ -1,7 +1,7 @@
+import type { TestInstallation } from './installation.ts';
 import type { Laptop, Page } from './laptop.ts';
 import { Phone } from './phone.ts';
 import type { AuthorizationRequest, RelyingParty } from './relying-party.ts';
-import type { TestInstallation } from './installation.ts';
 
 export interface Credentials {
   readonly email: string;
@@ -9,7 +9,12 @@ export interface Credentials {
 }
 
 /** Opens the web app's sign-in and gives the password. */
-export async function givePassword(laptop: Laptop, rp: RelyingParty, who: Credentials, more: Record<string, string> = {}): Promise<AuthorizationRequest> {
+export async function givePassword(
+  laptop: Laptop,
+  rp: RelyingParty,
+  who: Credentials,
+  more: Record<string, string> = {},
+): Promise<AuthorizationRequest> {
   const request = await rp.request(more);
   await laptop.open(request.url, {}, rp.redirectUri);
   await laptop.submit('/password', { email: who.email, password: who.password }, rp.redirectUri);
@@ -57,7 +62,12 @@ export interface Enrolled extends Credentials {
 }
 
 /** A person with a phone, by the way every person goes. */
-export async function addEnrolledPerson(installation: TestInstallation, laptop: Laptop, rp: RelyingParty, email?: string): Promise<Enrolled> {
+export async function addEnrolledPerson(
+  installation: TestInstallation,
+  laptop: Laptop,
+  rp: RelyingParty,
+  email?: string,
+): Promise<Enrolled> {
   const { account, ...credentials } = await installation.addPerson(email);
   await givePassword(laptop, rp, credentials);
   const phone = await enrolPhone(laptop, installation.url);

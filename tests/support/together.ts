@@ -1,5 +1,8 @@
 /** Starts all at the same moment and waits for all; what each gave, or threw. */
-export async function together<T>(count: number, work: (index: number) => Promise<T>): Promise<PromiseSettledResult<T>[]> {
+export async function together<T>(
+  count: number,
+  work: (index: number) => Promise<T>,
+): Promise<PromiseSettledResult<T>[]> {
   return Promise.allSettled(Array.from({ length: count }, (_, index) => work(index)));
 }
 

@@ -49,9 +49,9 @@ describe('the settings', () => {
     expect(readFileSync(join(dataDir, 'secret-key'), 'utf8').trim()).toBe(first);
   });
   it('tell all mistakes at once', () => {
-    expect(() => load({ PUBLIC_URL: 'http://id.example.org', PORT: 'many', NUMBER_LENGTH: '1', TIME_ZONE: 'Mars/Base' })).toThrow(
-      /PUBLIC_URL must be https[\s\S]*PORT[\s\S]*TIME_ZONE[\s\S]*NUMBER_LENGTH/,
-    );
+    expect(() =>
+      load({ PUBLIC_URL: 'http://id.example.org', PORT: 'many', NUMBER_LENGTH: '1', TIME_ZONE: 'Mars/Base' }),
+    ).toThrow(/PUBLIC_URL must be https[\s\S]*PORT[\s\S]*TIME_ZONE[\s\S]*NUMBER_LENGTH/);
   });
   it('can come from files, and not from both', () => {
     const file = join(dataDir, 'url');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ACR_MFA, ACR_PASSWORD, ACR_PHISHING_RESISTANT } from '../../src/core/assurance.ts';
-import { type Situation, nextStep } from '../../src/flow/next-step.ts';
+import { nextStep, type Situation } from '../../src/flow/next-step.ts';
 
 const situation = (more: Partial<Situation> = {}): Situation => ({
   state: 'open',
@@ -33,17 +33,27 @@ describe('the next step', () => {
     expect(nextStep(situation({ authenticators: [phone('active')], isPushFrozen: true })).step).toBe('recover');
   });
   it('is a new enrolment after a recovery code, not the web app', () => {
-    expect(nextStep(situation({ proofs: ['password', 'recovery_code'], authenticators: [phone('active')] })).step).toBe('enrol');
+    expect(nextStep(situation({ proofs: ['password', 'recovery_code'], authenticators: [phone('active')] })).step).toBe(
+      'enrol',
+    );
     expect(nextStep(situation({ proofs: ['password', 'recovery_code', 'push'] })).step).toBe('finish');
   });
   it('is the end when enough was shown', () => {
-    expect(nextStep(situation({ requiredAcr: ACR_PASSWORD }))).toEqual({ step: 'finish', assurance: { acr: ACR_PASSWORD, amr: ['pwd'] } });
+    expect(nextStep(situation({ requiredAcr: ACR_PASSWORD }))).toEqual({
+      step: 'finish',
+      assurance: { acr: ACR_PASSWORD, amr: ['pwd'] },
+    });
     expect(nextStep(situation({ proofs: ['password', 'push'] })).step).toBe('finish');
   });
   it('says so when nothing reaches what was asked', () => {
-    expect(nextStep(situation({ requiredAcr: ACR_PHISHING_RESISTANT, proofs: ['password', 'push'] })).step).toBe('unreachable');
+    expect(nextStep(situation({ requiredAcr: ACR_PHISHING_RESISTANT, proofs: ['password', 'push'] })).step).toBe(
+      'unreachable',
+    );
   });
   it('stays ended, whatever else comes in', () => {
-    expect(nextStep(situation({ state: 'ended', endReason: 'denied', proofs: ['password', 'push'] }))).toEqual({ step: 'ended', reason: 'denied' });
+    expect(nextStep(situation({ state: 'ended', endReason: 'denied', proofs: ['password', 'push'] }))).toEqual({
+      step: 'ended',
+      reason: 'denied',
+    });
   });
 });

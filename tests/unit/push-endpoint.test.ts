@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { areKeysValid, isEndpointAllowed, isPublicAddress, publicLookup } from '../../src/authenticators/push/endpoint.ts';
+import {
+  areKeysValid,
+  isEndpointAllowed,
+  isPublicAddress,
+  publicLookup,
+} from '../../src/authenticators/push/endpoint.ts';
 
 const rules = { extraHosts: ['push.example.org', '.ntfy.example.org'] };
 
@@ -46,14 +51,27 @@ describe('a push endpoint', () => {
 });
 
 describe('a resolved address', () => {
-  it.each(['127.0.0.1', '::1', '::ffff:10.0.0.1', '169.254.169.254', 'fd00::1', '100.64.1.1', '64:ff9b::7f00:1', '192.168.1.1', '0.0.0.0', '224.0.0.1', 'nonsense'])(
-    '%s is refused',
-    (address) => expect(isPublicAddress(address)).toBe(false),
+  it.each([
+    '127.0.0.1',
+    '::1',
+    '::ffff:10.0.0.1',
+    '169.254.169.254',
+    'fd00::1',
+    '100.64.1.1',
+    '64:ff9b::7f00:1',
+    '192.168.1.1',
+    '0.0.0.0',
+    '224.0.0.1',
+    'nonsense',
+  ])('%s is refused', (address) => expect(isPublicAddress(address)).toBe(false));
+  it.each(['8.8.8.8', '2a00:1450:4001:80e::200a'])('%s is used', (address) =>
+    expect(isPublicAddress(address)).toBe(true),
   );
-  it.each(['8.8.8.8', '2a00:1450:4001:80e::200a'])('%s is used', (address) => expect(isPublicAddress(address)).toBe(true));
 
   it('is checked on the way to the connection', async () => {
-    const error = await new Promise<Error | null>((resolve) => publicLookup('localhost', {}, (refused) => resolve(refused)));
+    const error = await new Promise<Error | null>((resolve) =>
+      publicLookup('localhost', {}, (refused) => resolve(refused)),
+    );
     expect(error).toMatchObject({ code: 'EADDRNOTALLOWED' });
   });
 });

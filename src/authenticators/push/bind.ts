@@ -1,5 +1,5 @@
 import type { Random } from '../../core/random.ts';
-import { type Result, accept } from '../../core/refusals.ts';
+import { accept, type Result } from '../../core/refusals.ts';
 import type { Authenticators } from '../../store/authenticators.ts';
 import type { ProvenKey } from './proof.ts';
 

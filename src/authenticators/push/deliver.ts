@@ -25,7 +25,10 @@ export interface PushMessage {
 }
 
 /** Encrypts a message for one phone and hands it to its push service. Never throws. */
-export type DeliverPush = (subscription: PushSubscription, message: PushMessage) => Promise<{ delivery: Delivery; detail: string }>;
+export type DeliverPush = (
+  subscription: PushSubscription,
+  message: PushMessage,
+) => Promise<{ delivery: Delivery; detail: string }>;
 
 const TIMEOUT_MS = 8000;
 const LARGEST_ANSWER = 16_384;
@@ -42,7 +45,8 @@ export function createDeliverPush(
 ): DeliverPush {
   const authorization = vapidTokens(keys, contact, clock);
   return async (subscription, message) => {
-    if (!isEndpointAllowed(subscription.endpoint, rules)) return { delivery: 'refused', detail: 'endpoint not allowed' };
+    if (!isEndpointAllowed(subscription.endpoint, rules))
+      return { delivery: 'refused', detail: 'endpoint not allowed' };
     try {
       const { endpoint, p256dh, auth } = subscription;
       // The shape of declarative web push: iOS shows it by itself, elsewhere our service worker reads it.
@@ -78,7 +82,12 @@ function vapidTokens(keys: VapidKeys, contact: string, clock: Clock): (origin: s
     const cached = cache.get(origin);
     if (cached && cached.until > now) return cached.value;
     const { Authorization: value } = webpush.getVapidHeaders(
-      origin, contact, keys.publicKey, keys.privateKey, 'aes128gcm', now + TOKEN_LIFETIME_SECONDS,
+      origin,
+      contact,
+      keys.publicKey,
+      keys.privateKey,
+      'aes128gcm',
+      now + TOKEN_LIFETIME_SECONDS,
     );
     cache.set(origin, { value, until: now + TOKEN_REUSE_SECONDS });
     return value;
@@ -91,7 +100,12 @@ function post(endpoint: string, headers: object, body: Buffer | null, isTest: bo
     const transport = endpoint.startsWith('http:') ? http : https;
     const request = transport.request(
       endpoint,
-      { method: 'POST', headers: { ...headers }, signal: AbortSignal.timeout(TIMEOUT_MS), ...(isTest ? {} : { lookup: publicLookup }) },
+      {
+        method: 'POST',
+        headers: { ...headers },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...(isTest ? {} : { lookup: publicLookup }),
+      },
       (response) => {
         let size = 0;
         response.on('data', (chunk: Buffer) => {

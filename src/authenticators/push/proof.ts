@@ -1,6 +1,6 @@
-import { EmbeddedJWK, calculateJwkThumbprint, decodeProtectedHeader, jwtVerify } from 'jose';
+import { calculateJwkThumbprint, decodeProtectedHeader, EmbeddedJWK, jwtVerify } from 'jose';
 import { z } from 'zod';
-import { type Result, accept, refuse } from '../../core/refusals.ts';
+import { accept, type Result, refuse } from '../../core/refusals.ts';
 import type { PublicKey } from '../../store/authenticators.ts';
 import type { UsedProofs } from '../../store/used-proofs.ts';
 
@@ -19,7 +19,12 @@ export interface ProvenKey {
  * now, and shown for the first time.
  * Refusals: `proof_invalid`, `proof_time` (the phone's clock; `serverTime` helps), `proof_replayed`.
  */
-export type VerifyProof = (proof: string | undefined, method: string, path: string, now: Date) => Promise<Result<ProvenKey>>;
+export type VerifyProof = (
+  proof: string | undefined,
+  method: string,
+  path: string,
+  now: Date,
+) => Promise<Result<ProvenKey>>;
 
 const base64url256 = z.string().regex(/^[\w-]{43}$/);
 /** Strict: a key that carries its private part is refused, not trimmed. */

@@ -1,8 +1,8 @@
 import { compactVerify, importJWK } from 'jose';
 import { z } from 'zod';
-import { type Result, accept, refuse } from '../../core/refusals.ts';
-import type { Authenticator } from '../../store/authenticators.ts';
+import { accept, type Result, refuse } from '../../core/refusals.ts';
 import { equalInConstantTime } from '../../crypto/digest.ts';
+import type { Authenticator } from '../../store/authenticators.ts';
 import type { Challenge, ChallengeSecrets } from '../../store/challenges.ts';
 
 /** A phone's answer, as it was signed. */
@@ -13,7 +13,10 @@ const answerSchema = z.strictObject({
   context: z.string(),
   decision: z.enum(['approve', 'deny', 'report']),
   /** The number that was typed... */
-  number: z.string().regex(/^\d{1,6}$/).optional(),
+  number: z
+    .string()
+    .regex(/^\d{1,6}$/)
+    .optional(),
   /** ...or the 128 bits that were scanned. */
   code: z.string().max(64).optional(),
   iat: z.number(),
@@ -25,7 +28,11 @@ export type SignedAnswer = z.infer<typeof answerSchema>;
  * Whether the number is right is not decided here: that costs a guess.
  * Refusal: `answer_invalid`.
  */
-export type VerifyAnswer = (jws: string, authenticator: Authenticator, challenge: Challenge) => Promise<Result<SignedAnswer>>;
+export type VerifyAnswer = (
+  jws: string,
+  authenticator: Authenticator,
+  challenge: Challenge,
+) => Promise<Result<SignedAnswer>>;
 
 export function createVerifyAnswer(publicUrl: string): VerifyAnswer {
   return async (jws, authenticator, challenge) => {

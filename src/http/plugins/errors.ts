@@ -31,12 +31,22 @@ export const errors = fp(async (app: FastifyInstance) => {
 function codeOf(error: FastifyError, status: number): string {
   if (error instanceof Fault) return error.code;
   if (error.validation) return 'invalid_request';
-  return status === 413 ? 'too_large' : status === 415 ? 'unsupported_media_type' : status >= 500 ? 'server_error' : 'invalid_request';
+  return status === 413
+    ? 'too_large'
+    : status === 415
+      ? 'unsupported_media_type'
+      : status >= 500
+        ? 'server_error'
+        : 'invalid_request';
 }
 
 function answer(request: FastifyRequest, reply: FastifyReply, status: number, code: string): FastifyReply {
   const isJson = request.routeOptions.config?.kind === 'json' || /^\/(app\/api|api|health)\//.test(request.url);
   if (isJson) return sendProblem(reply, status, code, {});
   const page = PAGES[status] ?? (status >= 500 ? SERVER : PAGES[400]!);
-  return reply.page('message', { title: request.t(page.title), text: request.t(page.text), reference: request.id }, status);
+  return reply.page(
+    'message',
+    { title: request.t(page.title), text: request.t(page.text), reference: request.id },
+    status,
+  );
 }

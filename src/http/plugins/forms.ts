@@ -22,18 +22,27 @@ export const forms = fp(async (app: FastifyInstance, options: { publicUrl: strin
     const site = request.headers['sec-fetch-site'];
     if ((origin && origin !== options.publicUrl) || (site && site !== 'same-origin' && site !== 'none')) {
       request.log.warn({ origin, site }, 'a form from elsewhere was refused');
-      return reply.page('message', {
-        title: request.t('error.forbidden_title'),
-        text: request.t('error.forbidden_text'),
-        reference: request.id,
-      }, 403);
+      return reply.page(
+        'message',
+        {
+          title: request.t('error.forbidden_title'),
+          text: request.t('error.forbidden_text'),
+          reference: request.id,
+        },
+        403,
+      );
     }
     return undefined;
   };
 
   app.addHook('onRoute', (route: RouteOptions) => {
     const methods = [route.method].flat();
-    if (!methods.some((method) => UNSAFE.includes(method)) || route.config?.kind === 'json' || route.config?.csp === 'oidc') return;
+    if (
+      !methods.some((method) => UNSAFE.includes(method)) ||
+      route.config?.kind === 'json' ||
+      route.config?.csp === 'oidc'
+    )
+      return;
     const before = route.preValidation ?? [];
     route.preValidation = [isSameOrigin, app.csrfProtection as never, ...(Array.isArray(before) ? before : [before])];
   });

@@ -11,10 +11,14 @@ export interface FrameSettings {
 
 /** `reply.page(name, model)`: a page in its frame, in the person's language, with a form token. */
 export const pages = fp(async (app: FastifyInstance, options: { render: Render } & FrameSettings) => {
-  app.decorateReply('page', function <Name extends PageName>(this: FastifyReply, name: Name, model: PageModels[Name], status = 200) {
+  app.decorateReply('page', function <
+    Name extends PageName,
+  >(this: FastifyReply, name: Name, model: PageModels[Name], status = 200) {
     const { request } = this;
     const frame = frameFor(request.locale, options, this.generateCsrf(), pathToShow(request));
-    return this.code(status).type('text/html; charset=utf-8').send(options.render(name, model, request.t, frame));
+    return this.code(status)
+      .type('text/html; charset=utf-8')
+      .send(options.render(name, model, request.t, frame));
   });
 });
 

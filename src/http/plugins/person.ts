@@ -27,7 +27,8 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
       });
     }
     const asked = typeof query.ui_locales === 'string' ? query.ui_locales : undefined;
-    request.locale = chosen ?? chooseLocale(request.cookies[LANGUAGE_COOKIE], asked, request.headers['accept-language']);
+    request.locale =
+      chosen ?? chooseLocale(request.cookies[LANGUAGE_COOKIE], asked, request.headers['accept-language']);
     speak(request, options.timeZone);
     request.useLocale = (locale) => {
       request.locale = locale;

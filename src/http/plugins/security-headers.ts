@@ -1,9 +1,18 @@
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { OIDC_POLICY, contentSecurityPolicy } from '../csp.ts';
+import { contentSecurityPolicy, OIDC_POLICY } from '../csp.ts';
 
-const PERMISSIONS = ['accelerometer', 'geolocation', 'gyroscope', 'magnetometer', 'microphone', 'midi', 'payment', 'usb']
+const PERMISSIONS = [
+  'accelerometer',
+  'geolocation',
+  'gyroscope',
+  'magnetometer',
+  'microphone',
+  'midi',
+  'payment',
+  'usb',
+]
   .map((feature) => `${feature}=()`)
   .concat('camera=(self)')
   .join(', ');

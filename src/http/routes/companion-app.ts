@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -59,18 +59,37 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
 
   // Below /app, so that its scope is the app; the version makes browsers take a new one when a file changed.
   const worker = readFileSync(join(folder, 'worker.js'), 'utf8');
-  const version = createHash('sha256').update([worker, ...files.map((file) => readFileSync(join(folder, file)))].join()).digest('hex').slice(0, 12);
-  const keep = JSON.stringify([...files.map((file) => `/app/js/${file}`), '/app/vendor/decode.js', '/app/vendor/index.js', '/assets/css/base.css', '/assets/css/companion.css', '/assets/icons/icon-192.png', '/assets/icons/badge-96.png']);
+  const version = createHash('sha256')
+    .update([worker, ...files.map((file) => readFileSync(join(folder, file)))].join())
+    .digest('hex')
+    .slice(0, 12);
+  const keep = JSON.stringify([
+    ...files.map((file) => `/app/js/${file}`),
+    '/app/vendor/decode.js',
+    '/app/vendor/index.js',
+    '/assets/css/base.css',
+    '/assets/css/companion.css',
+    '/assets/icons/icon-192.png',
+    '/assets/icons/badge-96.png',
+  ]);
   const script = worker.replace("'__VERSION__'", `'${version}'`).replace("'__KEEP__'", keep);
   app.get('/app/worker.js', { config }, async (_request, reply) =>
-    reply.type('text/javascript; charset=utf-8').header('cache-control', 'no-cache').header('service-worker-allowed', '/app').send(script),
+    reply
+      .type('text/javascript; charset=utf-8')
+      .header('cache-control', 'no-cache')
+      .header('service-worker-allowed', '/app')
+      .send(script),
   );
 
-  app.get('/app/vendor/:file', { config, schema: { params: z.object({ file: z.enum(['decode.js', 'index.js']) }) } }, async (request, reply) =>
-    reply.header('cache-control', 'no-cache').sendFile(request.params.file, decoder),
+  app.get(
+    '/app/vendor/:file',
+    { config, schema: { params: z.object({ file: z.enum(['decode.js', 'index.js']) }) } },
+    async (request, reply) => reply.header('cache-control', 'no-cache').sendFile(request.params.file, decoder),
   );
 
-  app.get('/app/js/:file', { config, schema: { params: z.object({ file: z.string().max(100) }) } }, async (request, reply) =>
-    reply.header('cache-control', 'no-cache').sendFile(request.params.file, folder),
+  app.get(
+    '/app/js/:file',
+    { config, schema: { params: z.object({ file: z.string().max(100) }) } },
+    async (request, reply) => reply.header('cache-control', 'no-cache').sendFile(request.params.file, folder),
   );
 };

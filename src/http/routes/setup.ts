@@ -9,11 +9,15 @@ export const setupRoutes: FastifyPluginAsyncZod<{ administration: Administration
   const config = { public: true } as const;
   const text = z.string().max(1000).default('');
 
-  app.get('/setup', { config, schema: { querystring: z.object({ code: text, lang: z.string().optional() }) } }, async (request, reply) => {
-    const { code } = request.query;
-    if (!(await n.administration.isFirstInvitationOpen(code))) return invalid(request.t, reply);
-    return reply.page('setup', { action: '/setup', code, name: '', email: '', error: null, field: null });
-  });
+  app.get(
+    '/setup',
+    { config, schema: { querystring: z.object({ code: text, lang: z.string().optional() }) } },
+    async (request, reply) => {
+      const { code } = request.query;
+      if (!(await n.administration.isFirstInvitationOpen(code))) return invalid(request.t, reply);
+      return reply.page('setup', { action: '/setup', code, name: '', email: '', error: null, field: null });
+    },
+  );
 
   app.post(
     '/setup',
@@ -37,5 +41,9 @@ export const setupRoutes: FastifyPluginAsyncZod<{ administration: Administration
 const fieldOf = ({ code }: Refusal): 'email' | 'password' => (code.startsWith('password') ? 'password' : 'email');
 
 function invalid(t: import('../../i18n/translate.ts').Translate, reply: import('fastify').FastifyReply) {
-  return reply.page('message', { title: t('setup.invalid_title'), text: t('setup.invalid_text'), reference: null }, 410);
+  return reply.page(
+    'message',
+    { title: t('setup.invalid_title'), text: t('setup.invalid_text'), reference: null },
+    410,
+  );
 }

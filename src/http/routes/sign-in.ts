@@ -31,8 +31,12 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
   const config = { guard: 'sign-in' } as const;
   const clientName = (view: SignInView): string => view.client?.name ?? n.organisation;
 
-  const finish = async (request: FastifyRequest, reply: FastifyReply, paused: PausedSignIn, result: SignInResult): Promise<FastifyReply> =>
-    reply.redirect(await n.interactions.finish(request.raw, reply.raw, paused, result), 303);
+  const finish = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    paused: PausedSignIn,
+    result: SignInResult,
+  ): Promise<FastifyReply> => reply.redirect(await n.interactions.finish(request.raw, reply.raw, paused, result), 303);
 
   const passwordPage = (
     request: FastifyRequest,
@@ -54,7 +58,11 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     return reply.page('sign-in', model, status);
   };
 
-  const approvePage = async (request: FastifyRequest, reply: FastifyReply, refusal?: Refusal): Promise<FastifyReply> => {
+  const approvePage = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    refusal?: Refusal,
+  ): Promise<FastifyReply> => {
     const { t } = request;
     const { paused, view } = request.signIn!;
     const base = `/interaction/${paused.uid}`;
@@ -93,12 +101,23 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     );
   };
 
-  const recoverPage = (request: FastifyRequest, reply: FastifyReply, error: string | null, status = 200): FastifyReply => {
+  const recoverPage = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    error: string | null,
+    status = 200,
+  ): FastifyReply => {
     const { paused, view } = request.signIn!;
     const base = `/interaction/${paused.uid}`;
     return reply.page(
       'recover',
-      { action: `${base}/recovery`, error, hasPhone: view.step.step === 'approve', phonePath: base, cancelAction: `${base}/cancel` },
+      {
+        action: `${base}/recovery`,
+        error,
+        hasPhone: view.step.step === 'approve',
+        phonePath: base,
+        cancelAction: `${base}/cancel`,
+      },
       status,
     );
   };
@@ -147,7 +166,9 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     '/interaction/:uid/password',
     {
       config,
-      schema: { body: z.object({ email: z.string().max(1000).default(''), password: z.string().max(4000).default('') }) },
+      schema: {
+        body: z.object({ email: z.string().max(1000).default(''), password: z.string().max(4000).default('') }),
+      },
     },
     async (request, reply) => {
       const { t } = request;
@@ -207,7 +228,8 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
 
   app.get('/interaction/:uid/recovery', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
-    if (view.step.step !== 'approve' && view.step.step !== 'recover') return reply.redirect(`/interaction/${paused.uid}`, 303);
+    if (view.step.step !== 'approve' && view.step.step !== 'recover')
+      return reply.redirect(`/interaction/${paused.uid}`, 303);
     return recoverPage(request, reply, null);
   });
 
@@ -216,11 +238,17 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     { config, schema: { body: z.object({ code: z.string().max(200).default('') }) } },
     async (request, reply) => {
       const { paused, view } = request.signIn!;
-      if (view.step.step !== 'approve' && view.step.step !== 'recover') return reply.redirect(`/interaction/${paused.uid}`, 303);
+      if (view.step.step !== 'approve' && view.step.step !== 'recover')
+        return reply.redirect(`/interaction/${paused.uid}`, 303);
       const used = await n.signIn.recoveryCode(view, request.body.code, request.origin);
       if (used.ok) return reply.redirect(`/interaction/${paused.uid}`, 303);
       const isWait = used.refusal.code === 'wait';
-      return recoverPage(request, reply, refusalInWords(request.t, used.refusal, 'sign_in.throttled'), isWait ? 429 : 401);
+      return recoverPage(
+        request,
+        reply,
+        refusalInWords(request.t, used.refusal, 'sign_in.throttled'),
+        isWait ? 429 : 401,
+      );
     },
   );
 
@@ -232,7 +260,10 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
       reply,
       paused,
       view.step.step === 'unreachable'
-        ? { error: 'unmet_authentication_requirements', description: 'the account has nothing that reaches what was asked' }
+        ? {
+            error: 'unmet_authentication_requirements',
+            description: 'the account has nothing that reaches what was asked',
+          }
         : { error: 'access_denied', description: 'the person did not sign in' },
     );
   });

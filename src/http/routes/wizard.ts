@@ -72,7 +72,12 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
     return reply.redirect('/mfa/setup/scan', 303);
   });
 
-  const testPage = async (request: FastifyRequest, reply: FastifyReply, view: BindingView, refusal?: Refusal): Promise<FastifyReply> => {
+  const testPage = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    view: BindingView,
+    refusal?: Refusal,
+  ): Promise<FastifyReply> => {
     const { t } = request;
     const waiting = view.test && !refusal ? await n.approvals.waiting(view.test) : undefined;
     const budget = waiting ? undefined : await n.approvals.budget(view.account.id, 'enrolment_test');

@@ -1,0 +1,191 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { PageModels } from '../../src/http/pages.ts';
+import { frameFor } from '../../src/http/plugins/page.ts';
+import { createRender } from '../../src/http/views.ts';
+import { LOCALES, translator } from '../../src/i18n/translate.ts';
+
+const VIEWS = join(import.meta.dirname, '../../views');
+const render = createRender(VIEWS, undefined);
+const HOSTILE = `<script>alert("x")</script>'&{organisation}`;
+const waiting = { number: '42', spoken: '4 2', qrSvg: '<svg></svg>', until: '12:00', eventsPath: '/events' };
+
+/** Every page in every state that its model allows. */
+const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
+  home: [{ accountPath: '/mfa', companionPath: '/app' }],
+  'sign-in': [
+    { action: '/a', client: HOSTILE, isAgain: false, email: '', error: null, emailError: null, passwordError: null },
+    {
+      action: '/a',
+      client: 'App',
+      isAgain: true,
+      email: HOSTILE,
+      error: HOSTILE,
+      emailError: HOSTILE,
+      passwordError: HOSTILE,
+    },
+  ],
+  'more-info': [true, false].map((isAfterRecovery) => ({ action: '/a', cancelAction: '/c', isAfterRecovery })),
+  approve: [
+    {
+      client: HOSTILE,
+      waiting,
+      message: null,
+      canSendAgain: true,
+      againAction: '/a',
+      recoveryPath: '/r',
+      cancelAction: '/c',
+      herePath: '/h',
+    },
+    {
+      client: 'App',
+      waiting: null,
+      message: HOSTILE,
+      canSendAgain: true,
+      againAction: '/a',
+      recoveryPath: '/r',
+      cancelAction: '/c',
+      herePath: '/h',
+    },
+    {
+      client: 'App',
+      waiting: null,
+      message: HOSTILE,
+      canSendAgain: false,
+      againAction: '/a',
+      recoveryPath: '/r',
+      cancelAction: '/c',
+      herePath: '/h',
+    },
+  ],
+  recover: [
+    { action: '/a', error: HOSTILE, hasPhone: true, phonePath: '/p', cancelAction: '/c' },
+    { action: '/a', error: null, hasPhone: false, phonePath: '/p', cancelAction: '/c' },
+  ],
+  ended: (['denied', 'reported', 'wrong_number', 'cancelled'] as const).map((reason) => ({
+    reason,
+    client: HOSTILE,
+    backAction: '/b',
+  })),
+  unreachable: [{ client: HOSTILE, backAction: '/b' }],
+  expired: [{}],
+  'wizard-app': [{ qrSvg: '<svg></svg>', url: HOSTILE, nextPath: '/n', samePath: '/s' }],
+  'wizard-scan': [
+    {
+      offer: { qrSvg: '<svg></svg>', typed: 'ABCD', until: '12:00', samePath: '/s', eventsPath: '/e' },
+      bound: null,
+      herePath: '/h',
+      backPath: '/b',
+      testAction: '/t',
+      againAction: '/a',
+    },
+    {
+      offer: null,
+      bound: { label: HOSTILE, email: 'a@example.org' },
+      herePath: '/h',
+      backPath: '/b',
+      testAction: '/t',
+      againAction: '/a',
+    },
+  ],
+  'wizard-test': [
+    { label: 'Phone', waiting, message: null, canSendAgain: true, herePath: '/h', testAction: '/t', againAction: '/a' },
+    {
+      label: HOSTILE,
+      waiting: null,
+      message: null,
+      canSendAgain: true,
+      herePath: '/h',
+      testAction: '/t',
+      againAction: '/a',
+    },
+    {
+      label: 'Phone',
+      waiting: null,
+      message: HOSTILE,
+      canSendAgain: false,
+      herePath: '/h',
+      testAction: '/t',
+      againAction: '/a',
+    },
+  ],
+  'wizard-done': [
+    { label: HOSTILE, codes: ['AAAA-BBBB'], codesFile: 'data:text/plain,x', continuePath: '/c', client: HOSTILE },
+    { label: 'Phone', codes: null, codesFile: null, continuePath: '/c', client: null },
+  ],
+  'wizard-expired': [{ againPath: '/a' }],
+  account: [
+    {
+      email: HOSTILE,
+      authenticators: [
+        { kind: 'push', label: HOSTILE, added: 'a', lastUsed: null, note: HOSTILE },
+        { kind: 'password', label: 'b', added: 'a', lastUsed: 'c', note: null },
+      ],
+      isProtected: true,
+      addAction: '/a',
+      signOutPath: '/s',
+    },
+    { email: 'a@example.org', authenticators: [], isProtected: false, addAction: '/a', signOutPath: '/s' },
+  ],
+  setup: [
+    { action: '/s', code: HOSTILE, name: HOSTILE, email: HOSTILE, error: HOSTILE, field: 'email' },
+    { action: '/s', code: 'x', name: '', email: '', error: null, field: null },
+    { action: '/s', code: 'x', name: '', email: '', error: 'x', field: 'password' },
+  ],
+  'setup-done': [{ nextPath: '/n' }],
+  message: [
+    { title: HOSTILE, text: HOSTILE, reference: HOSTILE },
+    { title: 't', text: 'x', reference: null },
+  ],
+  'sign-out': [{ form: '<form id="f"></form>', formId: 'f', stayPath: '/' }],
+  companion: [{ noscript: HOSTILE, loading: HOSTILE }],
+};
+
+/** A model that throws on a field it does not have. */
+function strict<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  return new Proxy(value, {
+    get(target, key) {
+      if (typeof key === 'symbol' || key in target || key === 'toJSON') return strict(Reflect.get(target, key));
+      throw new Error(`the model has no field “${key}”`);
+    },
+  });
+}
+
+describe('every page', () => {
+  it('is listed here', () => {
+    const templates = readdirSync(VIEWS)
+      .map((file) => file.replace('.eta', ''))
+      .filter((name) => !['layout', 'number', 'progress'].includes(name));
+    expect(Object.keys(STATES).sort()).toEqual(templates.sort());
+  });
+
+  for (const locale of LOCALES) {
+    for (const [name, states] of Object.entries(STATES)) {
+      it(`${name} is drawn in ${locale}, in every state, with everything escaped`, () => {
+        for (const state of states) {
+          const frame = frameFor(locale, { organisation: HOSTILE, support: HOSTILE }, 'token', '/here');
+          const html = render(name as keyof PageModels, strict(state) as never, translator(locale), frame);
+          expect(html).toContain(`<html lang="${locale}">`);
+          expect(html).not.toContain('<script>alert');
+          expect(html).not.toMatch(/\{(?!organisation\})\w+\}/);
+          expect(html).not.toMatch(/\bundefined\b|\[object /);
+          // The Content-Security-Policy allows neither.
+          expect(html).not.toMatch(/ style="| on\w+="|<style/);
+          expect(html.match(/<h1/g)?.length ?? 0).toBe(name === 'companion' ? 0 : 1);
+          for (const form of html.match(/<form method="post"[\s\S]*?<\/form>/g) ?? [])
+            expect(form).toContain('name="_csrf" value="token"');
+          for (const [, id] of html.matchAll(/aria-describedby="([^" ]+)/g)) expect(html).toContain(`id="${id}"`);
+        }
+      });
+    }
+  }
+
+  it('may be replaced by an operator’s own, one by one', () => {
+    const own = createRender(VIEWS, join(import.meta.dirname, '../fixtures/views'));
+    const frame = frameFor('nl', { organisation: 'IPO', support: undefined }, '', undefined);
+    expect(own('expired', {}, translator('nl'), frame)).toContain('Eigen tekst van de organisatie');
+    expect(own('home', STATES.home[0]!, translator('nl'), frame)).toContain('Veilig aanmelden bij IPO');
+  });
+});
