@@ -14,18 +14,26 @@ export class Refused extends Error {
 let clockOffset = 0;
 export const serverSeconds = () => Math.floor(Date.now() / 1000 + clockOffset);
 
+// `navigator.onLine` knows of a network, not of a server: what counts is whether the last call got an answer.
+let isReached = true;
+export const isOnline = () => isReached && navigator.onLine;
+
+function reached(now) {
+  if (now === isReached) return;
+  isReached = now;
+  dispatchEvent(new Event('reachability'));
+}
+
 async function send(keys, method, path, body, signal) {
   const headers = { DPoP: await makeProof(keys, method, path, serverSeconds()), Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
+  const content = body === undefined ? undefined : JSON.stringify(body);
   try {
-    return await fetch(path, {
-      method,
-      headers,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
-      cache: 'no-store',
-    });
+    const response = await fetch(path, { method, headers, body: content, signal, cache: 'no-store' });
+    reached(true);
+    return response;
   } catch (cause) {
+    if (!signal?.aborted) reached(false);
     throw new Refused('offline', { cause });
   }
 }

@@ -1,5 +1,6 @@
 // Starts the app, moves between screens, and notices requests by itself: a push is only a hint.
 import * as accounts from './accounts.js';
+import { refused, request, result } from './request.js';
 import * as screens from './screens.js';
 import { draw, loadMessages, locale, notice, t } from './ui.js';
 
@@ -12,20 +13,22 @@ const SCREENS = {
   adding: screens.adding,
   notifications: screens.notifications,
   added: screens.added,
-  request: screens.request,
-  result: screens.result,
+  request,
+  result,
+  refused,
   account: screens.account,
   remove: screens.remove,
   ios: screens.ios,
 };
 /** Where a request that comes in may take over: not while somebody is adding or answering. */
-const MAY_INTERRUPT = new Set(['list', 'account', 'added', 'result', 'add', 'how']);
+const MAY_INTERRUPT = new Set(['list', 'account', 'added', 'result', 'refused', 'add', 'how']);
 const RETRY_MS = [1000, 2000, 5000, 15000];
 
 let current = 'list';
 let leave = () => {};
 let installEvent;
 const seen = new Set();
+let shownRequest;
 
 const tools = {
   go,
@@ -41,6 +44,7 @@ function render(name, parameters = {}) {
   leave();
   leave = () => {};
   current = name;
+  shownRequest = name === 'request' ? parameters : undefined;
   document.documentElement.dataset.screen = name;
   return SCREENS[name](tools, parameters);
 }
@@ -61,7 +65,8 @@ addEventListener('appinstalled', () => {
   installEvent = undefined;
   if (current === 'list') render('list');
 });
-for (const event of ['online', 'offline']) addEventListener(event, () => current === 'list' && render('list'));
+for (const event of ['online', 'offline', 'reachability'])
+  addEventListener(event, () => current === 'list' && render('list'));
 
 /** An address with a code in it: opened by the phone's camera, a notification, or the wizard on this very phone. */
 function followAddress() {
@@ -82,7 +87,10 @@ async function lookForRequests(wanted) {
     waiting.find(({ challenge }) => challenge.id === wanted) ??
     waiting.find(({ challenge }) => !seen.has(challenge.id));
   if (!found) return wanted && current !== 'request' ? render('list') : undefined;
-  if (!wanted && !MAY_INTERRUPT.has(current)) return undefined;
+  if (shownRequest?.id === found.challenge.id) return undefined;
+  // A newer request of the same account has replaced the one that is on the screen.
+  const isReplacement = current === 'request' && shownRequest?.accountId === found.account.id;
+  if (!wanted && !isReplacement && !MAY_INTERRUPT.has(current)) return undefined;
   seen.add(found.challenge.id);
   return go('request', { id: found.challenge.id, accountId: found.account.id }, current !== 'list');
 }
