@@ -66,7 +66,7 @@ export async function list({ go, installer }) {
     t('title'),
     { actions: [add] },
     !isOnline() && notice(t('offline')),
-    el('ul.cards', {}, rows),
+    el('ul.accounts', {}, rows),
     notificationHint(go),
     button(t('scan_request'), () => go('scan'), 'quiet'),
     install,

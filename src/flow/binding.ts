@@ -38,6 +38,8 @@ export interface Binding {
   /** @returns the token for the browser's cookie */
   open(account: Account, loginUid: string | null, origin: Origin): Promise<{ token: string; ttlSeconds: number }>;
   look(token: string | undefined): Promise<BindingView | undefined>;
+  /** The sign-in to go back to when the ten minutes are over, if it still can go on. */
+  interrupted(token: string): Promise<string | undefined>;
   /** The code to scan: the one that is open, or a new one where it expired. */
   offer(view: BindingView): Promise<EnrolmentOffer>;
   /** A real challenge, to the new phone alone. Refusals: `binding_not_ready`, those of `Approvals.start`. */
@@ -98,6 +100,8 @@ export function createBinding(n: BindingNeeds): Binding {
       ]);
       return { session, account, authenticator, test: test?.authenticatorId === authenticator?.id ? test : undefined };
     },
+
+    interrupted: (token) => n.bindings.openLoginOf(token, n.clock.now()),
 
     async offer({ session }) {
       const now = n.clock.now();

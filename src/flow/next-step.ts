@@ -20,6 +20,8 @@ export interface Situation {
   readonly endReason: string | null;
   readonly requiredAcr: Acr;
   readonly proofs: readonly Proof[];
+  /** The password was given in the last ten minutes: what enrolment by a password alone needs. */
+  readonly isPasswordFresh: boolean;
   readonly isPushFrozen: boolean;
   readonly authenticators: readonly { readonly kind: AuthenticatorKind; readonly state: AuthenticatorState }[];
 }
@@ -33,12 +35,14 @@ export function nextStep(s: Situation): Step {
   // No authenticator that we have yet resists phishing.
   if (s.requiredAcr === ACR_PHISHING_RESISTANT) return { step: 'unreachable' };
   // A recovery code opens the door to a new authenticator, not to the web app.
-  if (s.proofs.includes('recovery_code') && !s.proofs.includes('push')) return { step: 'enrol' };
+  if (s.proofs.includes('recovery_code') && !s.proofs.includes('push')) return enrolment(s);
   const assurance = assuranceOf(s.proofs);
   if (satisfies(assurance.acr, s.requiredAcr)) return { step: 'finish', assurance };
   const second = s.authenticators.filter(({ kind }) => SECOND_FACTORS.includes(kind));
   if (!s.isPushFrozen && second.some(({ state }) => state === 'active')) return { step: 'approve' };
   // Lost, removed or disabled still counts as having had one: a password alone may not enrol again.
   const hasHadOne = s.isPushFrozen || second.some(({ state }) => state !== 'pending' && state !== 'revoked');
-  return { step: hasHadOne ? 'recover' : 'enrol' };
+  return hasHadOne ? { step: 'recover' } : enrolment(s);
 }
+
+const enrolment = ({ isPasswordFresh }: Situation): Step => ({ step: isPasswordFresh ? 'enrol' : 'password' });

@@ -16,6 +16,7 @@ import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Approvals } from './approvals.ts';
 import type { Audit } from './audit.ts';
+import { BINDING_SECONDS } from './binding.ts';
 import { nextStep, type Step } from './next-step.ts';
 import type { Notify } from './notices.ts';
 
@@ -90,6 +91,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
     ...view,
     step: nextStep({
       ...view.transaction,
+      isPasswordFresh:
+        view.transaction.authTime !== null && addSeconds(view.transaction.authTime, BINDING_SECONDS) > n.clock.now(),
       isPushFrozen: view.account?.pushFrozenAt != null,
       authenticators: view.authenticators,
     }),

@@ -45,7 +45,9 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
         request.binding = { token, view };
         return undefined;
       }
-      return token ? reply.page('wizard-expired', { againPath: '/mfa' }, 403) : reply.redirect('/mfa', 303);
+      if (!token) return reply.redirect('/mfa', 303);
+      const uid = await n.binding.interrupted(token);
+      return reply.page('wizard-expired', { againPath: uid ? `/interaction/${uid}` : '/mfa' }, 403);
     },
 
     /** Signed in at our own pages, with two factors. */

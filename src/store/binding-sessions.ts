@@ -23,6 +23,8 @@ export interface EnrolmentCode {
 export interface BindingSessions {
   add(session: Omit<BindingSession, 'authenticatorId' | 'state'>, token: string, now: Date): Promise<void>;
   byToken(token: string, now: Date): Promise<BindingSession | undefined>;
+  /** The sign-in that an enrolment interrupted, also after its end, while that sign-in is still open. */
+  openLoginOf(token: string, now: Date): Promise<string | undefined>;
   /** The code that is shown, if it still can be used. */
   openCode(bindingId: string, now: Date): Promise<EnrolmentCode | undefined>;
   /** Adds a code; the ones before it stop working. @returns the code that counts when two pages ask at once */
@@ -65,6 +67,13 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
       const [row] = await sql<BindingSession>`SELECT id, account_id, login_uid, authenticator_id, state, expires_at
         FROM binding_session WHERE token_digest = ${digest(token)} AND state <> 'ended' AND expires_at > ${now}`;
       return row;
+    },
+    async openLoginOf(token, now) {
+      const [row] = await sql<{
+        uid: string;
+      }>`SELECT t.uid FROM binding_session b JOIN login_transaction t ON t.uid = b.login_uid
+        WHERE b.token_digest = ${digest(token)} AND t.state = 'open' AND t.expires_at > ${now}`;
+      return row?.uid;
     },
     openCode,
     addCode: (session, code, now) =>

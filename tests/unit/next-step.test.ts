@@ -7,6 +7,7 @@ const situation = (more: Partial<Situation> = {}): Situation => ({
   endReason: null,
   requiredAcr: ACR_MFA,
   proofs: ['password'],
+  isPasswordFresh: true,
   isPushFrozen: false,
   authenticators: [{ kind: 'password', state: 'active' }],
   ...more,
@@ -22,6 +23,13 @@ describe('the next step', () => {
     expect(nextStep(situation()).step).toBe('enrol');
     expect(nextStep(situation({ authenticators: [phone('pending')] })).step).toBe('enrol');
     expect(nextStep(situation({ authenticators: [phone('revoked')] })).step).toBe('enrol');
+  });
+  it('is the password again when enrolment comes more than ten minutes after it', () => {
+    expect(nextStep(situation({ isPasswordFresh: false })).step).toBe('password');
+    expect(nextStep(situation({ isPasswordFresh: false, proofs: ['password', 'recovery_code'] })).step).toBe(
+      'password',
+    );
+    expect(nextStep(situation({ isPasswordFresh: false, authenticators: [phone('active')] })).step).toBe('approve');
   });
   it('is never enrolment by the password alone for somebody whose phone is lost, removed or disabled', () => {
     expect(nextStep(situation({ authenticators: [phone('removed')] })).step).toBe('recover');
