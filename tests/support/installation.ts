@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -12,6 +11,7 @@ import type { ClientToAdd } from '../../src/flow/clients.ts';
 import { createLog } from '../../src/log.ts';
 import type { Account } from '../../src/store/accounts.ts';
 import { makeDatabase } from './database.ts';
+import { freePort } from './ports.ts';
 
 /** Time that a test can move. It goes on by itself, from wherever it was put. */
 export class MovableClock implements Clock {
@@ -38,14 +38,6 @@ export interface TestInstallation {
   ): Promise<{ account: Account; email: string; password: string }>;
   addClient(client: Partial<ClientToAdd> & { id: string; redirectUris: string[] }): Promise<string>;
   close(): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const BY = { actor: 'test', origin: 'test' } as const;

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import * as oidc from 'openid-client';
-import { freePort } from './installation.ts';
+import { freePort } from './ports.ts';
 
 export interface AuthorizationRequest {
   readonly url: string;

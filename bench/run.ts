@@ -1,0 +1,271 @@
+/**
+ * Measures the whole server from outside: `npm run bench` (see README.md). Everything real: embedded PostgreSQL with
+ * fsync, audit, throttling; every ID token is checked. Figures are ratios against something in the same run.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hash, verify } from '@node-rs/argon2';
+import * as oidc from 'openid-client';
+import { loadConfig } from '../src/config/load.ts';
+import { systemRandom } from '../src/core/random.ts';
+import { createLog } from '../src/log.ts';
+import { openInstallation } from '../src/server.ts';
+import { Laptop } from '../tests/support/laptop.ts';
+import type { Phone } from '../tests/support/phone.ts';
+import { freePort } from '../tests/support/ports.ts';
+import { RelyingParty } from '../tests/support/relying-party.ts';
+import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
+import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './processes.ts';
+
+const isSmoke = process.argv.includes('--smoke');
+const SIGN_INS = isSmoke ? 12 : 1000;
+const PEOPLE = isSmoke ? 4 : 100;
+const CLIENTS = isSmoke ? 2 : 8;
+const ROUNDS = isSmoke ? 1 : 3;
+const REDIRECTS = isSmoke ? 3 : 100;
+const BY = { actor: 'bench', origin: 'bench' } as const;
+
+interface Person {
+  readonly email: string;
+  readonly password: string;
+  phone?: Phone;
+}
+
+const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-bench-'));
+const port = await freePort();
+const environment = { PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'warn' };
+const url = `http://localhost:${port}`;
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const percentile = (values: readonly number[], p: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? 0;
+
+/** @returns the process, and milliseconds from its start to its first "ready" */
+async function start(): Promise<{ server: ChildProcess; ms: number }> {
+  const began = performance.now();
+  const server = spawn(process.execPath, ['src/main.ts'], { env: { ...process.env, ...environment }, stdio: 'ignore' });
+  for (;;) {
+    const isReady = await fetch(`${url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isReady) return { server, ms: performance.now() - began };
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const stop = (server: ChildProcess): Promise<unknown> =>
+  new Promise((resolve) => {
+    server.once('exit', resolve);
+    server.kill('SIGTERM');
+  });
+
+async function bareHashes(seconds: number): Promise<{ perSecond: number; perCpuSecond: number }> {
+  const options = { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 } as const;
+  const stored = await hash('a password', options);
+  const until = performance.now() + seconds * 1000;
+  const cpuBefore = process.cpuUsage();
+  const began = performance.now();
+  let count = 0;
+  await Promise.all(
+    Array.from({ length: availableParallelism() }, async () => {
+      while (performance.now() < until) {
+        await verify(stored, 'a password');
+        count += 1;
+      }
+    }),
+  );
+  const cpu = process.cpuUsage(cpuBefore);
+  return {
+    perSecond: (count * 1000) / (performance.now() - began),
+    perCpuSecond: (count * 1e6) / (cpu.user + cpu.system),
+  };
+}
+
+const first = await start();
+await stop(first.server);
+
+// People and the web app, through the same flows as the command line.
+const installation = await openInstallation(loadConfig(environment, systemRandom), createLog('error'));
+const redirectUri = await RelyingParty.redirectUri();
+const secret = await installation.dependencies.clientRegistration.register(
+  { id: 'bench', name: 'Bench', redirectUris: [redirectUri] },
+  BY,
+);
+const people: Person[] = [];
+for (let index = 0; index < PEOPLE; index += 1) {
+  const person = {
+    email: `person${index}@example.org`,
+    password: installation.dependencies.administration.madeUpPassword(),
+  };
+  await installation.dependencies.administration.addAccount({ ...person, displayName: person.email }, BY);
+  people.push(person);
+}
+await installation.close();
+
+const second = await start();
+const { server } = second;
+const serverPid = server.pid!;
+const clusterOf = (folder: string): string => {
+  try {
+    return readlinkSync(folder);
+  } catch {
+    return folder;
+  }
+};
+const postmaster = Number(
+  readFileSync(join(clusterOf(join(dataDir, 'postgres')), 'cluster/postmaster.pid'), 'utf8').split('\n')[0],
+);
+const rp = await RelyingParty.discover(url, 'bench', secret ?? '', redirectUri);
+
+for (const person of people) {
+  const laptop = new Laptop();
+  await givePassword(laptop, rp, person);
+  person.phone = await enrolPhone(laptop, url);
+  await goOn(laptop, rp);
+}
+
+/** Password, approval, code exchange; it counts only if every claim and a userinfo call check out. */
+async function signIn(person: Person): Promise<void> {
+  const laptop = new Laptop();
+  const request = await givePassword(laptop, rp, person);
+  const landed = await approveAndGoOn(laptop, person.phone!, rp);
+  const tokens = await rp.redeem(request, landed.url);
+  const claims = tokens.claims()!;
+  const isRight =
+    claims.acr === 'urn:dubbelslot:acr:mfa' &&
+    (claims.amr as string[]).includes('mfa') &&
+    Date.now() / 1000 - claims.auth_time! < 60;
+  if (!isRight) throw new Error(`wrong claims: ${JSON.stringify(claims)}`);
+  await oidc.fetchUserInfo(rp.config, tokens.access_token, claims.sub);
+}
+
+async function signIns(
+  count: number,
+): Promise<{ perSecond: number; cpu: Record<'server' | 'postgres' | 'load', number> }> {
+  const before = {
+    server: cpuSeconds(serverPid),
+    postgres: postgresCpuSeconds(postmaster),
+    load: cpuSeconds(process.pid),
+  };
+  const began = performance.now();
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async (_, client) => {
+      // Each client has people of its own: one open challenge for an account.
+      const mine = people.filter((_person, index) => index % CLIENTS === client);
+      for (let turn = 0; next < count; turn += 1) {
+        next += 1;
+        await signIn(mine[turn % mine.length]!);
+      }
+    }),
+  );
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    perSecond: count / seconds,
+    cpu: {
+      server: (cpuSeconds(serverPid) - before.server) / count,
+      postgres: (postgresCpuSeconds(postmaster) - before.postgres) / count,
+      load: (cpuSeconds(process.pid) - before.load) / count,
+    },
+  };
+}
+
+await signIns(isSmoke ? 2 : 50);
+const rounds = [];
+for (let round = 0; round < ROUNDS; round += 1) {
+  const before = await bareHashes(isSmoke ? 0.3 : 3);
+  const ours = await signIns(Math.ceil(SIGN_INS / ROUNDS));
+  const after = await bareHashes(isSmoke ? 0.3 : 3);
+  const drift = Math.abs(before.perCpuSecond - after.perCpuSecond) / before.perCpuSecond;
+  rounds.push({
+    ours,
+    hashes: (before.perSecond + after.perSecond) / 2,
+    perCpuSecond: (before.perCpuSecond + after.perCpuSecond) / 2,
+    drift,
+  });
+}
+const kept = rounds.filter(({ drift }) => drift <= 0.1);
+const counted = kept.length > 0 ? kept : rounds;
+
+/** From the server's "accepted" to the phone, to the address that the laptop is sent on to. */
+async function approveToRedirect(person: Person): Promise<number> {
+  const laptop = new Laptop();
+  await givePassword(laptop, rp, person);
+  const here = laptop.page.url;
+  const { number } = laptop;
+  const stream = await laptop.send(`${here}/events`, { headers: { accept: 'text/event-stream' } });
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let redirectedAt = 0;
+  const waiting = (async () => {
+    for (let text = ''; !text.includes('event: changed'); ) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error('the stream ended');
+      text += value;
+    }
+    const answer = await laptop.send(here);
+    if (answer.status !== 303) throw new Error(`not redirected: ${answer.status}`);
+    redirectedAt = performance.now();
+    return answer.headers.get('location')!;
+  })();
+  const approved = await person.phone!.approve(number);
+  const acceptedAt = performance.now();
+  if (approved.status !== 200) throw new Error('not approved');
+  await laptop.open(await waiting, {}, rp.redirectUri);
+  return Math.max(0, redirectedAt - acceptedAt);
+}
+
+const loopback: number[] = [];
+const redirects: number[] = [];
+for (let index = 0; index < REDIRECTS; index += 1) {
+  redirects.push(await approveToRedirect(people[index % people.length]!));
+  for (let ping = 0; ping < 5; ping += 1) {
+    const began = performance.now();
+    await (await fetch(`${url}/health/live`)).text();
+    loopback.push(performance.now() - began);
+  }
+}
+
+const memory = {
+  server: memoryMegabytes([serverPid]),
+  postgres: memoryMegabytes([postmaster, ...childrenOf(postmaster)]),
+};
+await stop(server);
+rmSync(clusterOf(join(dataDir, 'postgres')), { recursive: true, force: true });
+rmSync(dataDir, { recursive: true, force: true });
+
+const over = (pick: (round: (typeof counted)[number]) => number): number => median(counted.map(pick));
+const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
+const results = {
+  machine: { cpu: cpus()[0]?.model, cores: availableParallelism(), node: process.version },
+  signIns: { people: PEOPLE, atOnce: CLIENTS, count: SIGN_INS, roundsKept: kept.length, rounds: rounds.length },
+  signInsPerSecond: round(over(({ ours }) => ours.perSecond)),
+  bareArgon2PerSecond: round(over(({ hashes }) => hashes)),
+  ratioToBareArgon2: round(
+    over(({ ours, hashes }) => ours.perSecond / hashes),
+    3,
+  ),
+  ratioPerCpuSecondOfServerAndPostgres: round(
+    over(({ ours, perCpuSecond }) => 1 / (ours.cpu.server + ours.cpu.postgres) / perCpuSecond),
+    3,
+  ),
+  cpuMsPerSignIn: {
+    server: round(over(({ ours }) => ours.cpu.server * 1000)),
+    postgres: round(over(({ ours }) => ours.cpu.postgres * 1000)),
+    loadGenerator: round(over(({ ours }) => ours.cpu.load * 1000)),
+    oneBareHash: round(over(({ perCpuSecond }) => 1000 / perCpuSecond)),
+  },
+  approveAcceptedToRedirect: {
+    loopbackRequestMs: round(median(loopback), 3),
+    p50InLoopbackRequests: round(median(redirects) / median(loopback), 1),
+    p99InLoopbackRequests: round(percentile(redirects, 0.99) / median(loopback), 1),
+  },
+  startToReadyMs: { firstEver: Math.round(first.ms), existingDatabase: Math.round(second.ms) },
+  memoryMegabytesAfter: { server: Math.round(memory.server), postgres: Math.round(memory.postgres) },
+};
+mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });
+writeFileSync(join(import.meta.dirname, 'results/latest.json'), `${JSON.stringify(results, null, 2)}\n`);
+console.log(JSON.stringify(results, null, 2));
