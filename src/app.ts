@@ -108,6 +108,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(companionAppRoutes, { publicDir, organisation });
   await app.register(companionApiRoutes, {
     companion,
+    takeAnswer: d.takeAnswer,
     waiting,
     streams,
     organisation,

@@ -5,6 +5,7 @@ import { createVerifyPassword } from './authenticators/password/verify.ts';
 import { createBindPush } from './authenticators/push/bind.ts';
 import { createDeliverPush, makeVapidKeys, type VapidKeys } from './authenticators/push/deliver.ts';
 import type { EndpointRules } from './authenticators/push/endpoint.ts';
+import { createPushGate } from './authenticators/push/gate.ts';
 import { createVerifyProof } from './authenticators/push/proof.ts';
 import { createVerifyAnswer } from './authenticators/push/verify.ts';
 import { createBindRecoveryCodes } from './authenticators/recovery-code/bind.ts';
@@ -16,6 +17,7 @@ import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
 import { createAdministration } from './flow/administration.ts';
+import { createTakeAnswer } from './flow/answers.ts';
 import { createApprovals } from './flow/approvals.ts';
 import { createAudit } from './flow/audit.ts';
 import { createBinding } from './flow/binding.ts';
@@ -181,20 +183,31 @@ export async function createDependencies(options: DependencyOptions) {
     random,
     publicUrl,
   });
+  const gate = createPushGate(publicUrl, organisation);
   const companion = createCompanion({
     accounts,
     authenticators,
     bindings,
     challenges,
-    opSessions,
     subscriptions,
-    transactions,
     endpointRules,
+    gate,
     audit,
-    notify,
     clock,
     bindPush: createBindPush(authenticators, random),
     verifyProof: createVerifyProof(usedProofs, publicUrl),
+  });
+  const takeAnswer = createTakeAnswer({
+    accounts,
+    authenticators,
+    bindings,
+    challenges,
+    opSessions,
+    transactions,
+    gate,
+    audit,
+    notify,
+    clock,
     verifyAnswer: createVerifyAnswer(publicUrl),
   });
   const administration = createAdministration({
@@ -235,6 +248,7 @@ export async function createDependencies(options: DependencyOptions) {
     signIn,
     binding,
     companion,
+    takeAnswer,
     administration,
     clientRegistration,
     waiting,

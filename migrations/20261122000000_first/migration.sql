@@ -32,6 +32,10 @@ CREATE TABLE authenticator (
   secret_sealed bytea,
   public_jwk    jsonb,
   thumbprint    text UNIQUE,
+  -- A passkey of the phone itself, without which it may not approve: credential id, public key, counter.
+  gate          jsonb,
+  gate_challenge text,
+  gate_challenge_expires_at timestamptz,
   created_at    timestamptz NOT NULL,
   last_used_at  timestamptz,
   ended_at      timestamptz
@@ -125,6 +129,7 @@ CREATE TABLE challenge (
   expires_at       timestamptz NOT NULL,
   answered_at      timestamptz,
   answered_by      uuid REFERENCES authenticator (id),
+  is_user_verified boolean NOT NULL DEFAULT false,
   used_at          timestamptz
 );
 CREATE UNIQUE INDEX one_open_challenge_per_account ON challenge (account_id) WHERE state = 'open';

@@ -1,6 +1,7 @@
 // The accounts on this phone, kept in step with the server.
 import { call, listen, serverSeconds } from './api.js';
 import { makeAnswer, makeKeys } from './crypto.js';
+import { canGate, closeGate, passGate } from './gate.js';
 import { subscriptionFor } from './push.js';
 import { allAccounts, putAccount, removeAccount } from './store.js';
 
@@ -82,9 +83,23 @@ export async function challengeByCode(code) {
   throw refused ?? Object.assign(new Error('no account'), { code: 'challenge_unknown' });
 }
 
+/** Signs and sends an answer; an approval passes the phone's own passkey first, where the account has one. */
 export async function answer(account, asked, decision, match) {
   const jws = await makeAnswer(account, asked, decision, match, serverSeconds());
-  return call(account.keys, 'POST', `/app/api/challenges/${encodeURIComponent(asked.id)}/answer`, { answer: jws });
+  const assertion = account.gateId && decision === 'approve' ? await passGate(account.gateId, jws) : undefined;
+  return call(account.keys, 'POST', `/app/api/challenges/${encodeURIComponent(asked.id)}/answer`, {
+    answer: jws,
+    assertion,
+  });
+}
+
+/** Whether the phone could check its user for this account, and does not yet. */
+export const mayGate = async (account) => !account.hasGate && !account.isRevoked && (await canGate());
+
+export async function gate(account) {
+  account.gateId = await closeGate(account);
+  account.hasGate = true;
+  await putAccount(account);
 }
 
 /** Forgets an account. The server is told if it can be reached; the key is gone either way. */

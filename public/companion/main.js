@@ -11,6 +11,7 @@ const SCREENS = {
   scan: screens.scanner,
   type: screens.type,
   adding: screens.adding,
+  gate: screens.gate,
   notifications: screens.notifications,
   added: screens.added,
   request,

@@ -52,6 +52,7 @@ export async function request({ go, changed }, { id, accountId, code }) {
         number.value = '';
         return number.focus();
       }
+      if (error.name === 'NotAllowedError') return said.replaceChildren(notice(t('gate_refused'), 'bad'));
       if (error.code === 'offline') return said.replaceChildren(notice(t('offline'), 'bad'));
       // Perhaps our first try did arrive, and only its answer was lost.
       if (error.code === 'challenge_closed') {

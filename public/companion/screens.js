@@ -182,12 +182,38 @@ export function type({ go, goBack }) {
   field.focus();
 }
 
+const afterGate = () => (canNotify() && permission() === 'default' ? 'notifications' : 'added');
+
+/** Offers to check who holds the phone before each approval. */
+export async function gate({ go }, { id, isNew }) {
+  const account = (await accounts.allAccounts()).find((each) => each.id === id);
+  const said = el('div', { 'aria-live': 'assertive' });
+  const done = () => (isNew ? go(afterGate(), { isNew: true }, true) : go('account', { id }, true));
+  const close = async () => {
+    try {
+      await accounts.gate(account);
+      done();
+    } catch (error) {
+      said.replaceChildren(notice(error instanceof DOMException ? t('gate_refused') : refusalText(error), 'bad'));
+    }
+  };
+  draw(
+    t('gate_title'),
+    {},
+    el('div.empty', {}, icon('lock', 64), el('p', {}, t('gate_text'))),
+    said,
+    button(t('gate_on'), close),
+    button(t('notify_later'), done, 'quiet'),
+  );
+}
+
 export async function adding({ go, goBack, changed }, { code }) {
   draw(t('adding'), {}, el('p.loading', {}, t('loading')));
   try {
-    await accounts.enrol(code);
+    const account = await accounts.enrol(code);
     changed();
-    go(canNotify() && permission() === 'default' ? 'notifications' : 'added', { isNew: true }, true);
+    if (await accounts.mayGate(account)) return go('gate', { id: account.id, isNew: true }, true);
+    return go(afterGate(), { isNew: true }, true);
   } catch (error) {
     const text = error instanceof DOMException ? t('error_storage') : refusalText(error);
     draw(
@@ -240,6 +266,8 @@ export async function account({ go, goBack }, { id }) {
     stateOf(known) && notice(stateOf(known)),
     el('h2', {}, t('history')),
     events,
+    (await accounts.mayGate(known)) && button(t('gate_on_later'), () => go('gate', { id }), 'quiet'),
+    known.hasGate && el('p.hint', {}, t('gate_is_on')),
     button(t('remove'), () => go('remove', { id }), 'danger'),
   );
   try {

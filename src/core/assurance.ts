@@ -33,5 +33,7 @@ export const rankOf = (acr: string | undefined): number => ACRS.indexOf(acr as A
 export const satisfies = (reached: string | undefined, required: Acr): boolean => rankOf(reached) >= rankOf(required);
 
 /** What somebody has shown during one sign-in. */
-export type Proof = 'password' | 'push' | 'recovery_code';
-export const PROOFS: readonly Proof[] = ['password', 'push', 'recovery_code'];
+export type Proof = 'password' | 'push' | 'verified_push' | 'recovery_code';
+
+/** An approval on a phone, with or without the phone's own check of who holds it. */
+export const isPush = (proof: Proof): boolean => proof === 'push' || proof === 'verified_push';

@@ -28,6 +28,8 @@ export type RefusalCode =
   | 'challenge_expired'
   | 'answer_invalid'
   | 'wrong_number'
+  | 'gate_required'
+  | 'gate_invalid'
   | 'push_frozen'
   | 'push_exhausted'
   | 'no_authenticator'

@@ -138,7 +138,8 @@ export function createBinding(n: BindingNeeds): Binding {
       if (!authenticator || test?.bindingId !== session.id || !(await n.approvals.use(test))) return false;
       if (!(await n.bindings.tested(session.id, now))) return false;
       await n.authenticators.move(authenticator.id, ['pending'], 'active', now);
-      if (session.loginUid) await n.transactions.prove(session.loginUid, account.id, 'push', now);
+      if (session.loginUid)
+        await n.transactions.prove(session.loginUid, account.id, test.isUserVerified ? 'verified_push' : 'push', now);
       await n.audit({
         action: 'authenticator.activated',
         object: `authenticator:${authenticator.id}`,

@@ -1,27 +1,30 @@
 import type { BindPush } from '../authenticators/push/bind.ts';
-import { MOST_GUESSES } from '../authenticators/push/challenge.ts';
 import { areKeysValid, type EndpointRules, isEndpointAllowed } from '../authenticators/push/endpoint.ts';
+import type { GateOptions, PushGate, RegistrationResponseJSON } from '../authenticators/push/gate.ts';
 import type { VerifyProof } from '../authenticators/push/proof.ts';
-import { isRightAnswer, type VerifyAnswer } from '../authenticators/push/verify.ts';
 import type { Origin } from '../core/audit.ts';
-import type { Clock } from '../core/clock.ts';
+import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { normalizeTypedCode } from '../core/typed-code.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
-import type { Challenge, ChallengeState, Challenges } from '../store/challenges.ts';
-import type { LoginTransactions } from '../store/login-transactions.ts';
-import type { OpSessions } from '../store/op-sessions.ts';
+import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { PushSubscriptions } from '../store/push-subscriptions.ts';
 import type { Audit } from './audit.ts';
-import type { Notify } from './notices.ts';
 
 /** A phone that has proven its key, and whose it is. */
 export interface Phone {
   readonly authenticator: Authenticator;
   readonly account: Account;
 }
+
+/** Whether a challenge is this phone's to see and to answer. */
+export const isFor = ({ authenticator, account }: Phone, challenge: Challenge): boolean =>
+  challenge.accountId === account.id &&
+  (challenge.authenticatorId === null
+    ? authenticator.state === 'active'
+    : challenge.authenticatorId === authenticator.id);
 
 export interface Companion {
   /** Whose phone is calling. Refusals: those of `VerifyProof`, `authenticator_unknown` (never bound, or revoked). */
@@ -46,11 +49,10 @@ export interface Companion {
   challenge(phone: Phone, id: string): Promise<Result<Challenge>>;
   byCode(phone: Phone, code: string): Promise<Result<Challenge>>;
   history(phone: Phone): Promise<Challenge[]>;
-  /**
-   * Refusals: `challenge_unknown`, `challenge_closed`, `challenge_expired`, `answer_invalid`, `wrong_number`
-   * (with `triesLeft`), `push_frozen`.
-   */
-  answer(phone: Phone, challengeId: string, jws: string, origin: Origin): Promise<Result<ChallengeState>>;
+  /** What the phone needs to make a passkey of its own, which gates its key from then on. */
+  offerGate(phone: Phone): Promise<GateOptions>;
+  /** Refusal: `gate_invalid`. */
+  closeGate(phone: Phone, response: RegistrationResponseJSON, origin: Origin): Promise<Result<void>>;
   /** The phone forgets this account: its key is gone. */
   remove(phone: Phone, origin: Origin): Promise<void>;
 }
@@ -60,94 +62,21 @@ export interface CompanionNeeds {
   authenticators: Authenticators;
   bindings: BindingSessions;
   challenges: Challenges;
-  opSessions: OpSessions;
   subscriptions: PushSubscriptions;
-  transactions: LoginTransactions;
   bindPush: BindPush;
   verifyProof: VerifyProof;
-  verifyAnswer: VerifyAnswer;
+  gate: PushGate;
   endpointRules: EndpointRules;
   audit: Audit;
-  notify: Notify;
   clock: Clock;
 }
 
 const HISTORY_LENGTH = 10;
 const LONGEST_LABEL = 60;
+/** How long a person may take to touch the sensor. */
+const GATE_SECONDS = 300;
 
 export function createCompanion(n: CompanionNeeds): Companion {
-  const isFor = ({ authenticator, account }: Phone, challenge: Challenge): boolean =>
-    challenge.accountId === account.id &&
-    (challenge.authenticatorId === null
-      ? authenticator.state === 'active'
-      : challenge.authenticatorId === authenticator.id);
-
-  /** What an answer leaves in the audit log: the signature is the evidence. */
-  const record = (phone: Phone, challenge: Challenge, state: string, jws: string, origin: Origin): Promise<void> =>
-    n.audit({
-      action: `challenge.${state}`,
-      object: `challenge:${challenge.id}`,
-      result: state === 'approved' ? 'success' : 'refused',
-      origin: origin.ip,
-      actor: `authenticator:${phone.authenticator.id}`,
-      accountId: phone.account.id,
-      requestId: origin.requestId,
-      detail: { evidence: jws, key: phone.authenticator.publicJwk, context: challenge.context },
-    });
-
-  const endWhatItWasFor = async (challenge: Challenge, reason: string): Promise<void> => {
-    if (challenge.loginUid) await n.transactions.end(challenge.loginUid, reason);
-  };
-
-  /** "This was not me": somebody else has the password. Nothing that they started goes on. */
-  const report = async (phone: Phone, challenge: Challenge, origin: Origin): Promise<void> => {
-    const now = n.clock.now();
-    const { account } = phone;
-    const transaction = challenge.loginUid ? await n.transactions.byUid(challenge.loginUid) : undefined;
-    await n.accounts.setPushFrozen(account.id, now, now);
-    await n.bindings.endAll(account.id);
-    const wasPasswordUsed = challenge.purpose === 'enrolment_test' || transaction?.proofs.includes('password') === true;
-    if (wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
-    const sessions = await n.opSessions.revokeAll(account.id, now);
-    await n.audit({
-      action: 'account.push_frozen',
-      object: `account:${account.id}`,
-      result: 'success',
-      origin: origin.ip,
-      actor: `authenticator:${phone.authenticator.id}`,
-      accountId: account.id,
-      requestId: origin.requestId,
-      detail: { challenge: challenge.id, passwordRevoked: wasPasswordUsed, sessionsEnded: sessions },
-    });
-    const { client, ip } = challenge.context;
-    n.notify(account, { kind: 'not_me_reported', client, ip });
-    for (const other of await n.accounts.list()) {
-      if (other.role === 'owner' || other.role === 'administrator') {
-        n.notify(other, { kind: 'not_me_alert', email: account.email, client, ip });
-      }
-    }
-  };
-
-  const close = async (
-    phone: Phone,
-    challenge: Challenge,
-    state: 'approved' | 'denied' | 'reported' | 'wrong_number',
-    jws: string,
-    origin: Origin,
-  ): Promise<boolean> => {
-    if (!(await n.challenges.answer(challenge.id, state, phone.authenticator.id, n.clock.now()))) return false;
-    await record(phone, challenge, state, jws, origin);
-    if (state === 'approved') await n.authenticators.touch(phone.authenticator.id, n.clock.now());
-    else await endWhatItWasFor(challenge, state);
-    if (state === 'reported') await report(phone, challenge, origin);
-    return true;
-  };
-
-  const closedNow = async (id: string): Promise<Result<never>> => {
-    const challenge = await n.challenges.byId(id);
-    return refuse(challenge?.state === 'open' ? 'challenge_expired' : 'challenge_closed');
-  };
-
   return {
     async recognise(proof, method, path) {
       const proven = await n.verifyProof(proof, method, path, n.clock.now());
@@ -243,34 +172,26 @@ export function createCompanion(n: CompanionNeeds): Companion {
       return n.challenges.recentOfAccount(phone.account.id, HISTORY_LENGTH);
     },
 
-    async answer(phone, challengeId, jws, origin) {
-      const challenge = await n.challenges.byId(challengeId);
-      if (!challenge || !isFor(phone, challenge)) return refuse('challenge_unknown');
-      const verified = await n.verifyAnswer(jws, phone.authenticator, challenge);
-      if (!verified.ok) {
-        await record(phone, challenge, 'answer_refused', jws.slice(0, 2000), origin);
-        return verified;
-      }
-      const now = n.clock.now();
-      if (challenge.state !== 'open') return refuse('challenge_closed');
-      if (challenge.expiresAt <= now) return refuse('challenge_expired');
-      const { decision } = verified.value;
-      if (decision !== 'approve') {
-        const state = decision === 'deny' ? 'denied' : 'reported';
-        return (await close(phone, challenge, state, jws, origin)) ? accept(state) : closedNow(challengeId);
-      }
-      if (phone.account.pushFrozenAt) return refuse('push_frozen');
-      // The guess is taken before the number is looked at: a hundred answers at once have three guesses too.
-      const guesses = await n.challenges.guess(challenge.id, MOST_GUESSES, now);
-      if (guesses === undefined) return closedNow(challengeId);
-      const secrets = await n.challenges.secrets(challenge.id);
-      if (secrets && isRightAnswer(verified.value, secrets)) {
-        return (await close(phone, challenge, 'approved', jws, origin)) ? accept('approved') : closedNow(challengeId);
-      }
-      const triesLeft = MOST_GUESSES - guesses;
-      if (triesLeft <= 0) await close(phone, challenge, 'wrong_number', jws, origin);
-      else await record(phone, challenge, 'wrong_number', jws, origin);
-      return refuse('wrong_number', { triesLeft });
+    async offerGate({ authenticator, account }) {
+      const offered = await n.gate.offer(authenticator.id, account.email);
+      await n.authenticators.offerGate(authenticator.id, offered.challenge, addSeconds(n.clock.now(), GATE_SECONDS));
+      return offered;
+    },
+
+    async closeGate({ authenticator, account }, response, origin) {
+      const challenge = await n.authenticators.takeGateChallenge(authenticator.id, n.clock.now());
+      const made = challenge ? await n.gate.bind(challenge, response) : refuse('gate_invalid');
+      const isClosed = made.ok && (await n.authenticators.addGate(authenticator.id, made.value));
+      await n.audit({
+        action: 'authenticator.gated',
+        object: `authenticator:${authenticator.id}`,
+        result: isClosed ? 'success' : 'refused',
+        origin: origin.ip,
+        actor: `authenticator:${authenticator.id}`,
+        accountId: account.id,
+        requestId: origin.requestId,
+      });
+      return isClosed ? accept(undefined) : refuse('gate_invalid');
     },
 
     async remove({ authenticator, account }, origin) {

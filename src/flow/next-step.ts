@@ -1,4 +1,4 @@
-import { ACR_PHISHING_RESISTANT, type Acr, type Proof, satisfies } from '../core/assurance.ts';
+import { ACR_PHISHING_RESISTANT, type Acr, isPush, type Proof, satisfies } from '../core/assurance.ts';
 import { type Assurance, assuranceOf } from '../policy/assurance.ts';
 import type { AuthenticatorKind, AuthenticatorState } from '../store/authenticators.ts';
 
@@ -35,7 +35,7 @@ export function nextStep(s: Situation): Step {
   // No authenticator that we have yet resists phishing.
   if (s.requiredAcr === ACR_PHISHING_RESISTANT) return { step: 'unreachable' };
   // A recovery code opens the door to a new authenticator, not to the web app.
-  if (s.proofs.includes('recovery_code') && !s.proofs.includes('push')) return enrolment(s);
+  if (s.proofs.includes('recovery_code') && !s.proofs.some(isPush)) return enrolment(s);
   const assurance = assuranceOf(s.proofs);
   if (satisfies(assurance.acr, s.requiredAcr)) return { step: 'finish', assurance };
   const second = s.authenticators.filter(({ kind }) => SECOND_FACTORS.includes(kind));

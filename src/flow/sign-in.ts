@@ -147,7 +147,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
         transaction.state === 'open' &&
         (await n.approvals.use(challenge))
       ) {
-        const proof: Proof = 'push';
+        const proof: Proof = challenge.isUserVerified ? 'verified_push' : 'push';
         if (await n.transactions.prove(uid, account.id, proof, n.clock.now())) {
           await n.audit({
             action: 'challenge.used',

@@ -5,10 +5,12 @@ const METHODS: Readonly<Record<Proof, readonly string[]>> = {
   password: ['pwd'],
   // Proof of possession, with a key kept in software, over another channel.
   push: ['pop', 'swk', 'mca'],
+  // The phone's platform authenticator verified its user as well: possession and inherence or knowledge.
+  verified_push: ['pop', 'swk', 'mca', 'user'],
   recovery_code: ['otp'],
 };
 
-const SECOND_FACTORS: readonly Proof[] = ['push', 'recovery_code'];
+const SECOND_FACTORS: readonly Proof[] = ['push', 'verified_push', 'recovery_code'];
 
 export interface Assurance {
   readonly acr: Acr | undefined;
@@ -30,6 +32,6 @@ export function assuranceOf(proofs: readonly Proof[]): Assurance {
 export function proofsOf(amr: readonly string[]): Proof[] {
   const proofs: Proof[] = [];
   if (amr.includes('pwd')) proofs.push('password');
-  if (amr.includes('mca')) proofs.push('push');
+  if (amr.includes('mca')) proofs.push(amr.includes('user') ? 'verified_push' : 'push');
   return proofs;
 }

@@ -13,6 +13,13 @@ export interface PublicKey {
   readonly y: string;
 }
 
+/** A passkey made on the phone itself (WebAuthn), which gates its key: binary values in base64url. */
+export interface Gate {
+  readonly credentialId: string;
+  readonly publicKey: string;
+  readonly counter: number;
+}
+
 /** Something bound to an account that proves it is them. */
 export interface Authenticator {
   readonly id: string;
@@ -24,6 +31,7 @@ export interface Authenticator {
   readonly publicJwk: PublicKey | null;
   /** RFC 7638, of `publicJwk`. */
   readonly thumbprint: string | null;
+  readonly gate: Gate | null;
   readonly createdAt: Date;
   readonly lastUsedAt: Date | null;
 }
@@ -55,6 +63,14 @@ export interface Authenticators {
   /** Ends all of an account's authenticators of these kinds. @returns how many */
   revokeAll(accountId: string, kinds: readonly AuthenticatorKind[], now: Date): Promise<number>;
   touch(id: string, now: Date): Promise<void>;
+  /** Keeps the challenge of a passkey that is being made. */
+  offerGate(id: string, challenge: string, expiresAt: Date): Promise<void>;
+  /** The challenge, once, in one statement. */
+  takeGateChallenge(id: string, now: Date): Promise<string | undefined>;
+  /** Closes the gate: from now on approvals need it. @returns false where there is one already */
+  addGate(id: string, gate: Gate): Promise<boolean>;
+  /** Keeps the signature counter, which only grows. */
+  countGate(id: string, counter: number): Promise<void>;
 }
 
 const place = (id: string): string => `authenticator:secret:${id}`;
@@ -82,17 +98,17 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
         await insert(sql, authenticator, now);
       }),
     ofAccount: (accountId) =>
-      db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+      db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, gate, created_at, last_used_at
         FROM authenticator WHERE account_id = ${accountId} ORDER BY created_at`,
     async byId(id) {
       const [row] =
-        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, gate, created_at, last_used_at
         FROM authenticator WHERE id = ${id}`;
       return row;
     },
     async byThumbprint(thumbprint) {
       const [row] =
-        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, created_at, last_used_at
+        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, gate, created_at, last_used_at
         FROM authenticator WHERE thumbprint = ${thumbprint}`;
       return row;
     },
@@ -117,6 +133,23 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
     },
     async touch(id, now) {
       await db.sql`UPDATE authenticator SET last_used_at = ${now} WHERE id = ${id}`;
+    },
+    async offerGate(id, challenge, expiresAt) {
+      await db.sql`UPDATE authenticator SET gate_challenge = ${challenge}, gate_challenge_expires_at = ${expiresAt} WHERE id = ${id}`;
+    },
+    async takeGateChallenge(id, now) {
+      const [row] = await db.sql<{ challenge: string }>`WITH old AS (SELECT id, gate_challenge FROM authenticator
+          WHERE id = ${id} AND gate_challenge IS NOT NULL AND gate_challenge_expires_at > ${now} FOR UPDATE)
+        UPDATE authenticator a SET gate_challenge = NULL FROM old WHERE a.id = old.id RETURNING old.gate_challenge AS challenge`;
+      return row?.challenge;
+    },
+    async addGate(id, gate) {
+      const rows = await db.sql`UPDATE authenticator SET gate = ${gate} WHERE id = ${id} AND gate IS NULL RETURNING id`;
+      return rows.length === 1;
+    },
+    async countGate(id, counter) {
+      await db.sql`UPDATE authenticator SET gate = jsonb_set(gate, '{counter}', to_jsonb(greatest((gate->>'counter')::bigint, ${counter}::bigint)))
+        WHERE id = ${id} AND gate IS NOT NULL`;
     },
   };
 }

@@ -35,6 +35,8 @@ export interface Challenge {
   readonly createdAt: Date;
   readonly expiresAt: Date;
   readonly answeredAt: Date | null;
+  /** The phone's own passkey verified its user for this answer. */
+  readonly isUserVerified: boolean;
   readonly usedAt: Date | null;
 }
 
@@ -85,6 +87,7 @@ export interface Challenges {
     state: 'approved' | 'denied' | 'reported' | 'wrong_number',
     by: string,
     now: Date,
+    isUserVerified?: boolean,
   ): Promise<boolean>;
   /** Uses an approval, once, in one statement; `createdAfter` is the hard cap on its age. */
   use(id: string, createdAfter: Date, now: Date): Promise<boolean>;
@@ -162,9 +165,10 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
         WHERE id = ${id} AND state = 'open' AND guesses < ${most} AND expires_at > ${now} RETURNING guesses`;
       return row?.guesses;
     },
-    async answer(id, state, by, now) {
+    async answer(id, state, by, now, isUserVerified = false) {
       const rows =
-        await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by}
+        await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by},
+            is_user_verified = ${isUserVerified}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id)
         SELECT id, pg_notify('dubbelslot', 'challenge:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
       return rows.length === 1;

@@ -47,6 +47,7 @@ describe('assurance', () => {
     expect(assuranceOf([])).toEqual({ acr: undefined, amr: [] });
     expect(assuranceOf(['password'])).toEqual({ acr: ACR_PASSWORD, amr: ['pwd'] });
     expect(assuranceOf(['password', 'push'])).toEqual({ acr: ACR_MFA, amr: ['pwd', 'pop', 'swk', 'mca', 'mfa'] });
+    expect(assuranceOf(['password', 'verified_push']).amr).toEqual(['pwd', 'pop', 'swk', 'mca', 'user', 'mfa']);
     expect(assuranceOf(['password', 'recovery_code'])).toEqual({ acr: ACR_MFA, amr: ['pwd', 'otp', 'mfa'] });
   });
   it('counts a second factor only beside the password', () => {
@@ -55,6 +56,7 @@ describe('assurance', () => {
   it('reads the proofs back from a session', () => {
     expect(proofsOf(['pwd'])).toEqual(['password']);
     expect(proofsOf(assuranceOf(['password', 'push']).amr)).toEqual(['password', 'push']);
+    expect(proofsOf(assuranceOf(['password', 'verified_push']).amr)).toEqual(['password', 'verified_push']);
     expect(proofsOf([])).toEqual([]);
   });
   it('orders the classes and knows their other names', () => {

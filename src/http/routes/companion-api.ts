@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
+import type { TakeAnswer } from '../../flow/answers.ts';
 import type { Companion, Phone } from '../../flow/companion.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { Challenge } from '../../store/challenges.ts';
@@ -8,7 +9,23 @@ import type { EventStreams } from '../event-stream.ts';
 import { phoneName } from '../plugins/person.ts';
 import { sendRefusal } from '../problems.ts';
 
+const binary = z
+  .string()
+  .max(8000)
+  .regex(/^[\w-]*$/);
+/** What a browser's `PublicKeyCredential` says of itself (WebAuthn, section 5.8), as far as it is needed. */
+const credential = { id: binary, rawId: binary, type: z.literal('public-key'), clientExtensionResults: z.object({}) };
+const attestationSchema = z.object({
+  ...credential,
+  response: z.object({ clientDataJSON: binary, attestationObject: binary }),
+});
+const assertionSchema = z.object({
+  ...credential,
+  response: z.object({ clientDataJSON: binary, authenticatorData: binary, signature: binary }),
+});
+
 export interface CompanionApiNeeds {
+  readonly takeAnswer: TakeAnswer;
   readonly companion: Companion;
   readonly waiting: Waiting;
   readonly streams: EventStreams;
@@ -30,6 +47,7 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
     state: authenticator.state,
     isPushFrozen: account.pushFrozenAt !== null,
     vapidPublicKey: n.vapidPublicKey,
+    hasGate: authenticator.gate !== null,
     hasSubscription: await n.companion.hasSubscription(authenticator.id),
   });
 
@@ -91,6 +109,13 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
     return reply.code(204).send();
   });
 
+  app.post('/app/api/gate/options', { config: phone }, async (request) => n.companion.offerGate(request.phone!));
+
+  app.put('/app/api/gate', { config: phone, schema: { body: attestationSchema } }, async (request, reply) => {
+    const closed = await n.companion.closeGate(request.phone!, request.body, request.origin);
+    return closed.ok ? reply.code(204).send() : sendRefusal(reply, closed.refusal);
+  });
+
   app.get('/app/api/challenges', { config: phone }, async (request) => ({
     challenges: (await n.companion.open(request.phone!)).map(shown),
   }));
@@ -121,10 +146,14 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
     '/app/api/challenges/:id/answer',
     {
       config: phone,
-      schema: { params: z.object({ id: z.string().max(64) }), body: z.object({ answer: z.string().max(4000) }) },
+      schema: {
+        params: z.object({ id: z.string().max(64) }),
+        body: z.object({ answer: z.string().max(4000), assertion: assertionSchema.optional() }),
+      },
     },
     async (request, reply) => {
-      const answered = await n.companion.answer(request.phone!, request.params.id, request.body.answer, request.origin);
+      const { answer: jws, assertion } = request.body;
+      const answered = await n.takeAnswer(request.phone!, request.params.id, { jws, assertion }, request.origin);
       return answered.ok ? { state: answered.value } : sendRefusal(reply, answered.refusal);
     },
   );

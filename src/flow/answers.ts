@@ -1,0 +1,157 @@
+import { MOST_GUESSES } from '../authenticators/push/challenge.ts';
+import type { AuthenticationResponseJSON, PushGate } from '../authenticators/push/gate.ts';
+import { isRightAnswer, type VerifyAnswer } from '../authenticators/push/verify.ts';
+import type { Origin } from '../core/audit.ts';
+import type { Clock } from '../core/clock.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
+import type { Accounts } from '../store/accounts.ts';
+import type { Authenticators } from '../store/authenticators.ts';
+import type { BindingSessions } from '../store/binding-sessions.ts';
+import type { Challenge, ChallengeState, Challenges } from '../store/challenges.ts';
+import type { LoginTransactions } from '../store/login-transactions.ts';
+import type { OpSessions } from '../store/op-sessions.ts';
+import type { Audit } from './audit.ts';
+import { isFor, type Phone } from './companion.ts';
+import type { Notify } from './notices.ts';
+
+export interface PhoneAnswer {
+  /** Signed by the phone's key. */
+  readonly jws: string;
+  /** By the phone's own passkey over the digest of `jws`, where it has one. */
+  readonly assertion?: AuthenticationResponseJSON | undefined;
+}
+
+/**
+ * Takes a phone's answer to a challenge.
+ * Refusals: `challenge_unknown`, `challenge_closed`, `challenge_expired`, `answer_invalid`, `wrong_number`
+ * (with `triesLeft`), `push_frozen`, `gate_required`, `gate_invalid`.
+ */
+export type TakeAnswer = (
+  phone: Phone,
+  challengeId: string,
+  answer: PhoneAnswer,
+  origin: Origin,
+) => Promise<Result<ChallengeState>>;
+
+export interface AnswerNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  bindings: BindingSessions;
+  challenges: Challenges;
+  opSessions: OpSessions;
+  transactions: LoginTransactions;
+  verifyAnswer: VerifyAnswer;
+  gate: PushGate;
+  audit: Audit;
+  notify: Notify;
+  clock: Clock;
+}
+
+export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
+  /** What an answer leaves in the audit log: the signature is the evidence. */
+  const record = (phone: Phone, challenge: Challenge, state: string, jws: string, origin: Origin): Promise<void> =>
+    n.audit({
+      action: `challenge.${state}`,
+      object: `challenge:${challenge.id}`,
+      result: state === 'approved' ? 'success' : 'refused',
+      origin: origin.ip,
+      actor: `authenticator:${phone.authenticator.id}`,
+      accountId: phone.account.id,
+      requestId: origin.requestId,
+      detail: { evidence: jws, key: phone.authenticator.publicJwk, context: challenge.context },
+    });
+
+  const endWhatItWasFor = async (challenge: Challenge, reason: string): Promise<void> => {
+    if (challenge.loginUid) await n.transactions.end(challenge.loginUid, reason);
+  };
+
+  /** "This was not me": somebody else has the password. Nothing that they started goes on. */
+  const report = async (phone: Phone, challenge: Challenge, origin: Origin): Promise<void> => {
+    const now = n.clock.now();
+    const { account } = phone;
+    const transaction = challenge.loginUid ? await n.transactions.byUid(challenge.loginUid) : undefined;
+    await n.accounts.setPushFrozen(account.id, now, now);
+    await n.bindings.endAll(account.id);
+    const wasPasswordUsed = challenge.purpose === 'enrolment_test' || transaction?.proofs.includes('password') === true;
+    if (wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
+    const sessions = await n.opSessions.revokeAll(account.id, now);
+    await n.audit({
+      action: 'account.push_frozen',
+      object: `account:${account.id}`,
+      result: 'success',
+      origin: origin.ip,
+      actor: `authenticator:${phone.authenticator.id}`,
+      accountId: account.id,
+      requestId: origin.requestId,
+      detail: { challenge: challenge.id, passwordRevoked: wasPasswordUsed, sessionsEnded: sessions },
+    });
+    const { client, ip } = challenge.context;
+    n.notify(account, { kind: 'not_me_reported', client, ip });
+    for (const other of await n.accounts.list()) {
+      if (other.role === 'owner' || other.role === 'administrator') {
+        n.notify(other, { kind: 'not_me_alert', email: account.email, client, ip });
+      }
+    }
+  };
+
+  const close = async (
+    phone: Phone,
+    challenge: Challenge,
+    state: 'approved' | 'denied' | 'reported' | 'wrong_number',
+    jws: string,
+    origin: Origin,
+    isUserVerified = false,
+  ): Promise<boolean> => {
+    const { id } = phone.authenticator;
+    if (!(await n.challenges.answer(challenge.id, state, id, n.clock.now(), isUserVerified))) return false;
+    await record(phone, challenge, state, jws, origin);
+    if (state === 'approved') await n.authenticators.touch(phone.authenticator.id, n.clock.now());
+    else await endWhatItWasFor(challenge, state);
+    if (state === 'reported') await report(phone, challenge, origin);
+    return true;
+  };
+
+  const closedNow = async (id: string): Promise<Result<never>> => {
+    const challenge = await n.challenges.byId(id);
+    return refuse(challenge?.state === 'open' ? 'challenge_expired' : 'challenge_closed');
+  };
+
+  return async (phone, challengeId, { jws, assertion }, origin) => {
+    const challenge = await n.challenges.byId(challengeId);
+    if (!challenge || !isFor(phone, challenge)) return refuse('challenge_unknown');
+    const verified = await n.verifyAnswer(jws, phone.authenticator, challenge);
+    if (!verified.ok) {
+      await record(phone, challenge, 'answer_refused', jws.slice(0, 2000), origin);
+      return verified;
+    }
+    const now = n.clock.now();
+    if (challenge.state !== 'open') return refuse('challenge_closed');
+    if (challenge.expiresAt <= now) return refuse('challenge_expired');
+    const { decision } = verified.value;
+    if (decision !== 'approve') {
+      const state = decision === 'deny' ? 'denied' : 'reported';
+      return (await close(phone, challenge, state, jws, origin)) ? accept(state) : closedNow(challengeId);
+    }
+    if (phone.account.pushFrozenAt) return refuse('push_frozen');
+    // A phone that has a passkey of its own approves with it, always: over this very answer.
+    const { gate } = phone.authenticator;
+    if (gate) {
+      const passed = assertion ? await n.gate.verify(gate, jws, assertion) : refuse('gate_required');
+      if (!passed.ok) return passed;
+      await n.authenticators.countGate(phone.authenticator.id, passed.value);
+    }
+    // The guess is taken before the number is looked at: a hundred answers at once have three guesses too.
+    const guesses = await n.challenges.guess(challenge.id, MOST_GUESSES, now);
+    if (guesses === undefined) return closedNow(challengeId);
+    const secrets = await n.challenges.secrets(challenge.id);
+    if (secrets && isRightAnswer(verified.value, secrets)) {
+      return (await close(phone, challenge, 'approved', jws, origin, gate !== null))
+        ? accept('approved')
+        : closedNow(challengeId);
+    }
+    const triesLeft = MOST_GUESSES - guesses;
+    if (triesLeft <= 0) await close(phone, challenge, 'wrong_number', jws, origin);
+    else await record(phone, challenge, 'wrong_number', jws, origin);
+    return refuse('wrong_number', { triesLeft });
+  };
+}
