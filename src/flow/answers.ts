@@ -10,7 +10,7 @@ import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { Challenge, ChallengeState, Challenges } from '../store/challenges.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
-import type { Audit } from './audit.ts';
+import { type Audit, byPhone } from './audit.ts';
 import { isFor, type Phone } from './companion.ts';
 import type { Notify } from './notices.ts';
 
@@ -54,10 +54,7 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
       action: `challenge.${state}`,
       object: `challenge:${challenge.id}`,
       result: state === 'approved' ? 'success' : 'refused',
-      origin: origin.ip,
-      actor: `authenticator:${phone.authenticator.id}`,
-      accountId: phone.account.id,
-      requestId: origin.requestId,
+      ...byPhone(phone, origin),
       detail: { evidence: jws, key: phone.authenticator.publicJwk, context: challenge.context },
     });
 
@@ -79,10 +76,7 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
       action: 'account.push_frozen',
       object: `account:${account.id}`,
       result: 'success',
-      origin: origin.ip,
-      actor: `authenticator:${phone.authenticator.id}`,
-      accountId: account.id,
-      requestId: origin.requestId,
+      ...byPhone(phone, origin),
       detail: { challenge: challenge.id, passwordRevoked: wasPasswordUsed, sessionsEnded: sessions },
     });
     const { client, ip } = challenge.context;

@@ -10,7 +10,7 @@ import type { Authenticators } from '../store/authenticators.ts';
 import type { Challenge, ChallengePurpose, Challenges } from '../store/challenges.ts';
 import type { Clients } from '../store/clients.ts';
 import type { PushSubscriptions } from '../store/push-subscriptions.ts';
-import type { Audit } from './audit.ts';
+import { type Audit, byAccount } from './audit.ts';
 import type { Notify } from './notices.ts';
 
 export interface ApprovalRequest {
@@ -139,10 +139,7 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
         action: 'challenge.issued',
         object: `challenge:${challenge.id}`,
         result: 'success',
-        origin: origin.ip,
-        actor: `account:${account.id}`,
-        accountId: account.id,
-        requestId: origin.requestId,
+        ...byAccount(account, origin),
         detail: { purpose, client: target.clientId, replaced },
       });
       const sending: Promise<void> = wake(challenge, account)

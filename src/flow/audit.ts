@@ -1,6 +1,28 @@
-import type { AuditEvent } from '../core/audit.ts';
+import type { AuditEvent, Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AuditStore } from '../store/audit.ts';
+
+/** Who did it and from where, for an event that a person caused in their browser. */
+export const byAccount = (account: { id: string }, origin: Origin) => ({
+  ...from(origin),
+  actor: `account:${account.id}`,
+  accountId: account.id,
+});
+
+/** The same for what a phone did. */
+export const byPhone = ({ authenticator, account }: PhoneOfAccount, origin: Origin) => ({
+  ...from(origin),
+  actor: `authenticator:${authenticator.id}`,
+  accountId: account.id,
+});
+
+/** Where it came from, for somebody who is not known yet. */
+export const from = (origin: Origin) => ({ origin: origin.ip, requestId: origin.requestId });
+
+interface PhoneOfAccount {
+  readonly authenticator: { readonly id: string };
+  readonly account: { readonly id: string };
+}
 
 /** Keeps one fact. It is awaited before the person hears the outcome. */
 export type Audit = (event: AuditEvent) => Promise<void>;

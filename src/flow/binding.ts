@@ -10,7 +10,7 @@ import type { BindingSession, BindingSessions } from '../store/binding-sessions.
 import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { Approvals } from './approvals.ts';
-import type { Audit } from './audit.ts';
+import { type Audit, byAccount } from './audit.ts';
 import type { Notify } from './notices.ts';
 
 /** NIST SP 800-63B-4, section 4.1.2: an enrolment code sent nowhere but shown, ten minutes, once. */
@@ -82,10 +82,7 @@ export function createBinding(n: BindingNeeds): Binding {
         action: 'binding.started',
         object: `account:${account.id}`,
         result: 'success',
-        origin: origin.ip,
-        actor: `account:${account.id}`,
-        accountId: account.id,
-        requestId: origin.requestId,
+        ...byAccount(account, origin),
       });
       return { token, ttlSeconds: BINDING_SECONDS };
     },
@@ -144,10 +141,7 @@ export function createBinding(n: BindingNeeds): Binding {
         action: 'authenticator.activated',
         object: `authenticator:${authenticator.id}`,
         result: 'success',
-        origin: origin.ip,
-        actor: `account:${account.id}`,
-        accountId: account.id,
-        requestId: origin.requestId,
+        ...byAccount(account, origin),
         detail: { kind: 'push', label: authenticator.label, challenge: test.id },
       });
       n.notify(account, { kind: 'authenticator_added', label: authenticator.label, ip: origin.ip });
@@ -161,10 +155,7 @@ export function createBinding(n: BindingNeeds): Binding {
           action: 'authenticator.revoked',
           object: `authenticator:${authenticator.id}`,
           result: 'success',
-          origin: origin.ip,
-          actor: `account:${account.id}`,
-          accountId: account.id,
-          requestId: origin.requestId,
+          ...byAccount(account, origin),
           detail: { reason: 'enrolment started again' },
         });
       }

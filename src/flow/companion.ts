@@ -11,7 +11,7 @@ import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { PushSubscriptions } from '../store/push-subscriptions.ts';
-import type { Audit } from './audit.ts';
+import { type Audit, byPhone, from } from './audit.ts';
 
 /** A phone that has proven its key, and whose it is. */
 export interface Phone {
@@ -94,7 +94,7 @@ export function createCompanion(n: CompanionNeeds): Companion {
       const proven = await n.verifyProof(proof, 'POST', path, now);
       if (!proven.ok) return proven;
       const used = await n.bindings.useCode(normalizeTypedCode(code), now);
-      const event = { action: 'authenticator.bound', origin: origin.ip, requestId: origin.requestId } as const;
+      const event = { action: 'authenticator.bound', ...from(origin) } as const;
       if (!used.ok) {
         await n.audit({
           ...event,
@@ -131,10 +131,7 @@ export function createCompanion(n: CompanionNeeds): Companion {
       const event = {
         action: 'push.subscribed',
         object: `authenticator:${authenticator.id}`,
-        origin: origin.ip,
-        actor: `authenticator:${authenticator.id}`,
-        accountId: account.id,
-        requestId: origin.requestId,
+        ...byPhone({ authenticator, account }, origin),
       } as const;
       if (!isEndpointAllowed(subscription.endpoint, n.endpointRules)) {
         await n.audit({ ...event, result: 'refused', detail: { reason: 'endpoint not allowed' } });
@@ -186,10 +183,7 @@ export function createCompanion(n: CompanionNeeds): Companion {
         action: 'authenticator.gated',
         object: `authenticator:${authenticator.id}`,
         result: isClosed ? 'success' : 'refused',
-        origin: origin.ip,
-        actor: `authenticator:${authenticator.id}`,
-        accountId: account.id,
-        requestId: origin.requestId,
+        ...byPhone({ authenticator, account }, origin),
       });
       return isClosed ? accept(undefined) : refuse('gate_invalid');
     },
@@ -206,10 +200,7 @@ export function createCompanion(n: CompanionNeeds): Companion {
         action: 'authenticator.removed',
         object: `authenticator:${authenticator.id}`,
         result: 'success',
-        origin: origin.ip,
-        actor: `authenticator:${authenticator.id}`,
-        accountId: account.id,
-        requestId: origin.requestId,
+        ...byPhone({ authenticator, account }, origin),
         detail: { kind: 'push' },
       });
     },

@@ -15,7 +15,7 @@ import type { LoginTransaction, LoginTransactions } from '../store/login-transac
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Approvals } from './approvals.ts';
-import type { Audit } from './audit.ts';
+import { type Audit, byAccount, from } from './audit.ts';
 import { BINDING_SECONDS } from './binding.ts';
 import { nextStep, type Step } from './next-step.ts';
 import type { Notify } from './notices.ts';
@@ -106,10 +106,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
         action: 'authenticator.disabled',
         object: `authenticator:${stored.id}`,
         result: 'success',
-        origin: origin.ip,
+        ...byAccount(account, origin),
         actor: 'system',
-        accountId: account.id,
-        requestId: origin.requestId,
         detail: { kind: 'password', reason: 'too many failures' },
       });
     }
@@ -153,10 +151,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
             action: 'challenge.used',
             object: `challenge:${challenge.id}`,
             result: 'success',
-            origin: origin.ip,
-            actor: `account:${account.id}`,
-            accountId: account.id,
-            requestId: origin.requestId,
+            ...byAccount(account, origin),
           });
         }
         return withStep(await situation((await n.transactions.byUid(uid)) ?? transaction));
@@ -167,7 +162,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
     async password(uid, email, password, origin) {
       const now = n.clock.now();
       const typed = email.trim().toLowerCase();
-      const event = { action: 'password.verified', origin: origin.ip, requestId: origin.requestId } as const;
+      const event = { action: 'password.verified', ...from(origin) } as const;
       const tried = await n.throttle.attempt(`password:${typed}`, waitAfter, now);
       const account = await n.accounts.byEmail(typed);
       const subject = account
@@ -216,10 +211,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const event = {
         action: 'recovery_code.used',
         object: `account:${account.id}`,
-        origin: origin.ip,
-        actor: `account:${account.id}`,
-        accountId: account.id,
-        requestId: origin.requestId,
+        ...byAccount(account, origin),
       } as const;
       const tried = await n.throttle.attempt(`recovery_code:${account.id}`, waitAfter, now);
       if (!tried.ok) return tried;
@@ -244,10 +236,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
           action: 'sign_in.cancelled',
           object: `client:${transaction.clientId}`,
           result: 'success',
-          origin: origin.ip,
-          actor: account ? `account:${account.id}` : 'anonymous',
-          accountId: account?.id,
-          requestId: origin.requestId,
+          ...(account ? byAccount(account, origin) : { ...from(origin), actor: 'anonymous' }),
         });
       }
     },
@@ -258,10 +247,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
         action: 'sign_in.completed',
         object: `client:${transaction.clientId}`,
         result: 'success',
-        origin: origin.ip,
-        actor: account ? `account:${account.id}` : 'anonymous',
-        accountId: account?.id,
-        requestId: origin.requestId,
+        ...(account ? byAccount(account, origin) : { ...from(origin), actor: 'anonymous' }),
         detail: { acr, proofs: transaction.proofs, prompt: transaction.prompt },
       });
     },
