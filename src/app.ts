@@ -51,6 +51,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     sessions: d.opSessions,
     pages: createOidcPages(render, { organisation, support }),
     clock: d.clock,
+    audit: d.audit,
     onError: (error, request) =>
       d.log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused'),
   });

@@ -2,12 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { JWK } from 'jose';
 import { type ClientMetadata, type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_ALIASES, ACR_MFA, ACRS } from '../core/assurance.ts';
+import type { AuditEvent } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { Clients } from '../store/clients.ts';
 import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
 import { clientAdapter, payloadAdapter, sessionAdapter } from './adapter.ts';
+import { auditMiddleware } from './audit-middleware.ts';
 import { loadExistingGrant } from './grants.ts';
 import { dubbelslotPolicy } from './interaction-policy.ts';
 import { PORTAL_CLIENT_ID, portalClient } from './portal-client.ts';
@@ -37,6 +39,7 @@ export interface ProviderNeeds {
   readonly sessions: OpSessions;
   readonly pages: OidcPages;
   readonly clock: Clock;
+  readonly audit: (event: AuditEvent) => Promise<void>;
   /** What went wrong inside the protocol; `reference` is on the page that the person sees. */
   onError(error: Error & { error_detail?: string }, request: { reference: string; route: string | undefined }): void;
 }
@@ -155,6 +158,7 @@ export function createProvider(n: ProviderNeeds): Provider {
   const provider = new Provider(n.publicUrl, configuration);
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
+  provider.use(auditMiddleware(n.audit) as never);
   (
     provider.Client.prototype as unknown as { compareClientSecret(secret: string): Promise<boolean> }
   ).compareClientSecret = function (this: ClientMetadata & { clientId: string }, secret: string) {

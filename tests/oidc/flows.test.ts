@@ -321,6 +321,29 @@ describe('signing out', () => {
   });
 });
 
+describe('the audit log', () => {
+  it('keeps tokens given and refused, and sign-outs, with whom and for which client', async () => {
+    await forgetBudget();
+    const since = Date.now();
+    const { laptop, tokens } = await signedIn();
+    await oidc.refreshTokenGrant(rp.config, tokens.refresh_token!);
+    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toThrow();
+    await laptop.open(`${installation.url}/oidc/sign-out?client_id=strong`);
+    await laptop.submit('/oidc/sign-out/confirm', { logout: 'yes' });
+    const events = (await installation.d.auditStore.list({ limit: 30 })).filter(({ at }) => at.getTime() >= since);
+    const kept = events
+      .filter(({ action }) => /^(token|session)\./.test(action))
+      .map(({ action, detail, accountId }) => [action, detail?.grantType ?? null, accountId]);
+    expect(kept.reverse()).toEqual([
+      ['token.issued', 'authorization_code', person.accountId],
+      ['token.issued', 'refresh_token', person.accountId],
+      ['token.refused', 'refresh_token', person.accountId],
+      ['session.ended', null, person.accountId],
+    ]);
+    expect(JSON.stringify(events)).not.toContain(tokens.refresh_token!);
+  });
+});
+
 describe('an interaction', () => {
   it('belongs to the browser that began it: a changed, missing or foreign cookie ends it', async () => {
     const laptop = new Laptop();

@@ -1,0 +1,137 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { freePort } from '../support/ports.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-start-'));
+
+afterAll(() => {
+  const home = join(dataDir, 'postgres');
+  try {
+    rmSync(readlinkSync(home), { recursive: true, force: true });
+  } catch {}
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+function run(file: string, args: string[], environment: Record<string, string>, input?: string): Run {
+  let output = '';
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(ROOT, file), ...args], {
+    env: { ...process.env, DATA_DIR: dataDir, ...environment },
+    stdio: 'pipe',
+  });
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  if (input !== undefined) child.stdin?.end(input);
+  return { child, output: () => output, ended: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+const isReady = (port: number): Promise<boolean> =>
+  fetch(`http://localhost:${port}/health/ready`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
+describe('npm start', () => {
+  it('starts with no setting but a port, prints the link for the first administrator, and stops cleanly', async () => {
+    const port = await freePort();
+    const first = run('src/main.ts', [], { PORT: String(port) });
+    await expect.poll(() => isReady(port), { timeout: 30_000 }).toBe(true);
+    await expect.poll(first.output).toMatch(new RegExp(`http://localhost:${port}/setup\\?code=[\\w-]{22}`));
+
+    // A command beside the running server joins its database.
+    const added = run(
+      'src/cli.ts',
+      ['account', 'add', 'iemand@example.org', '--name', 'Iemand'],
+      {},
+      'veertien blauwe boten\n',
+    );
+    expect(await added.ended).toBe(0);
+    expect(added.output()).toBe('Added iemand@example.org.\n');
+
+    // Somebody waits on a stream; the server ends it and goes.
+    const port2 = await freePort();
+    const busy = run('src/main.ts', [], { PORT: String(port) });
+    expect(await busy.ended).toBe(1);
+    expect(busy.output()).toContain(`Port ${port} is in use`);
+    expect(port2).not.toBe(port);
+
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(0);
+    expect(await isReady(port)).toBe(false);
+    const postmaster = join(dataDir, 'postgres/cluster/postmaster.pid');
+    expect(() => readFileSync(postmaster)).toThrow();
+
+    // Starting again finds the data.
+    const second = run('src/main.ts', [], { PORT: String(port) });
+    await expect.poll(() => isReady(port), { timeout: 30_000 }).toBe(true);
+    const listed = run('src/cli.ts', ['account', 'list', '--json'], {});
+    expect(await listed.ended).toBe(0);
+    expect(JSON.parse(listed.output())).toMatchObject([{ email: 'iemand@example.org', name: 'Iemand', phones: 0 }]);
+    second.child.kill('SIGTERM');
+    expect(await second.ended).toBe(0);
+  });
+
+  it('refuses another secret key, and settings that cannot be used, in words', async () => {
+    const otherKey = run('src/main.ts', [], { PORT: String(await freePort()), SECRET_KEY: 'A'.repeat(43) });
+    expect(await otherKey.ended).toBe(1);
+    expect(otherKey.output()).toContain('sealed with another SECRET_KEY');
+    expect(otherKey.output()).not.toContain('    at ');
+    const bad = run('src/main.ts', [], { PORT: 'nonsense', PUBLIC_URL: 'ftp://x' });
+    expect(await bad.ended).toBe(1);
+    expect(bad.output()).toMatch(/PUBLIC_URL[\s\S]*PORT/);
+  });
+});
+
+describe('the command line', () => {
+  it('takes a password from the input or makes one up, never as an argument, and says what is wrong', async () => {
+    const cli = async (args: string[], input?: string) => {
+      const ran = run('src/cli.ts', args, {}, input ?? '');
+      return { code: await ran.ended, output: ran.output() };
+    };
+    expect(await cli(['account', 'add', 'made@example.org', '--generate'])).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/Password, shown this once: (\w{5}-){3}\w{5}/),
+    });
+    expect(await cli(['account', 'add', 'made@example.org', '--generate'])).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('already'),
+    });
+    expect(await cli(['account', 'add', 'weak@example.org'], 'welkom01\n')).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('used too often'),
+    });
+    expect((await cli(['account', 'add', 'x@example.org', '--password', 'secret'])).code).toBe(2);
+    expect(await cli(['account', 'reset', 'made@example.org'])).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('--yes'),
+    });
+    expect((await cli(['account', 'reset', 'made@example.org', '--yes'])).code).toBe(0);
+    expect(await cli(['client', 'add', 'app', '--redirect', 'http://intranet.example.org/callback'])).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('must start with https'),
+    });
+    const client = await cli(['client', 'add', 'app', '--redirect', 'https://intranet.example.org/callback']);
+    expect(client.output).toMatch(/Client secret: [\w-]{43}/);
+    expect((await cli(['client', 'list'])).output).toContain('https://intranet.example.org/callback');
+    expect(await cli(['nonsense'])).toMatchObject({ code: 2 });
+    expect(await cli(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('account add') });
+  });
+});
+
+describe('the suite’s own claim', () => {
+  it('is that no process of the embedded PostgreSQL is left behind here', async () => {
+    const { stdout } = await new Promise<{ stdout: string }>((resolve) =>
+      execFile('ps', ['ax', '-o', 'args'], (_error, stdout) => resolve({ stdout })),
+    );
+    expect(stdout.split('\n').filter((line) => line.includes(dataDir))).toEqual([]);
+  });
+});
