@@ -117,6 +117,10 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     clock: d.clock,
   });
   await app.register(async (own) => {
+    // TLS ends at the proxy: what people use is the public address, whatever the proxy forgets to say.
+    if (isSecure) {
+      own.addHook('onRequest', async (request) => void Object.defineProperty(request, 'protocol', { value: 'https' }));
+    }
     await own.register(session, {
       secret: d.secret.derive('portal session').toString('base64url'),
       cookieName: isSecure ? '__Host-portal' : 'portal',

@@ -216,6 +216,8 @@ export async function createDependencies(options: DependencyOptions) {
     bindings,
     invitations,
     opSessions,
+    throttle,
+    transactions,
     bindPassword,
     audit,
     clock,

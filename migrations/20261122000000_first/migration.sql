@@ -89,6 +89,8 @@ CREATE TABLE binding_session (
   token_digest     bytea NOT NULL UNIQUE,
   account_id       uuid NOT NULL REFERENCES account (id),
   login_uid        text,
+  -- What opened it: by a password alone nothing is bound once the account has an active second factor.
+  basis            text NOT NULL CHECK (basis IN ('password', 'recovery_code', 'mfa')),
   authenticator_id uuid REFERENCES authenticator (id),
   recovery_codes_sealed bytea,
   state            text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'bound', 'tested', 'ended')),

@@ -3,7 +3,7 @@ import { call, listen, serverSeconds } from './api.js';
 import { makeAnswer, makeKeys } from './crypto.js';
 import { canGate, closeGate, passGate } from './gate.js';
 import { subscriptionFor } from './push.js';
-import { allAccounts, putAccount, removeAccount } from './store.js';
+import { allAccounts, patchAccount, putAccount, removeAccount } from './store.js';
 
 export { allAccounts };
 
@@ -24,16 +24,18 @@ async function phoneName() {
   return hints?.model || undefined;
 }
 
+async function change(account, changes) {
+  Object.assign(account, changes);
+  await patchAccount(account.id, changes);
+}
+
 /** Asks the server how the account is doing; notices that it was revoked. */
 export async function refresh(account) {
   try {
-    const known = await call(account.keys, 'GET', '/app/api/account');
-    Object.assign(account, known, { isRevoked: false });
+    await change(account, { ...(await call(account.keys, 'GET', '/app/api/account')), isRevoked: false });
   } catch (error) {
-    if (error.code !== 'authenticator_unknown') return account;
-    account.isRevoked = true;
+    if (error.code === 'authenticator_unknown') await change(account, { isRevoked: true });
   }
-  await putAccount(account);
   return account;
 }
 
@@ -48,9 +50,7 @@ export async function keepSubscription(account, { ask = false } = {}) {
   const { endpoint, keys } = subscription.toJSON();
   if (account.endpoint === endpoint && account.hasSubscription) return true;
   await call(account.keys, 'PUT', '/app/api/subscription', { endpoint, keys });
-  account.endpoint = endpoint;
-  account.hasSubscription = true;
-  await putAccount(account);
+  await change(account, { endpoint, hasSubscription: true });
   return true;
 }
 
@@ -97,9 +97,9 @@ export async function answer(account, asked, decision, match) {
 export const mayGate = async (account) => !account.hasGate && !account.isRevoked && (await canGate());
 
 export async function gate(account) {
-  account.gateId = await closeGate(account);
-  account.hasGate = true;
-  await putAccount(account);
+  // Kept before the server hears of it: an answer that is lost on the way must not lock the phone out.
+  await closeGate(account, (gateId) => change(account, { gateId }));
+  await change(account, { hasGate: true });
 }
 
 /** Forgets an account. The server is told if it can be reached; the key is gone either way. */

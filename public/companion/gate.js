@@ -7,8 +7,8 @@ export const canGate = async () =>
   'PublicKeyCredential' in window &&
   (await PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable().catch(() => false));
 
-/** Makes the passkey; from then on the server takes no approval of this account without it. */
-export async function closeGate(account) {
+/** Makes the passkey, tells its id to `keep`, then the server; from then on the server takes no approval of this account without it. */
+export async function closeGate(account, keep) {
   const options = await call(account.keys, 'POST', '/app/api/gate/options');
   const made = await navigator.credentials.create({
     publicKey: {
@@ -18,6 +18,7 @@ export async function closeGate(account) {
       excludeCredentials: [],
     },
   });
+  await keep(made.id);
   await call(account.keys, 'PUT', '/app/api/gate', {
     ...described(made),
     response: {
@@ -25,7 +26,6 @@ export async function closeGate(account) {
       attestationObject: base64url(made.response.attestationObject),
     },
   });
-  return made.id;
 }
 
 /** The assertion over a signed answer, after the phone has checked its user. Throws NotAllowedError where it did not. */

@@ -2,7 +2,7 @@
 import * as accounts from './accounts.js';
 import { refused, request, result } from './request.js';
 import * as screens from './screens.js';
-import { draw, loadMessages, locale, notice, t } from './ui.js';
+import { draw, loadMessages, locale, notice, refusalText, t } from './ui.js';
 
 const SCREENS = {
   list: screens.list,
@@ -73,12 +73,25 @@ for (const event of ['online', 'offline', 'reachability'])
 function followAddress() {
   const { enrol, request, challenge } = screens.readAddress(location.href);
   if (enrol) return go('adding', { code: enrol }, true);
-  if (request) return go('request', { code: request }, true);
+  if (request) return followLink(request);
   if (challenge) {
     history.replaceState({ name: 'list' }, '', '/app');
     return lookForRequests(challenge);
   }
   return undefined;
+}
+
+/**
+ * The address of a sign-in page's QR code, opened as a link. Only scanning inside the app shows that the phone is at
+ * the computer; a link can be sent by anyone, so the number is asked.
+ */
+async function followLink(code) {
+  try {
+    const { account, challenge } = await accounts.challengeByCode(code);
+    return go('request', { id: challenge.id, accountId: account.id }, true);
+  } catch (error) {
+    return go('refused', { text: refusalText(error) }, true);
+  }
 }
 
 /** Shows the newest request that waits, once; `wanted` again, because somebody tapped its notification. */

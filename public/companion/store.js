@@ -26,5 +26,14 @@ async function inTransaction(mode, work) {
  * keys: { privateKey: CryptoKey, publicJwk }, endpoint, isRevoked, addedAt }`; `id` is the key's thumbprint.
  */
 export const allAccounts = () => inTransaction('readonly', (store) => store.getAll());
+/** Changes some fields of an account that is still there, in one transaction: nobody's change is written over. */
+export const patchAccount = (id, changes) =>
+  inTransaction('readwrite', (store) => {
+    const request = store.get(id);
+    request.onsuccess = () => {
+      if (request.result) store.put({ ...request.result, ...changes });
+    };
+    return request;
+  });
 export const putAccount = (account) => inTransaction('readwrite', (store) => store.put(account));
 export const removeAccount = (id) => inTransaction('readwrite', (store) => store.delete(id));

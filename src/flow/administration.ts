@@ -9,7 +9,9 @@ import type { Account, Accounts, Locale, Role } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { Invitations } from '../store/invitations.ts';
+import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { Throttle } from '../store/throttle.ts';
 import type { Audit } from './audit.ts';
 
 export interface PersonToAdd {
@@ -31,7 +33,7 @@ export interface Actor {
 export interface Administration {
   /** Refusals: `email_invalid`, `account_exists`, `password_*`. */
   addAccount(person: PersonToAdd, by: Actor): Promise<Result<Account>>;
-  /** Refusals: `account_unknown`, `password_*`. Ends every session. */
+  /** Refusals: `account_unknown`, `password_*`. Lifts a freeze, and ends every session and sign-in. */
   setPassword(email: string, password: string, by: Actor): Promise<Result<void>>;
   /**
    * Revokes everything but the password, lifts a freeze and ends every session: the next sign-in enrols anew.
@@ -53,6 +55,8 @@ export interface AdministrationNeeds {
   bindings: BindingSessions;
   invitations: Invitations;
   opSessions: OpSessions;
+  throttle: Throttle;
+  transactions: LoginTransactions;
   bindPassword: BindPassword;
   audit: Audit;
   clock: Clock;
@@ -95,6 +99,13 @@ export function createAdministration(n: AdministrationNeeds): Administration {
     return added;
   };
 
+  /** Nothing that was begun before goes on: enrolments, sign-ins, sessions. @returns how many sessions ended */
+  const endWhatIsOpen = async (account: Account, now: Date): Promise<number> => {
+    await n.bindings.endAll(account.id);
+    await n.transactions.endAll(account.id, 'revoked');
+    return n.opSessions.revokeAll(account.id, now);
+  };
+
   return {
     addAccount,
 
@@ -105,7 +116,10 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       if (problem) return refuse(problem);
       const now = n.clock.now();
       await n.bindPassword(account.id, password, now);
-      await n.opSessions.revokeAll(account.id, now);
+      // Whoever asked for it knows the person: what "this was not me" froze may go on.
+      await n.accounts.setPushFrozen(account.id, null, now);
+      await endWhatIsOpen(account, now);
+      await n.throttle.forgive(`password:${account.email}`);
       await n.audit({
         action: 'password.set',
         object: `account:${account.id}`,
@@ -126,8 +140,8 @@ export function createAdministration(n: AdministrationNeeds): Administration {
         now,
       );
       await n.accounts.setPushFrozen(account.id, null, now);
-      await n.bindings.endAll(account.id);
-      const sessions = await n.opSessions.revokeAll(account.id, now);
+      const sessions = await endWhatIsOpen(account, now);
+      await n.throttle.forgive(`recovery_code:${account.id}`);
       await n.audit({
         action: 'account.reset',
         object: `account:${account.id}`,
@@ -154,14 +168,22 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       return code;
     },
 
-    isFirstInvitationOpen: (code) => n.invitations.isOpen('first_administrator', code, n.clock.now()),
+    async isFirstInvitationOpen(code) {
+      if ((await n.accounts.countWithRole('owner')) > 0) return false;
+      return n.invitations.isOpen('first_administrator', code, n.clock.now());
+    },
 
     async acceptFirstInvitation(code, person, by) {
       const checked = checkPerson(person);
       if (!checked.ok) return checked;
       if (await n.accounts.byEmail(checked.value)) return refuse('account_exists');
       if (!(await n.invitations.use('first_administrator', code, n.clock.now()))) return refuse('invitation_invalid');
-      return addAccount({ ...person, role: 'owner' }, by);
+      try {
+        return await addAccount({ ...person, role: 'owner' }, by);
+      } catch (error) {
+        await n.invitations.reopen('first_administrator', code);
+        throw error;
+      }
     },
   };
 }

@@ -59,7 +59,7 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
     });
 
   const endWhatItWasFor = async (challenge: Challenge, reason: string): Promise<void> => {
-    if (challenge.loginUid) await n.transactions.end(challenge.loginUid, reason);
+    if (challenge.loginUid) await n.transactions.end(challenge.loginUid, challenge.accountId, reason);
   };
 
   /** "This was not me": somebody else has the password. Nothing that they started goes on. */
@@ -69,6 +69,7 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
     const transaction = challenge.loginUid ? await n.transactions.byUid(challenge.loginUid) : undefined;
     await n.accounts.setPushFrozen(account.id, now, now);
     await n.bindings.endAll(account.id);
+    await n.transactions.endAll(account.id, 'reported');
     const wasPasswordUsed = challenge.purpose === 'enrolment_test' || transaction?.proofs.includes('password') === true;
     if (wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
     const sessions = await n.opSessions.revokeAll(account.id, now);
@@ -126,7 +127,7 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
       const state = decision === 'deny' ? 'denied' : 'reported';
       return (await close(phone, challenge, state, jws, origin)) ? accept(state) : closedNow(challengeId);
     }
-    if (phone.account.pushFrozenAt) return refuse('push_frozen');
+    if (phone.account.pushFrozenAt && challenge.purpose === 'sign_in') return refuse('push_frozen');
     // A phone that has a passkey of its own approves with it, always: over this very answer.
     const { gate } = phone.authenticator;
     if (gate) {

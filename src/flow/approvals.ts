@@ -118,11 +118,9 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
   return {
     budget,
     async start({ account, purpose, origin, onlyFirst, ...target }) {
-      if (account.pushFrozenAt) return refuse('push_frozen');
+      // A new phone, after a recovery code, may be tested all the same.
+      if (account.pushFrozenAt && purpose === 'sign_in') return refuse('push_frozen');
       const now = n.clock.now();
-      const allowed = await budget(account.id, purpose);
-      if (allowed.may === 'exhausted') return refuse('push_exhausted');
-      if (allowed.may === 'wait') return refuse('wait', { retryAfterSeconds: allowed.seconds });
       const client = target.clientId ? await n.clients.byId(target.clientId) : undefined;
       const context = {
         purpose,
@@ -133,14 +131,22 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
         at: now.toISOString(),
       };
       const challenge = makeChallenge({ ...target, accountId: account.id }, context, n.numberLength, n.random, now);
-      const replaced = await n.challenges.add(challenge, now, onlyFirst);
-      if (!replaced) return accept(undefined);
+      const added = await n.challenges.add(challenge, now, {
+        onlyFirst: onlyFirst ?? false,
+        since: addSeconds(now, -BUDGET_WINDOW_SECONDS),
+        allows: (sentAt) => pushBudget(sentAt, now).may === 'send',
+      });
+      if (added.outcome === 'there_is_one') return accept(undefined);
+      if (added.outcome === 'refused') {
+        const left = pushBudget(added.sentAt, now);
+        return left.may === 'wait' ? refuse('wait', { retryAfterSeconds: left.seconds }) : refuse('push_exhausted');
+      }
       await n.audit({
         action: 'challenge.issued',
         object: `challenge:${challenge.id}`,
         result: 'success',
         ...byAccount(account, origin),
-        detail: { purpose, client: target.clientId, replaced },
+        detail: { purpose, client: target.clientId, replaced: added.replaced },
       });
       const sending: Promise<void> = wake(challenge, account)
         .catch(() => {})

@@ -6,7 +6,7 @@ import { type Result, refuse } from '../core/refusals.ts';
 import { formatTypedCode, normalizeTypedCode } from '../core/typed-code.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
-import type { BindingSession, BindingSessions } from '../store/binding-sessions.ts';
+import type { BindingBasis, BindingSession, BindingSessions } from '../store/binding-sessions.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { Approvals } from './approvals.ts';
@@ -36,7 +36,12 @@ export interface EnrolmentOffer {
 
 export interface Binding {
   /** @returns the token for the browser's cookie */
-  open(account: Account, loginUid: string | null, origin: Origin): Promise<{ token: string; ttlSeconds: number }>;
+  open(
+    account: Account,
+    loginUid: string | null,
+    basis: BindingBasis,
+    origin: Origin,
+  ): Promise<{ token: string; ttlSeconds: number }>;
   look(token: string | undefined): Promise<BindingView | undefined>;
   /** The sign-in to go back to when the ten minutes are over, if it still can go on. */
   interrupted(token: string): Promise<string | undefined>;
@@ -69,12 +74,12 @@ export interface BindingNeeds {
 
 export function createBinding(n: BindingNeeds): Binding {
   return {
-    async open(account, loginUid, origin) {
+    async open(account, loginUid, basis, origin) {
       const now = n.clock.now();
       const token = token256(n.random);
       const id = n.random.uuid();
       await n.bindings.add(
-        { id, accountId: account.id, loginUid, expiresAt: addSeconds(now, BINDING_SECONDS) },
+        { id, accountId: account.id, loginUid, basis, expiresAt: addSeconds(now, BINDING_SECONDS) },
         token,
         now,
       );
@@ -133,8 +138,7 @@ export function createBinding(n: BindingNeeds): Binding {
       if (session.state === 'tested') return true;
       const now = n.clock.now();
       if (!authenticator || test?.bindingId !== session.id || !(await n.approvals.use(test))) return false;
-      if (!(await n.bindings.tested(session.id, now))) return false;
-      await n.authenticators.move(authenticator.id, ['pending'], 'active', now);
+      if (!(await n.bindings.complete(session, now))) return false;
       if (session.loginUid)
         await n.transactions.prove(session.loginUid, account.id, test.isUserVerified ? 'verified_push' : 'push', now);
       await n.audit({

@@ -6,7 +6,7 @@ import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { proofsOf } from '../policy/assurance.ts';
 import { requiredAcr } from '../policy/requirements.ts';
-import { isHardStop, waitAfter } from '../policy/throttling.ts';
+import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
@@ -82,7 +82,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
     const [client, authenticators, challenge] = await Promise.all([
       n.clients.byId(transaction.clientId),
       account ? n.authenticators.ofAccount(account.id) : [],
-      account ? n.challenges.latestOfLogin(transaction.uid) : undefined,
+      account ? n.challenges.latestOfLogin(transaction.uid, account.id) : undefined,
     ]);
     return { transaction, client, account, authenticators, challenge };
   };
@@ -163,7 +163,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const now = n.clock.now();
       const typed = email.trim().toLowerCase();
       const event = { action: 'password.verified', ...from(origin) } as const;
-      const tried = await n.throttle.attempt(`password:${typed}`, waitAfter, now);
+      const tried = await n.throttle.attempt(`password:${typed}`, WAITS, now);
       const account = await n.accounts.byEmail(typed);
       const subject = account
         ? { object: `account:${account.id}`, accountId: account.id }
@@ -172,8 +172,12 @@ export function createSignIn(n: SignInNeeds): SignIn {
         await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail: { reason: 'wait' } });
         return tried;
       }
-      const usable = account?.status === 'active' ? account : undefined;
-      const isRight = await n.verifyPassword(usable?.id, password);
+      // Beyond the hard stop nothing is right any more; the work is done all the same.
+      const usable = account?.status === 'active' && tried.value <= HARD_STOP ? account : undefined;
+      const isRight = await n.verifyPassword(usable?.id, password).catch(async (error: unknown) => {
+        await n.throttle.takeBack(`password:${typed}`);
+        throw error;
+      });
       if (!usable || !isRight) {
         if (account && isHardStop(tried.value)) await disablePassword(account, origin);
         await n.audit({
@@ -213,7 +217,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
         object: `account:${account.id}`,
         ...byAccount(account, origin),
       } as const;
-      const tried = await n.throttle.attempt(`recovery_code:${account.id}`, waitAfter, now);
+      const tried = await n.throttle.attempt(`recovery_code:${account.id}`, WAITS, now);
       if (!tried.ok) return tried;
       const set = isHardStop(tried.value) ? undefined : await n.verifyRecoveryCode(account.id, code, now);
       if (!set) {
@@ -231,7 +235,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
     },
 
     async cancel({ transaction, account }, origin) {
-      if (await n.transactions.end(transaction.uid, 'cancelled')) {
+      if (await n.transactions.end(transaction.uid, undefined, 'cancelled')) {
         await n.audit({
           action: 'sign_in.cancelled',
           object: `client:${transaction.clientId}`,

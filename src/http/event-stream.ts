@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
 const HEARTBEAT_MS = 15_000;
+/** Then the browser connects again, and is checked again. */
+const LONGEST_STREAM_MS = 15 * 60_000;
 
 /** Streams that are open, so that the server can end them when it stops. */
 export interface EventStreams {
@@ -24,6 +26,8 @@ export function createEventStreams(app: FastifyInstance): EventStreams {
         if (value !== undefined) raw.setHeader(name, value);
       }
       reply.hijack();
+      // Gone while we asked the database: its `close` has been, and will not come again.
+      if (raw.destroyed) return;
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
       raw.write('retry: 1000\n\n');
       const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
@@ -35,9 +39,12 @@ export function createEventStreams(app: FastifyInstance): EventStreams {
         isEnded = true;
         open.delete(end);
         clearInterval(heartbeat);
+        clearTimeout(lifetime);
         stop();
         raw.end();
       };
+      const lifetime = setTimeout(() => end(), LONGEST_STREAM_MS);
+      lifetime.unref();
       open.add(end);
       raw.on('close', end);
       stop = start((event, data = {}) => {

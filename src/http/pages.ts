@@ -24,7 +24,11 @@ export interface PageModels {
     herePath: string;
   };
   recover: { action: string; error: string | null; hasPhone: boolean; phonePath: string; cancelAction: string };
-  ended: { reason: 'denied' | 'reported' | 'wrong_number' | 'cancelled'; client: string; backAction: string };
+  ended: {
+    reason: 'denied' | 'reported' | 'wrong_number' | 'cancelled' | 'revoked';
+    client: string;
+    backAction: string;
+  };
   unreachable: { client: string; backAction: string };
   expired: Record<string, never>;
   'wizard-app': { qrSvg: string; url: string; nextPath: string; samePath: string };

@@ -25,6 +25,9 @@ export function payloadAdapter(type: string, payloads: OidcPayloads, clock: Cloc
   return {
     async upsert(id, payload, expiresIn) {
       const stored = storable(type, payload);
+      // PostgreSQL keeps no NUL; nothing honest has one.
+      if (JSON.stringify(stored).includes('\\u0000'))
+        throw new errors.InvalidRequest('a parameter has a NUL character');
       if (type === 'ReplayDetection') {
         // The library looks first and writes then; here whoever writes first was first.
         if (!(await payloads.addOnce(type, id, stored, expiry(clock, expiresIn)))) {

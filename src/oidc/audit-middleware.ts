@@ -19,8 +19,8 @@ export function auditMiddleware(audit: (event: AuditEvent) => Promise<void>): Mi
     if (!action) return;
     const isDone = ctx.status < 400;
     const { oidc } = ctx;
-    const accountId =
-      oidc.account?.accountId ?? (oidc.entities as { RefreshToken?: { accountId?: string } }).RefreshToken?.accountId;
+    const entities = oidc.entities as { RefreshToken?: { accountId?: string } };
+    const accountId = oidc.account?.accountId ?? entities.RefreshToken?.accountId ?? oidc.session?.accountId;
     const clientId = oidc.client?.clientId;
     await audit({
       action: isDone ? action.done : action.refused,

@@ -15,13 +15,20 @@ export function dubbelslotPolicy(clientRequires: (clientId: string) => Promise<A
   // These would start a whole new sign-in for what a step-up gives.
   login?.checks.remove('essential_acrs');
   login?.checks.remove('essential_acr');
+  login?.checks.add(
+    new Check(
+      'account_gone',
+      'the account of the session may no longer sign in',
+      (ctx) => Boolean(ctx.oidc.session?.accountId) && !ctx.oidc.account,
+    ),
+  );
   // Web apps are the organisation's own; consent is not asked, for native ones neither.
   policy.get('consent')?.checks.remove('native_client_prompt');
 
   const isTooWeak = async (ctx: KoaContextWithOIDC): Promise<boolean> => {
     const { oidc } = ctx;
     const requested = requestedAcrs(oidc.params ?? {});
-    if (requested.isEssential && requested.values.length > 0 && !requested.values.some(acrNamed)) {
+    if (requested.isEssential && !requested.values.some(acrNamed)) {
       throw new errors.UnmetAuthenticationRequirements('none of the requested acr values is known here');
     }
     const needs = requiredAcr(await clientRequires(oidc.client?.clientId ?? ''), requested.values);

@@ -47,6 +47,7 @@ export interface ProviderNeeds {
 export function createProvider(n: ProviderNeeds): Provider {
   const findClient = async (id: string): Promise<OidcPayload | undefined> => {
     if (id === PORTAL_CLIENT_ID) return portalClient(n.publicUrl);
+    if (id.includes('\0')) return undefined;
     const client = await n.clients.byId(id);
     if (!client || client.disabledAt) return undefined;
     return {

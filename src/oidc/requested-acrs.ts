@@ -14,11 +14,12 @@ export interface RequestedAcrs {
 export function requestedAcrs(params: AcrParams): RequestedAcrs {
   const listed = typeof params.acr_values === 'string' ? params.acr_values.split(' ').filter(Boolean) : [];
   const claim = acrClaim(params.claims);
-  const claimed = [claim.value, ...(Array.isArray(claim.values) ? claim.values : [])];
-  return {
-    values: [...listed, ...claimed.filter((value) => typeof value === 'string')],
-    isEssential: claim.essential === true,
-  };
+  const claimed = [claim.value, ...(Array.isArray(claim.values) ? claim.values : [])].filter(
+    (value) => typeof value === 'string',
+  );
+  const isEssential = claim.essential === true && claimed.length > 0;
+  // What is essential is not weakened by what is merely wished for beside it.
+  return { values: isEssential ? claimed : [...listed, ...claimed], isEssential };
 }
 
 function acrClaim(claims: unknown): { value?: unknown; values?: unknown; essential?: unknown } {

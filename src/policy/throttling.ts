@@ -14,4 +14,7 @@ export function waitAfter(failures: number): number {
   return Math.min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (failures - FREE_FAILURES - 1));
 }
 
+/** The same as a table, for the statement that counts: `WAITS[n]` after n failures. */
+export const WAITS: readonly number[] = Array.from({ length: HARD_STOP + 1 }, (_, failures) => waitAfter(failures));
+
 export const isHardStop = (failures: number): boolean => failures >= HARD_STOP;

@@ -1,6 +1,6 @@
 import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
-import type { Database } from './database.ts';
+import type { Database, Sql } from './database.ts';
 
 export type ChallengePurpose = 'sign_in' | 'enrolment_test';
 export type ChallengeState = 'open' | 'approved' | 'denied' | 'reported' | 'wrong_number' | 'replaced';
@@ -58,6 +58,20 @@ export interface NewChallenge
   readonly code: string;
 }
 
+export interface AddRules {
+  /** Add nothing where this sign-in has had one already (two tabs that open at once). */
+  readonly onlyFirst?: boolean;
+  /** Whether one more may be sent, by when those since the last success (or `since`) were sent. */
+  readonly allows?: (sentAt: Date[]) => boolean;
+  readonly since?: Date;
+}
+
+/** `replaced`: the ids of those that were open before. `refused`: by `allows`. */
+export type Added =
+  | { readonly outcome: 'added'; readonly replaced: readonly string[] }
+  | { readonly outcome: 'there_is_one' }
+  | { readonly outcome: 'refused'; readonly sentAt: readonly Date[] };
+
 /** What belongs to a challenge and only the laptop may show. */
 export interface ChallengeSecrets {
   readonly number: string;
@@ -66,15 +80,14 @@ export interface ChallengeSecrets {
 
 export interface Challenges {
   /**
-   * Adds a challenge; the account's open one, if any, is replaced by it.
-   * @param onlyFirst add nothing where this sign-in has had one already (two tabs that open at once)
-   * @returns the ids that were replaced, or undefined where nothing was added
+   * Adds a challenge; the account's open one, if any, is replaced by it. One at a time per account, so that the
+   * budget holds for a hundred requests at once.
    */
-  add(challenge: NewChallenge, now: Date, onlyFirst?: boolean): Promise<string[] | undefined>;
+  add(challenge: NewChallenge, now: Date, rules?: AddRules): Promise<Added>;
   byId(id: string): Promise<Challenge | undefined>;
   /** By the 128 bits of its QR code. */
   byCode(code: string): Promise<Challenge | undefined>;
-  latestOfLogin(uid: string): Promise<Challenge | undefined>;
+  latestOfLogin(uid: string, accountId: string): Promise<Challenge | undefined>;
   latestOfBinding(id: string): Promise<Challenge | undefined>;
   openOfAccount(accountId: string, now: Date): Promise<Challenge[]>;
   recentOfAccount(accountId: string, limit: number): Promise<Challenge[]>;
@@ -100,14 +113,17 @@ const place = (column: 'number' | 'code', id: string): string => `challenge:${co
 export function createChallenges(db: Database, sealer: Sealer): Challenges {
   const { sql } = db;
   return {
-    add: (c, now, onlyFirst = false) =>
-      db.transaction(async (tx) => {
+    add: (c, now, { onlyFirst = false, allows = () => true, since = new Date(0) } = {}) =>
+      db.transaction<Added>(async (tx) => {
         // One at a time per account: two tabs may not both find that there is none.
         await tx`SELECT 1 FROM account WHERE id = ${c.accountId} FOR UPDATE`;
         if (onlyFirst) {
-          const rows = await tx`SELECT 1 FROM challenge WHERE login_uid = ${c.loginUid} LIMIT 1`;
-          if (rows.length > 0) return undefined;
+          const rows =
+            await tx`SELECT 1 FROM challenge WHERE login_uid = ${c.loginUid} AND account_id = ${c.accountId} LIMIT 1`;
+          if (rows.length > 0) return { outcome: 'there_is_one' };
         }
+        const sentAt = await sentSinceSuccess(tx, c.accountId, c.purpose, since);
+        if (!allows(sentAt)) return { outcome: 'refused', sentAt };
         const replaced = await tx<{
           id: string;
         }>`UPDATE challenge SET state = 'replaced' WHERE account_id = ${c.accountId} AND state = 'open' RETURNING id`;
@@ -118,7 +134,7 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
             ${c.context}, ${c.contextDigest}, ${now}, ${c.expiresAt})`;
         for (const { id } of replaced) await tx`SELECT pg_notify('dubbelslot', ${`challenge:${id}`})`;
         await tx`SELECT pg_notify('dubbelslot', ${`account:${c.accountId}`})`;
-        return replaced.map(({ id }) => id);
+        return { outcome: 'added', replaced: replaced.map(({ id }) => id) };
       }),
     async byId(id) {
       const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE id = ${id}`;
@@ -128,9 +144,9 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
       const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE code_digest = ${digest(code)}`;
       return row && shown(row);
     },
-    async latestOfLogin(uid) {
-      const [row] =
-        await sql<Challenge>`SELECT * FROM challenge WHERE login_uid = ${uid} ORDER BY created_at DESC LIMIT 1`;
+    async latestOfLogin(uid, accountId) {
+      const [row] = await sql<Challenge>`SELECT * FROM challenge
+          WHERE login_uid = ${uid} AND account_id = ${accountId} ORDER BY created_at DESC LIMIT 1`;
       return row && shown(row);
     },
     async latestOfBinding(id) {
@@ -178,13 +194,7 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
         WHERE id = ${id} AND state = 'approved' AND used_at IS NULL AND created_at > ${createdAfter} RETURNING id`;
       return rows.length === 1;
     },
-    async sentSinceSuccess(accountId, purpose, since) {
-      const rows = await sql<{ createdAt: Date }>`SELECT created_at FROM challenge
-        WHERE account_id = ${accountId} AND purpose = ${purpose} AND created_at > ${since} AND created_at > coalesce(
-          (SELECT max(created_at) FROM challenge WHERE account_id = ${accountId} AND state = 'approved'), '-infinity')
-        ORDER BY created_at DESC LIMIT 50`;
-      return rows.map((row) => row.createdAt);
-    },
+    sentSinceSuccess: (accountId, purpose, since) => sentSinceSuccess(sql, accountId, purpose, since),
   };
 }
 
@@ -192,4 +202,12 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
 function shown(row: Challenge): Challenge {
   const { numberSealed, codeSealed, codeDigest, ...rest } = row as Challenge & Record<string, unknown>;
   return rest as Challenge;
+}
+
+async function sentSinceSuccess(sql: Sql, accountId: string, purpose: ChallengePurpose, since: Date): Promise<Date[]> {
+  const rows = await sql<{ createdAt: Date }>`SELECT created_at FROM challenge
+    WHERE account_id = ${accountId} AND purpose = ${purpose} AND created_at > ${since} AND created_at > coalesce(
+      (SELECT max(created_at) FROM challenge WHERE account_id = ${accountId} AND state = 'approved'), '-infinity')
+    ORDER BY created_at DESC LIMIT 50`;
+  return rows.map((row) => row.createdAt);
 }

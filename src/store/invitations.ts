@@ -9,6 +9,8 @@ export interface Invitations {
   isOpen(purpose: InvitationPurpose, code: string, now: Date): Promise<boolean>;
   /** Once, in one statement. */
   use(purpose: InvitationPurpose, code: string, now: Date): Promise<boolean>;
+  /** What it was used for did not succeed. */
+  reopen(purpose: InvitationPurpose, code: string): Promise<void>;
 }
 
 export function createInvitations(db: Database): Invitations {
@@ -28,6 +30,9 @@ export function createInvitations(db: Database): Invitations {
       const rows = await sql`UPDATE invitation SET used_at = ${now}
         WHERE code_digest = ${digest(code)} AND purpose = ${purpose} AND used_at IS NULL AND expires_at > ${now} RETURNING 1`;
       return rows.length === 1;
+    },
+    async reopen(purpose, code) {
+      await sql`UPDATE invitation SET used_at = NULL WHERE code_digest = ${digest(code)} AND purpose = ${purpose}`;
     },
   };
 }

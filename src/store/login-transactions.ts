@@ -21,13 +21,15 @@ export interface LoginTransactions {
   /** Adds it, or returns the one that is there. */
   open(transaction: Omit<LoginTransaction, 'state' | 'endReason'>, now: Date): Promise<LoginTransaction>;
   byUid(uid: string): Promise<LoginTransaction | undefined>;
-  /** A right password: the account, and proofs from the start. @returns false where it is no longer open */
+  /** A right password: the account, and proofs from the start (a recovery code of the same account was used up, so it stays). @returns false where it is no longer open */
   start(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
   /** One more proof by the same account. @returns false where it is no longer open */
   prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
   finish(uid: string): Promise<void>;
   /** @returns whether this call ended it */
-  end(uid: string, reason: string): Promise<boolean>;
+  end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
+  /** Ends every sign-in of an account that is in progress: what was shown counts no longer. */
+  endAll(accountId: string, reason: string): Promise<void>;
 }
 
 export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTransactions {
@@ -45,7 +47,8 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
     },
     async start(uid, accountId, proof, now) {
       const rows =
-        await sql`UPDATE login_transaction SET account_id = ${accountId}, proofs = ARRAY[${proof}::text], auth_time = ${now}
+        await sql`UPDATE login_transaction SET account_id = ${accountId}, proofs = CASE WHEN account_id = ${accountId} AND 'recovery_code' = ANY(proofs)
+            THEN ARRAY[${proof}::text, 'recovery_code'] ELSE ARRAY[${proof}::text] END, auth_time = ${now}
         WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
       return rows.length === 1;
     },
@@ -58,10 +61,13 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
     async finish(uid) {
       await sql`UPDATE login_transaction SET state = 'finished' WHERE uid = ${uid} AND state = 'open'`;
     },
-    async end(uid, reason) {
+    async end(uid, accountId, reason) {
       const rows = await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
-        WHERE uid = ${uid} AND state = 'open' RETURNING uid`;
+        WHERE uid = ${uid} AND state = 'open' AND (${accountId ?? null}::uuid IS NULL OR account_id = ${accountId ?? null}) RETURNING uid`;
       return rows.length === 1;
+    },
+    async endAll(accountId, reason) {
+      await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason} WHERE account_id = ${accountId} AND state = 'open'`;
     },
   };
 }

@@ -65,7 +65,8 @@ export function createOpSessions({ sql }: Database): OpSessions {
     async revokeAll(accountId, now) {
       const rows = await sql`WITH ended AS (UPDATE op_session SET revoked_at = ${now}
           WHERE account_id = ${accountId} AND revoked_at IS NULL RETURNING uid),
-        tokens AS (DELETE FROM oidc_payload WHERE account_id = ${accountId} AND type <> 'Interaction')
+        tokens AS (DELETE FROM oidc_payload WHERE (account_id = ${accountId} AND type <> 'Interaction')
+          OR (type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
         SELECT uid FROM ended`;
       return rows.length;
     },

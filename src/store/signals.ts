@@ -19,6 +19,7 @@ export async function openSignals(url: string, onError: (error: Error) => void):
   let closed = false;
 
   const connect = async (): Promise<void> => {
+    if (closed) return;
     const next = new pg.Client({ connectionString: url, application_name: 'dubbelslot signals', keepAlive: true });
     const lost = (error?: Error): void => {
       if (client !== next || closed) return;

@@ -1,4 +1,4 @@
-import { addSeconds, secondsUntil } from '../core/clock.ts';
+import { secondsUntil } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { keyedDigest } from '../crypto/digest.ts';
 import type { SecretKey } from '../crypto/secret-key.ts';
@@ -7,13 +7,16 @@ import type { Database } from './database.ts';
 export interface Throttle {
   /**
    * Counts a try before its proof is checked, so that tries at the same time cannot share one count.
-   * `waitAfter` tells the seconds to wait after so many failures.
+   * `waits[n]` is how many seconds to wait after n failures; beyond its end the last one counts. The wait is written
+   * by the very statement that counts: of a hundred tries at once only those before the first wait get through.
    * Refusal: `wait`, which counts nothing.
    * @returns failures in a row, this one included until `forgive` is called
    */
-  attempt(what: string, waitAfter: (failures: number) => number, now: Date): Promise<Result<number>>;
+  attempt(what: string, waits: readonly number[], now: Date): Promise<Result<number>>;
   /** The proof was right: the count starts again. */
   forgive(what: string): Promise<void>;
+  /** The proof was not looked at, by our own fault: the try does not count. */
+  takeBack(what: string): Promise<void>;
 }
 
 /** `what` may hold an e-mail address as it was typed: only its keyed digest is stored. */
@@ -21,22 +24,20 @@ export function createThrottle({ sql }: Database, secret: SecretKey): Throttle {
   const key = secret.derive('throttle');
   const keyOf = (what: string): string => keyedDigest(key, what).toString('base64url');
   return {
-    async attempt(what, waitAfter, now) {
+    async attempt(what, waits, now) {
       const id = keyOf(what);
       const [row] = await sql<{
         failures: number;
       }>`INSERT INTO throttle (key, failures, updated_at) VALUES (${id}, 1, ${now})
-        ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now}
+        ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now},
+          retry_at = ${now}::timestamptz + make_interval(secs => nullif((${waits}::int[])[least(throttle.failures + 2, ${waits.length}::int)], 0))
           WHERE throttle.retry_at IS NULL OR throttle.retry_at <= ${now} RETURNING failures`;
-      if (!row) {
-        const [blocked] = await sql<{ retryAt: Date | null }>`SELECT retry_at FROM throttle WHERE key = ${id}`;
-        return refuse('wait', { retryAfterSeconds: Math.max(1, secondsUntil(now, blocked?.retryAt ?? now)) });
-      }
-      const wait = waitAfter(row.failures);
-      if (wait > 0) {
-        await sql`UPDATE throttle SET retry_at = greatest(retry_at, ${addSeconds(now, wait)}::timestamptz) WHERE key = ${id}`;
-      }
-      return accept(row.failures);
+      if (row) return accept(row.failures);
+      const [blocked] = await sql<{ retryAt: Date | null }>`SELECT retry_at FROM throttle WHERE key = ${id}`;
+      return refuse('wait', { retryAfterSeconds: Math.max(1, secondsUntil(now, blocked?.retryAt ?? now)) });
+    },
+    async takeBack(what) {
+      await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${keyOf(what)}`;
     },
     async forgive(what) {
       await sql`DELETE FROM throttle WHERE key = ${keyOf(what)}`;

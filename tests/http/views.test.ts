@@ -63,7 +63,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { action: '/a', error: HOSTILE, hasPhone: true, phonePath: '/p', cancelAction: '/c' },
     { action: '/a', error: null, hasPhone: false, phonePath: '/p', cancelAction: '/c' },
   ],
-  ended: (['denied', 'reported', 'wrong_number', 'cancelled'] as const).map((reason) => ({
+  ended: (['denied', 'reported', 'wrong_number', 'cancelled', 'revoked'] as const).map((reason) => ({
     reason,
     client: HOSTILE,
     backAction: '/b',

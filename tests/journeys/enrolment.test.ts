@@ -56,7 +56,10 @@ describe('an enrolment code', () => {
     const phones = await Promise.all(Array.from({ length: 3 }, () => Phone.make(installation.url)));
     const { person } = await atScan();
     for (let attempt = 0; attempt < 200; attempt += 1) {
-      const { token } = await installation.d.binding.open(person.account, null, { ip: '127.0.0.1', browser: '' });
+      const { token } = await installation.d.binding.open(person.account, null, 'mfa', {
+        ip: '127.0.0.1',
+        browser: '',
+      });
       const view = (await installation.d.binding.look(token))!;
       const { typed } = await installation.d.binding.offer(view);
       const results = fulfilled(await together(3, (index) => phones[index]!.enrol(typed)));
@@ -164,10 +167,15 @@ describe('the wizard', () => {
     const person = await addEnrolledPerson(installation, new Laptop(), rp);
     const laptop = new Laptop();
     await givePassword(laptop, rp, person);
-    const { token } = await installation.d.binding.open((await installation.d.accounts.byId(person.accountId))!, null, {
-      ip: '127.0.0.1',
-      browser: '',
-    });
+    const { token } = await installation.d.binding.open(
+      (await installation.d.accounts.byId(person.accountId))!,
+      null,
+      'mfa',
+      {
+        ip: '127.0.0.1',
+        browser: '',
+      },
+    );
     const { typed } = await installation.d.binding.offer((await installation.d.binding.look(token))!);
     const pending = await Phone.make(installation.url);
     await pending.enrol(typed);

@@ -95,7 +95,7 @@ describe('exactly one of several at once', () => {
     const bindings = createBindingSessions(db, sealer);
     expect(
       await winners(async (attempt) => {
-        const session = { id: randomUUID(), accountId, loginUid: null, expiresAt: soon() };
+        const session = { id: randomUUID(), accountId, loginUid: null, basis: 'mfa' as const, expiresAt: soon() };
         await bindings.add(session, `token ${attempt}`, new Date());
         const code = `code ${attempt}`;
         await bindings.addCode(
@@ -108,7 +108,7 @@ describe('exactly one of several at once', () => {
     ).toEqual([1]);
     expect(
       await winners(async (attempt) => {
-        const session = { id: randomUUID(), accountId, loginUid: null, expiresAt: soon() };
+        const session = { id: randomUUID(), accountId, loginUid: null, basis: 'mfa' as const, expiresAt: soon() };
         await bindings.add(session, `second token ${attempt}`, new Date());
         return () => bindings.bound(session.id, phoneId, new Date());
       }),
@@ -159,10 +159,11 @@ describe('counters under pressure', () => {
 
   it('count every failure at once, and make everybody wait then', async () => {
     const throttle = createThrottle(db, key);
-    const wait = (failures: number) => (failures >= 5 ? 30 : 0);
+    const wait = [0, 0, 0, 0, 0, 30];
     const tries = fulfilled(await together(40, () => throttle.attempt('somebody', wait, new Date())));
     const counted = tries.flatMap((each) => (each.ok ? [each.value] : []));
-    expect(new Set(counted).size).toBe(counted.length);
+    // Five get through, whatever the order: the wait is written by the statement that counts.
+    expect(counted.sort()).toEqual([1, 2, 3, 4, 5]);
     const after = await throttle.attempt('somebody', wait, new Date());
     expect(after).toMatchObject({ ok: false, refusal: { code: 'wait' } });
     await throttle.forgive('somebody');

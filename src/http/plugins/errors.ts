@@ -17,6 +17,11 @@ const SERVER = { title: 'common.error_title', text: 'error.server_text' } as con
 
 /** Every mistake gets the right status, a sentence that says what to do, and a reference that finds the log line. */
 export const errors = fp(async (app: FastifyInstance) => {
+  // PostgreSQL keeps no NUL character, and nothing honest has one in its address.
+  app.addHook('onRequest', async (request, reply) => {
+    if (/%00/.test(request.url)) return answer(request, reply, 400, 'invalid_request');
+    return undefined;
+  });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? (error as unknown as Fault).status ?? 500;
     const safeStatus = status >= 400 && status < 600 ? status : 500;

@@ -24,8 +24,9 @@ export const pages = fp(async (app: FastifyInstance, options: { render: Render }
 
 /** The address to draw this page again in another language; an answer to a form is drawn again from its page. */
 function pathToShow(request: FastifyRequest): string {
+  const { code } = (request.query ?? {}) as { code?: unknown };
   const [path = '/'] = request.url.split('?');
-  if (request.method === 'GET') return path;
+  if (request.method === 'GET') return typeof code === 'string' ? `${path}?code=${encodeURIComponent(code)}` : path;
   return path.startsWith('/interaction/') ? path.split('/').slice(0, 3).join('/') : path;
 }
 
@@ -41,7 +42,7 @@ export function frameFor(locale: Locale, settings: FrameSettings, csrf: string, 
         : LOCALES.map((each) => ({
             locale: each,
             name: translator(each)(`language.${each}`),
-            path: `${path}?lang=${each}`,
+            path: `${path}${path.includes('?') ? '&' : '?'}lang=${each}`,
             isCurrent: each === locale,
           })),
   };

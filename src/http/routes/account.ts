@@ -74,7 +74,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
       request.session.state = state;
       return reply.redirect(n.portal.address(state, { maxAge: FRESH_SECONDS - 60 }), 303);
     }
-    const opened = await n.binding.open(mine.account, null, request.origin);
+    const opened = await n.binding.open(mine.account, null, 'mfa', request.origin);
     setBindingCookie(reply, n.bindingCookie, opened.token, opened.ttlSeconds);
     return reply.redirect('/mfa/setup', 303);
   });

@@ -8,6 +8,7 @@ import type { Challenge } from '../../store/challenges.ts';
 import type { EventStreams } from '../event-stream.ts';
 import { phoneName } from '../plugins/person.ts';
 import { sendRefusal } from '../problems.ts';
+import { text, tokenText } from '../text.ts';
 
 const binary = z
   .string()
@@ -64,7 +65,7 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
 
   app.post(
     '/app/api/enrolments',
-    { config: open, schema: { body: z.object({ code: z.string().max(100), label: z.string().max(200).optional() }) } },
+    { config: open, schema: { body: z.object({ code: text(100), label: text(200).optional() }) } },
     async (request, reply) => {
       const { dpop } = request.headers;
       const label = request.body.label?.trim() || phoneName(request.headers['user-agent']);
@@ -92,8 +93,8 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
       config: phone,
       schema: {
         body: z.object({
-          endpoint: z.string().max(2000),
-          keys: z.object({ p256dh: z.string().max(200), auth: z.string().max(100) }),
+          endpoint: text(2000),
+          keys: z.object({ p256dh: tokenText(200), auth: tokenText(100) }),
         }),
       },
     },
@@ -126,7 +127,7 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
 
   app.get(
     '/app/api/challenges/:id',
-    { config: phone, schema: { params: z.object({ id: z.string().max(64) }) } },
+    { config: phone, schema: { params: z.object({ id: tokenText(64) }) } },
     async (request, reply) => {
       const found = await n.companion.challenge(request.phone!, request.params.id);
       return found.ok ? shown(found.value) : sendRefusal(reply, found.refusal);
@@ -135,7 +136,7 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
 
   app.post(
     '/app/api/challenges/lookup',
-    { config: phone, schema: { body: z.object({ code: z.string().max(64) }) } },
+    { config: phone, schema: { body: z.object({ code: tokenText(64) }) } },
     async (request, reply) => {
       const found = await n.companion.byCode(request.phone!, request.body.code);
       return found.ok ? shown(found.value) : sendRefusal(reply, found.refusal);
@@ -147,8 +148,8 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
     {
       config: phone,
       schema: {
-        params: z.object({ id: z.string().max(64) }),
-        body: z.object({ answer: z.string().max(4000), assertion: assertionSchema.optional() }),
+        params: z.object({ id: tokenText(64) }),
+        body: z.object({ answer: tokenText(4000), assertion: assertionSchema.optional() }),
       },
     },
     async (request, reply) => {

@@ -2,16 +2,17 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Refusal } from '../../core/refusals.ts';
 import type { Administration } from '../../flow/administration.ts';
+import { text } from '../text.ts';
 import { refusalInWords } from '../wording.ts';
 
 /** The one-time link of a new installation: the first administrator's account. */
 export const setupRoutes: FastifyPluginAsyncZod<{ administration: Administration }> = async (app, n) => {
   const config = { public: true } as const;
-  const text = z.string().max(1000).default('');
+  const field = text(1000).default('');
 
   app.get(
     '/setup',
-    { config, schema: { querystring: z.object({ code: text, lang: z.string().optional() }) } },
+    { config, schema: { querystring: z.object({ code: field, lang: z.string().optional() }) } },
     async (request, reply) => {
       const { code } = request.query;
       if (!(await n.administration.isFirstInvitationOpen(code))) return invalid(request.t, reply);
@@ -21,7 +22,7 @@ export const setupRoutes: FastifyPluginAsyncZod<{ administration: Administration
 
   app.post(
     '/setup',
-    { config, schema: { body: z.object({ code: text, name: text, email: text, password: text }) } },
+    { config, schema: { body: z.object({ code: field, name: field, email: field, password: field }) } },
     async (request, reply) => {
       const { code, name, email, password } = request.body;
       if (!(await n.administration.isFirstInvitationOpen(code))) return invalid(request.t, reply);

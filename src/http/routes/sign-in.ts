@@ -11,6 +11,7 @@ import { setBindingCookie } from '../binding-cookie.ts';
 import type { EventStreams } from '../event-stream.ts';
 import type { PageModels } from '../pages.ts';
 import { qrSvg } from '../qr.ts';
+import { text } from '../text.ts';
 import { refusalInWords, spokenNumber, waitInWords } from '../wording.ts';
 
 export interface SignInRoutesNeeds {
@@ -24,7 +25,7 @@ export interface SignInRoutesNeeds {
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
 }
 
-const ENDINGS = ['denied', 'reported', 'wrong_number', 'cancelled'] as const;
+const ENDINGS = ['denied', 'reported', 'wrong_number', 'cancelled', 'revoked'] as const;
 
 /** A sign-in, step by step: every page is a form first. The order of the steps is `flow/next-step.ts`. */
 export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app, n) => {
@@ -167,7 +168,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     {
       config,
       schema: {
-        body: z.object({ email: z.string().max(1000).default(''), password: z.string().max(4000).default('') }),
+        body: z.object({ email: text(1000).default(''), password: z.string().max(4000).default('') }),
       },
     },
     async (request, reply) => {
@@ -199,7 +200,8 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
   app.post('/interaction/:uid/enrol', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
     if (view.step.step !== 'enrol' || !view.account) return reply.redirect(`/interaction/${paused.uid}`, 303);
-    const opened = await n.binding.open(view.account, paused.uid, request.origin);
+    const basis = view.transaction.proofs.includes('recovery_code') ? 'recovery_code' : 'password';
+    const opened = await n.binding.open(view.account, paused.uid, basis, request.origin);
     setBindingCookie(reply, n.bindingCookie, opened.token, opened.ttlSeconds);
     return reply.redirect('/mfa/setup', 303);
   });
@@ -235,7 +237,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
 
   app.post(
     '/interaction/:uid/recovery',
-    { config, schema: { body: z.object({ code: z.string().max(200).default('') }) } },
+    { config, schema: { body: z.object({ code: text(200).default('') }) } },
     async (request, reply) => {
       const { paused, view } = request.signIn!;
       if (view.step.step !== 'approve' && view.step.step !== 'recover')
