@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readQr } from '../support/qr.ts';
+import { filmQr, readQr } from '../support/qr.ts';
 import { Stage } from '../support/stage.ts';
 
 let stage: Stage;
@@ -85,8 +85,13 @@ describe('at the laptop, after an answer on the phone', () => {
     await stage.shot(laptop, 'nl-approve-qr-1280');
     const qr = await readQr(laptop);
     expect(qr).toContain('/app#q=');
+    // Opened as a link, which anyone could have sent, it asks for the number all the same.
     await person.phone.page.goto('about:blank');
     await person.phone.page.goto(qr);
+    await person.phone.page.waitForSelector('#number');
+    // Scanned inside the app it does not.
+    filmQr(stage.cameraFile, qr);
+    await person.phone.page.evaluate(() => dispatchEvent(new PopStateEvent('popstate', { state: { name: 'scan' } })));
     await person.phone.page.waitForSelector('text=U hoeft geen nummer te typen');
     await stage.shot(person.phone.page, 'nl-phone-qr-390');
     await button('Goedkeuren').click();

@@ -4,6 +4,7 @@ import { compactVerify, importJWK } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
+import { Phone } from '../support/phone.ts';
 import { PushService } from '../support/push-service.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { addEnrolledPerson, approveAndGoOn, type Enrolled, enrolPhone, givePassword, goOn } from '../support/story.ts';
@@ -287,12 +288,12 @@ describe('“this was not me”', () => {
       .toMatch(/To: eigenaar@example\.org[\s\S]*Mogelijk misbruik/);
     expect(await events('account.push_frozen')).toHaveLength(1);
 
-    // The helpdesk gives a new password and lifts it: the person enrols anew.
+    // The helpdesk gives a new password, which lifts the freeze; after a reset the person enrols anew.
     const by = { actor: 'cli', origin: 'cli' };
     await installation.d.administration.setPassword(person.email, 'zeven gele kanaries', by);
-    const frozen = new Laptop();
-    await givePassword(frozen, rp, { email: person.email, password: 'zeven gele kanaries' });
-    expect(frozen.title).toBe('Aanmelden met een herstelcode');
+    const lifted = new Laptop();
+    await givePassword(lifted, rp, { email: person.email, password: 'zeven gele kanaries' });
+    expect(lifted.title).toBe('Bevestig op uw telefoon');
     await installation.d.administration.reset(person.email, by);
     const fresh = new Laptop();
     await givePassword(fresh, rp, { email: person.email, password: 'zeven gele kanaries' });
@@ -302,7 +303,111 @@ describe('“this was not me”', () => {
   });
 });
 
+describe('a sign-in that somebody else began with the password', () => {
+  const by = { actor: 'cli', origin: 'cli' };
+
+  it('ends with “this was not me”, also where it had shown nothing on the phone yet', async () => {
+    const thief = new Laptop();
+    await givePassword(thief, rp, person);
+    const other = thief.page.url;
+    const { challenge } = await waiting();
+    await person.phone.answer(challenge, 'report');
+    await installation.d.administration.setPassword(person.email, 'zeven gele kanaries', by);
+    await installation.d.administration.reset(person.email, by);
+    await thief.open(other);
+    expect(thief.title).toBe('Het aanmelden is gestopt');
+  });
+
+  it('ends with a new password, its open wizard included', async () => {
+    const { account: _account, ...fresh } = await installation.addPerson();
+    const thief = new Laptop();
+    await givePassword(thief, rp, fresh);
+    const interaction = thief.page.url.replace(/\/password$/, '');
+    await thief.submit('/enrol');
+    await thief.open(`${installation.url}/mfa/setup/scan`);
+    const code = thief.typedCode;
+    await installation.d.administration.setPassword(fresh.email, 'zeven gele kanaries', by);
+    expect((await thief.open(`${installation.url}/mfa/setup/scan`)).status).toBe(403);
+    expect((await (await Phone.make(installation.url)).enrol(code)).status).toBe(410);
+    await thief.open(interaction);
+    expect(thief.title).toBe('Het aanmelden is gestopt');
+  });
+
+  it('binds no phone once the owner has bound theirs', async () => {
+    const { account, ...fresh } = await installation.addPerson();
+    const thief = new Laptop();
+    await givePassword(thief, rp, fresh);
+    await thief.submit('/enrol');
+    await thief.open(`${installation.url}/mfa/setup/scan`);
+    // Two steps ahead: one phone only has the code, another is bound already and waits for its test.
+    const second = new Laptop();
+    await givePassword(second, rp, fresh);
+    await second.submit('/enrol');
+    await second.open(`${installation.url}/mfa/setup/scan`);
+    const ahead = await Phone.make(installation.url);
+    await ahead.enrol(second.typedCode);
+
+    const owner = new Laptop();
+    await givePassword(owner, rp, fresh);
+    await enrolPhone(owner, installation.url);
+
+    const late = await Phone.make(installation.url);
+    expect((await late.enrol(thief.typedCode)).status).not.toBe(201);
+    await second.open(`${installation.url}/mfa/setup/test`);
+    expect(second.page.status).toBe(403);
+    const phones = (await installation.d.authenticators.ofAccount(account.id)).filter(({ kind }) => kind === 'push');
+    expect(phones.filter(({ state }) => state === 'active')).toHaveLength(1);
+  });
+
+  it('does not cost the recovery code that was used before the password was asked again', async () => {
+    const laptop = new Laptop();
+    await givePassword(laptop, rp, person);
+    const here = laptop.page.url;
+    await laptop.open(`${here}/recovery`);
+    installation.clock.advance(700);
+    await laptop.submit('/recovery', { code: person.recoveryCodes[2]! });
+    expect(laptop.title).toBe('Aanmelden');
+    await laptop.submit('/password', person);
+    expect(laptop.title).toBe('Meer informatie vereist');
+    installation.clock.advance(-700);
+  });
+
+  it('by another account shows that account’s own challenge', async () => {
+    const other = await addEnrolledPerson(installation, new Laptop(), rp);
+    const laptop = new Laptop();
+    await givePassword(laptop, rp, person);
+    const here = laptop.page.url;
+    const [first] = await person.phone.challenges();
+    const csrf = /name="_csrf" value="([^"]+)"/.exec(laptop.page.html)![1]!;
+    await laptop.open(`${here}/password`, {
+      method: 'POST',
+      body: new URLSearchParams({ email: other.email, password: other.password, _csrf: csrf }),
+    });
+    expect(await other.phone.challenges()).toHaveLength(1);
+    await person.phone.answer(first!, 'deny');
+    await laptop.open(here);
+    expect(laptop.title).toBe('Bevestig op uw telefoon');
+    expect((await approveAndGoOn(laptop, other.phone, rp)).url).toContain('code=');
+  });
+});
+
 describe('the push budget', () => {
+  it('holds for many requests at once', async () => {
+    const laptop = new Laptop();
+    await givePassword(laptop, rp, person);
+    const action = laptop.page.url;
+    const csrf = /name="_csrf" value="([^"]+)"/.exec(laptop.page.html)![1]!;
+    await together(20, () =>
+      laptop
+        .send(`${action}/approve`, { method: 'POST', body: new URLSearchParams({ _csrf: csrf }) })
+        .then((response) => response.arrayBuffer()),
+    );
+    expect(
+      await installation.d.database
+        .sql`SELECT 1 FROM challenge WHERE account_id = ${person.accountId} AND purpose = 'sign_in'`,
+    ).toHaveLength(3);
+  });
+
   it('slows down after three, and after ten offers other ways only', async () => {
     const laptop = new Laptop();
     await givePassword(laptop, rp, person);
@@ -397,6 +502,19 @@ describe('web push', () => {
 });
 
 describe('the companion’s calls', () => {
+  it('with characters that no text has are refused, not failed', async () => {
+    const { phone } = person;
+    for (const [method, path, body] of [
+      ['POST', '/app/api/challenges/lookup', { code: 'a\u0000b' }],
+      ['POST', '/app/api/challenges/x/answer', { answer: 'a\u0000b' }],
+      ['POST', '/app/api/enrolments', { code: '0'.repeat(26), label: 'a\u0000' }],
+      ['POST', '/app/api/enrolments', { code: '0'.repeat(26), label: '\ud800' }],
+      ['GET', '/app/api/challenges/%00', undefined],
+    ] as const) {
+      expect((await phone.call(method, path, body)).status, path).toBe(400);
+    }
+  });
+
   it('need a proof: for this method and address, now, once, by a key that is bound', async () => {
     const { phone } = person;
     const path = '/app/api/account';

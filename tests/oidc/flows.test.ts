@@ -259,6 +259,14 @@ describe('a request that asks for more', () => {
     expect(claims.acr).toBe('urn:dubbelslot:acr:mfa');
   });
 
+  it('as essential is not weakened by what is merely wished for beside it', async () => {
+    await forgetBudget();
+    const { laptop } = await signedIn();
+    const claims = JSON.stringify({ id_token: { acr: { essential: true, value: 'phr' } } });
+    await again(laptop, weak, { acr_values: '1fa', claims });
+    expect(laptop.title).toBe('Dit vraagt om een sterkere sleutel');
+  });
+
   it('that nothing here can give is an error, never a weaker answer', async () => {
     await forgetBudget();
     const { laptop } = await signedIn();
@@ -289,6 +297,23 @@ describe('another person at the same browser', () => {
     await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toMatchObject({
       error: 'invalid_grant',
     });
+  });
+});
+
+describe('a suspended account', () => {
+  it('is asked to sign in, its session notwithstanding, and cannot', async () => {
+    await forgetBudget();
+    const other = await addEnrolledPerson(installation, new Laptop(), rp);
+    const laptop = new Laptop();
+    const request = await givePassword(laptop, rp, other);
+    const tokens = await rp.redeem(request, (await approveAndGoOn(laptop, other.phone, rp)).url);
+    await installation.d.accounts.setStatus(other.accountId, 'suspended', new Date());
+    await again(laptop, rp);
+    expect(laptop.title).toBe('Aanmelden');
+    await laptop.submit('/password', other);
+    expect(laptop.page.status).toBe(401);
+    await expect(oidc.refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toThrow();
+    expect((await other.phone.call('GET', '/app/api/account')).status).toBe(401);
   });
 });
 

@@ -19,6 +19,9 @@ export class MovableClock implements Clock {
   now(): Date {
     return new Date(Date.now() + this.#offsetMs);
   }
+  reset(): void {
+    this.#offsetMs = 0;
+  }
   advance(seconds: number): void {
     this.#offsetMs += seconds * 1000;
   }
