@@ -15,7 +15,14 @@ const MIGRATION_LOCK = 7_238_001;
  */
 export async function migrate(url: string, folder: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  await client.connect().catch((cause: Error & { code?: string }) => {
+    const { hostname, port } = new URL(url);
+    const where = `${hostname || 'localhost'}:${port || 5432}`;
+    throw databaseUnavailable(
+      `The database at ${where} cannot be used (${cause.code ?? cause.message}). Check DATABASE_URL.`,
+      cause,
+    );
+  });
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await client.query(`CREATE TABLE IF NOT EXISTS _prisma_migrations (

@@ -85,6 +85,10 @@ describe('npm start', () => {
     expect(await otherKey.ended).toBe(1);
     expect(otherKey.output()).toContain('sealed with another SECRET_KEY');
     expect(otherKey.output()).not.toContain('    at ');
+    const away = run('src/main.ts', [], { DATABASE_URL: 'postgres://user:secret-word@localhost:1/none' });
+    expect(await away.ended).toBe(1);
+    expect(away.output()).toContain('The database at localhost:1 cannot be used (ECONNREFUSED)');
+    expect(away.output()).not.toMatch(/secret-word|\n {4}at /);
     const bad = run('src/main.ts', [], { PORT: 'nonsense', PUBLIC_URL: 'ftp://x' });
     expect(await bad.ended).toBe(1);
     expect(bad.output()).toMatch(/PUBLIC_URL[\s\S]*PORT/);
