@@ -63,6 +63,7 @@ export interface PageModels {
       kind: 'password' | 'push' | 'recovery_code';
       label: string;
       added: string;
+      /** A sentence; null for a password, whose use is in every sign-in. */
       lastUsed: string | null;
       note: string | null;
     }[];

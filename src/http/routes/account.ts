@@ -51,7 +51,12 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
         kind,
         label: kind === 'push' ? label : t(`account.kind_${kind}`),
         added: request.times.dateTime(createdAt),
-        lastUsed: lastUsedAt ? request.times.dateTime(lastUsedAt) : null,
+        lastUsed:
+          kind === 'password'
+            ? null
+            : lastUsedAt
+              ? t('account.last_used', { time: request.times.dateTime(lastUsedAt) })
+              : t('account.never_used'),
         note:
           kind === 'recovery_code'
             ? t('account.recovery_left', { count: mine.recoveryCodesLeft })
