@@ -97,9 +97,12 @@ export async function createDependencies(options: DependencyOptions) {
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
 
-  const signingKeys = await createSigningKeys(database, sealer).all(clock.now());
+  const { keys: signingKeys, made } = await createSigningKeys(database, sealer).all(clock.now());
   const vapid = JSON.parse(
-    await settings.secret('vapid keys', async () => JSON.stringify(makeVapidKeys())),
+    await settings.secret('vapid keys', async () => {
+      made.push('vapid');
+      return JSON.stringify(makeVapidKeys());
+    }),
   ) as VapidKeys;
   const endpointRules: EndpointRules = { extraHosts: config.pushHosts, testOrigin: options.testPushOrigin };
 
@@ -107,6 +110,9 @@ export async function createDependencies(options: DependencyOptions) {
   const bindRecoveryCodes = createBindRecoveryCodes(recoveryCodes, random);
 
   const audit = createAudit(auditStore, clock);
+  for (const kid of made) {
+    await audit({ action: 'key.made', object: `key:${kid}`, result: 'success', origin: 'system', actor: 'system' });
+  }
   const sendMail = createMailer(config.smtpUrl, config.mailFrom, join(config.dataDir, 'outbox'), random.uuid);
   const mails = new Set<Promise<void>>();
   const notify: Notify = (to, notice) => {

@@ -347,6 +347,14 @@ describe('signing out', () => {
 });
 
 describe('the audit log', () => {
+  it('keeps that the keys were made, once', async () => {
+    const made = await installation.d.auditStore.list({ action: 'key.made', limit: 10 });
+    const kids = (await installation.d.database.sql<{ kid: string }>`SELECT kid FROM signing_key`).map(
+      ({ kid }) => `key:${kid}`,
+    );
+    expect(made.map(({ object }) => object).sort()).toEqual([...kids, 'key:vapid'].sort());
+  });
+
   it('keeps tokens given and refused, and sign-outs, with whom and for which client', async () => {
     await forgetBudget();
     const since = Date.now();
