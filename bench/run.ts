@@ -3,7 +3,7 @@
  * fsync, audit, throttling; every ID token is checked. Figures are ratios against something in the same run.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hash, verify } from '@node-rs/argon2';
@@ -12,6 +12,7 @@ import { loadConfig } from '../src/config/load.ts';
 import { systemRandom } from '../src/core/random.ts';
 import { createLog } from '../src/log.ts';
 import { openInstallation } from '../src/server.ts';
+import { postgresHome, removeDataDir } from '../tests/support/data-dir.ts';
 import { Laptop } from '../tests/support/laptop.ts';
 import type { Phone } from '../tests/support/phone.ts';
 import { freePort } from '../tests/support/ports.ts';
@@ -109,16 +110,7 @@ await installation.close();
 const second = await start();
 const { server } = second;
 const serverPid = server.pid!;
-const clusterOf = (folder: string): string => {
-  try {
-    return readlinkSync(folder);
-  } catch {
-    return folder;
-  }
-};
-const postmaster = Number(
-  readFileSync(join(clusterOf(join(dataDir, 'postgres')), 'cluster/postmaster.pid'), 'utf8').split('\n')[0],
-);
+const postmaster = Number(readFileSync(join(postgresHome(dataDir), 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
 const rp = await RelyingParty.discover(url, 'bench', secret ?? '', redirectUri);
 
 for (const person of people) {
@@ -234,8 +226,7 @@ const memory = {
   postgres: memoryMegabytes([postmaster, ...childrenOf(postmaster)]),
 };
 await stop(server);
-rmSync(clusterOf(join(dataDir, 'postgres')), { recursive: true, force: true });
-rmSync(dataDir, { recursive: true, force: true });
+removeDataDir(dataDir);
 
 const over = (pick: (round: (typeof counted)[number]) => number): number => median(counted.map(pick));
 const round = (value: number, digits = 2): number => Number(value.toFixed(digits));

@@ -1,20 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { removeDataDir } from '../support/data-dir.ts';
 import { freePort } from '../support/ports.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-start-'));
 
-afterAll(() => {
-  const home = join(dataDir, 'postgres');
-  try {
-    rmSync(readlinkSync(home), { recursive: true, force: true });
-  } catch {}
-  rmSync(dataDir, { recursive: true, force: true });
-});
+afterAll(() => removeDataDir(dataDir));
 
 interface Run {
   readonly child: ChildProcess;

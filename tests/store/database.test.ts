@@ -15,6 +15,7 @@ import { createOpSessions } from '../../src/store/op-sessions.ts';
 import { createKeptSettings } from '../../src/store/settings.ts';
 import { openSignals } from '../../src/store/signals.ts';
 import { sweep } from '../../src/store/sweep.ts';
+import { removeDataDir } from '../support/data-dir.ts';
 import { makeDatabase, type TestDatabase } from '../support/database.ts';
 import { together } from '../support/together.ts';
 
@@ -202,6 +203,6 @@ describe('the embedded PostgreSQL', () => {
     await again.close();
     await third.close();
     expect(await isRunning()).toBe(false);
-    rmSync(dataDir, { recursive: true, force: true });
+    removeDataDir(dataDir);
   });
 });

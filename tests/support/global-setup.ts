@@ -1,10 +1,11 @@
-import { mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openEmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { removeDataDir } from './data-dir.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -14,7 +15,10 @@ declare module 'vitest' {
 
 /** One real PostgreSQL for the run; `template` is migrated once and every file clones it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-test-'));
+  // Everything that a test leaves behind goes into one folder, which goes at the end.
+  const everything = mkdtempSync(join(tmpdir(), 'dubbelslot-'));
+  process.env.TMPDIR = everything;
+  const dataDir = join(everything, 'data');
   const cluster = await openEmbeddedDatabase(dataDir);
   const client = new pg.Client({ connectionString: cluster.url });
   await client.connect();
@@ -24,11 +28,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('adminUrl', cluster.url);
   return async () => {
     await cluster.close();
-    const home = join(dataDir, 'postgres');
-    try {
-      rmSync(readlinkSync(home), { recursive: true, force: true });
-    } catch {}
-    rmSync(dataDir, { recursive: true, force: true });
+    removeDataDir(dataDir);
+    rmSync(everything, { recursive: true, force: true });
   };
 }
 
