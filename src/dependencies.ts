@@ -140,7 +140,6 @@ export async function createDependencies(options: DependencyOptions) {
 
   const places = await openPlaces(config.geoipFile);
   const approvals = createApprovals({
-    accounts,
     authenticators,
     challenges,
     clients,

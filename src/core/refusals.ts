@@ -15,7 +15,6 @@ export type RefusalCode =
   | 'enrolment_code_used'
   | 'enrolment_code_expired'
   | 'key_in_use'
-  | 'binding_expired'
   | 'binding_not_ready'
   | 'proof_invalid'
   | 'proof_replayed'

@@ -1,11 +1,11 @@
-import { HARD_CAP_SECONDS, makeChallenge } from '../authenticators/push/challenge.ts';
+import { HARD_CAP_SECONDS, makeChallenge, SHOWN_SECONDS } from '../authenticators/push/challenge.ts';
 import type { DeliverPush } from '../authenticators/push/deliver.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock, secondsUntil } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
-import type { Account, Accounts } from '../store/accounts.ts';
+import type { Account } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { Challenge, ChallengePurpose, Challenges } from '../store/challenges.ts';
 import type { Clients } from '../store/clients.ts';
@@ -48,7 +48,6 @@ export interface Approvals {
 }
 
 export interface ApprovalsNeeds {
-  accounts: Accounts;
   authenticators: Authenticators;
   challenges: Challenges;
   clients: Clients;
@@ -94,7 +93,7 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
           challengeId: challenge.id,
           title,
           body,
-          ttlSeconds: 120,
+          ttlSeconds: SHOWN_SECONDS,
           topic: account.id.replaceAll('-', ''),
         });
         if (delivery === 'accepted') await n.subscriptions.accepted(subscription.authenticatorId, n.clock.now());

@@ -7,7 +7,7 @@ import type { Binding } from '../../flow/binding.ts';
 import type { SignIn, SignInView } from '../../flow/sign-in.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { Interactions, PausedSignIn, SignInResult } from '../../oidc/interactions.ts';
-import { setBindingCookie } from '../binding-cookie.ts';
+import { clearBindingCookie, setBindingCookie } from '../binding-cookie.ts';
 import type { EventStreams } from '../event-stream.ts';
 import type { PageModels } from '../pages.ts';
 import { qrSvg } from '../qr.ts';
@@ -147,6 +147,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
       case 'finish': {
         const { acr, amr } = step.assurance;
         await n.signIn.finished(view, acr ?? '', request.origin);
+        clearBindingCookie(reply, n.bindingCookie);
         return finish(request, reply, paused, {
           accountId: view.transaction.accountId!,
           acr: acr!,
