@@ -10,6 +10,7 @@ const SCREENS = {
   how: screens.how,
   scan: screens.scanner,
   type: screens.type,
+  confirm: screens.confirm,
   adding: screens.adding,
   gate: screens.gate,
   notifications: screens.notifications,
@@ -69,16 +70,19 @@ addEventListener('appinstalled', () => {
 for (const event of ['online', 'offline', 'reachability'])
   addEventListener(event, () => current === 'list' && render('list'));
 
-/** An address with a code in it: opened by the phone's camera, a notification, or the wizard on this very phone. */
+/**
+ * An address with a code in it: opened by the phone's camera, a notification, or the wizard on this very phone.
+ * Returns whether it was one.
+ */
 function followAddress() {
   const { enrol, request, challenge } = screens.readAddress(location.href);
-  if (enrol) return go('adding', { code: enrol }, true);
-  if (request) return followLink(request);
-  if (challenge) {
+  if (enrol) go('confirm', { code: enrol }, true);
+  else if (request) void followLink(request);
+  else if (challenge) {
     history.replaceState({ name: 'list' }, '', '/app');
-    return lookForRequests(challenge);
-  }
-  return undefined;
+    void lookForRequests(challenge);
+  } else return false;
+  return true;
 }
 
 /**

@@ -182,6 +182,17 @@ export function type({ go, goBack }) {
   field.focus();
 }
 
+/** A link can be sent by anyone: what it adds is added by a tap. */
+export function confirm({ go }, { code }) {
+  draw(
+    t('how_title'),
+    {},
+    el('div.empty', {}, icon('work', 64), el('p', {}, t('confirm_text'))),
+    button(t('type_submit'), () => go('adding', { code }, true)),
+    button(t('cancel'), () => go('list', {}, true), 'quiet'),
+  );
+}
+
 const afterGate = () => (canNotify() && permission() === 'default' ? 'notifications' : 'added');
 
 /** Offers to check who holds the phone before each approval. */

@@ -96,6 +96,8 @@ export function createCompanion(n: CompanionNeeds): Companion {
       const used = await n.bindings.useCode(normalizeTypedCode(code), now);
       const event = { action: 'authenticator.bound', ...from(origin) } as const;
       if (!used.ok) {
+        // A code that nobody was given says nothing, and anyone could fill the log with such.
+        if (used.refusal.code === 'enrolment_code_unknown') return used;
         await n.audit({
           ...event,
           object: 'enrolment_code',

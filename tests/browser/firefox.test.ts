@@ -54,6 +54,8 @@ describe.skipIf(!FIREFOX)('a real Firefox (needs Debian’s firefox-esr; .ci/run
     await laptop.open(`${installation.url}/mfa/setup/scan`);
     const phone = await firefox.newPage();
     await phone.goto(`${installation.url}/app#e=${laptop.typedCode.replaceAll('-', '')}`);
+    await phone.waitForSelector('html[data-screen=confirm]');
+    await phone.click('.screen .button');
     await phone.waitForSelector('html[data-screen=added], html[data-screen=notifications]');
     await expect
       .poll(async () => (await installation.d.database.sql`SELECT 1 FROM push_subscription`).length, {

@@ -29,7 +29,7 @@ describe('a phone that can check who holds it', () => {
     const first = await stage.givePassword(laptop, person);
     await laptop.click('form[action$="/enrol"] button');
     await laptop.goto(`${stage.installation.url}/mfa/setup/scan`);
-    await phone.page.goto(await readQr(laptop));
+    await phone.openEnrolmentLink(await readQr(laptop));
     await phone.waitForScreen('gate');
     await stage.shot(phone.page, 'nl-phone-gate-390');
     await phone.page.getByRole('button', { name: 'Aanzetten' }).click();

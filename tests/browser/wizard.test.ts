@@ -29,7 +29,7 @@ describe('the wizard', () => {
     expect(await readQr(tab)).toBe(qr);
 
     const phone = await stage.openPhone({ notifications: 'denied' });
-    await phone.page.goto(qr);
+    await phone.openEnrolmentLink(qr);
     await phone.waitForScreen('added');
     expect(await phone.page.textContent('.screen')).toContain('geblokkeerd');
     // Both tabs notice.
@@ -70,7 +70,7 @@ describe('the wizard', () => {
     await laptop.waitForSelector('h1:has-text("Het instellen duurde te lang")');
     await stage.shot(laptop, 'nl-wizard-expired-1280');
     const phone = await stage.openPhone();
-    await phone.page.goto(old);
+    await phone.openEnrolmentLink(old);
     await phone.page.waitForSelector('text=Deze code is verlopen');
     await stage.shot(phone.page, 'nl-phone-code-expired-390');
     await laptop.click('a.button:has-text("Opnieuw beginnen")');
@@ -83,8 +83,7 @@ describe('the wizard', () => {
     await laptop.click('a.button:has-text("Volgende")');
     const fresh = await readQr(laptop);
     expect(fresh).not.toBe(old);
-    await phone.page.goto('about:blank');
-    await phone.page.goto(fresh);
+    await phone.openEnrolmentLink(fresh);
     await phone.page.waitForSelector('html[data-screen=added], html[data-screen=notifications]');
     expect(new URL(laptop.url()).pathname).toBe('/mfa/setup/scan');
     stage.installation.clock.advance(-601);
@@ -106,7 +105,7 @@ describe('in English, on a small screen, in the dark', () => {
     await stage.shot(laptop, 'en-dark-wizard-app-390');
     await laptop.click('a.button:has-text("Next")');
     await stage.shot(laptop, 'en-dark-wizard-scan-390');
-    await phone.page.goto(await readQr(laptop));
+    await phone.openEnrolmentLink(await readQr(laptop));
     await phone.page.waitForSelector('html[data-screen=added], html[data-screen=notifications]');
     await stage.shot(phone.page, 'en-dark-phone-notifications-390');
     if ((await phone.page.getAttribute('html', 'data-screen')) === 'notifications') {

@@ -64,6 +64,14 @@ export class BrowserPhone {
     await this.page.waitForSelector('html[data-ready]');
   }
 
+  /** Opens the address of an enrolment QR code, as the phone's own camera does, and says yes. */
+  async openEnrolmentLink(address: string): Promise<void> {
+    await this.page.goto('about:blank');
+    await this.page.goto(address);
+    await this.waitForScreen('confirm');
+    await this.page.locator('.screen .button').first().click();
+  }
+
   /** The name of the screen that is shown. */
   async waitForScreen(name: string): Promise<void> {
     await this.page.waitForSelector(`html[data-screen="${name}"]`);

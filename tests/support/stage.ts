@@ -114,7 +114,7 @@ export class Stage {
     await this.givePassword(laptop, person);
     await laptop.click('form[action$="/enrol"] button');
     await laptop.goto(`${this.installation.url}/mfa/setup/scan`);
-    await phone.page.goto(await readQr(laptop));
+    await phone.openEnrolmentLink(await readQr(laptop));
     await phone.page.waitForSelector('html[data-screen=added], html[data-screen=notifications]');
     if ((await phone.page.getAttribute('html', 'data-screen')) === 'notifications') {
       await phone.page.locator('.screen .button').first().click();
