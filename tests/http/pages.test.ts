@@ -224,6 +224,27 @@ describe('health', () => {
   });
 });
 
+describe('a server that stops', () => {
+  it('ends the streams on which phones wait, and closes', async () => {
+    const stopping = await startInstallation();
+    const redirectUri = await RelyingParty.redirectUri();
+    const secret = await stopping.addClient({ id: 'app', redirectUris: [redirectUri] });
+    const party = await RelyingParty.discover(stopping.url, 'app', secret, redirectUri);
+    const person = await addEnrolledPerson(stopping, new Laptop(), party);
+    const path = '/app/api/events';
+    const stream = await fetch(stopping.url + path, { headers: { dpop: await person.phone.proof('GET', path) } });
+    const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let heard = '';
+    while (!heard.includes('event: ready')) heard += (await reader.read()).value;
+    // Something happens to the account: the phone hears of it.
+    await givePassword(new Laptop(), party, person);
+    while (!heard.includes('event: changed')) heard += (await reader.read()).value;
+    const closed = stopping.close();
+    for (;;) if ((await reader.read()).done) break;
+    await closed;
+  });
+});
+
 describe('the first administrator', () => {
   it('is made by a link that works once, and only while there is none', async () => {
     const fresh = await startInstallation();
