@@ -40,6 +40,8 @@ const tools = {
     leave = callback;
   },
   installer: () => installEvent,
+  /** Whether this request is still the one on the screen: a newer one may have come while an answer was on its way. */
+  isShown: (parameters) => shownRequest === parameters,
 };
 
 function render(name, parameters = {}) {

@@ -6,7 +6,9 @@ import { button, dateTime, draw, el, icon, notice, refusalText, t } from './ui.j
 const OUTCOME = { approve: 'approved', deny: 'denied', report: 'reported' };
 
 /** The approval. `code` where the QR code on the computer was scanned: then there is no number to type. */
-export async function request({ go, changed }, { id, accountId, code }) {
+export async function request(tools, parameters) {
+  const { go, changed } = tools;
+  const { id, accountId, code } = parameters;
   let account;
   let asked;
   try {
@@ -20,8 +22,9 @@ export async function request({ go, changed }, { id, accountId, code }) {
         code: asked.state === 'expired' ? 'challenge_expired' : 'challenge_closed',
       });
   } catch (error) {
-    return go('refused', { text: refusalText(error) }, true);
+    return tools.isShown(parameters) ? go('refused', { text: refusalText(error) }, true) : undefined;
   }
+  if (!tools.isShown(parameters)) return undefined;
 
   const { context, numberLength } = asked;
   const isTest = context.purpose === 'enrolment_test';
@@ -42,9 +45,11 @@ export async function request({ go, changed }, { id, accountId, code }) {
     try {
       const { state } = await accounts.answer(account, asked, decision, match);
       await clearNotifications(asked.id).catch(() => {});
+      if (!tools.isShown(parameters)) return undefined;
       changed();
       go('result', { state }, true);
     } catch (error) {
+      if (!tools.isShown(parameters)) return undefined;
       for (const each of document.querySelectorAll('.screen button')) each.disabled = false;
       const left = error.problem?.triesLeft;
       if (error.code === 'wrong_number' && left > 0) {
@@ -75,7 +80,7 @@ export async function request({ go, changed }, { id, accountId, code }) {
   const report = () => {
     draw(
       t('report_title'),
-      { back: () => request({ go, changed }, { id, accountId, code }) },
+      { back: () => request(tools, parameters) },
       notice(t('report_text'), 'bad'),
       said,
       button(t('report_confirm'), () => send('report', {}), 'danger'),

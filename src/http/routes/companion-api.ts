@@ -160,8 +160,8 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
   );
 
   app.get('/app/api/events', { config: phone }, (request, reply) => {
-    const { account } = request.phone!;
-    n.streams.open(reply, (send) => {
+    const { account, authenticator } = request.phone!;
+    n.streams.open(reply, `phone:${authenticator.id}`, (send) => {
       send('ready');
       return n.waiting.forAccount(account.id, () => send('changed'));
     });

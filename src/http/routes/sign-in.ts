@@ -216,7 +216,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
 
   app.get('/interaction/:uid/events', { config }, (request, reply) => {
     const { challenge } = request.signIn!.view;
-    n.streams.open(reply, (send, end) => {
+    n.streams.open(reply, `sign-in:${request.signIn!.paused.uid}`, (send, end) => {
       const changed = (): void => {
         send('changed');
         end();

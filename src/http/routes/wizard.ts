@@ -57,7 +57,7 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
   app.get('/mfa/setup/events', { config }, (request, reply) => {
     const { token, view } = request.binding!;
     const { test } = view;
-    n.streams.open(reply, (send, end) => {
+    n.streams.open(reply, `binding:${view.session.id}`, (send, end) => {
       const changed = (): void => {
         send('changed');
         end();
