@@ -189,23 +189,26 @@ describe('a request that comes while the answer to the one before is on its way'
     await stage.givePassword(first, person);
     await person.phone.waitForScreen('request');
     // The answer's answer is held back until the next request has been shown.
-    let release = (): void => {};
-    const isReleased = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    await person.phone.page.route('**/answer', async (route) => {
-      const response = await route.fetch();
-      await isReleased;
-      await route.fulfill({ response });
-    });
+    const release = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    await person.phone.page.route(
+      '**/answer',
+      async (route) => {
+        const response = await route.fetch();
+        await release.promise;
+        await route.fulfill({ response });
+        released.resolve();
+      },
+      { times: 1 },
+    );
     await person.phone.approve((await first.textContent('.number'))!);
     await first.waitForSelector('#app');
     const second = await stage.openLaptop();
     await stage.givePassword(second, person);
     await second.waitForSelector('.number');
     await expect.poll(() => person.phone.page.locator('#number').inputValue()).toBe('');
-    release();
-    await person.phone.page.unroute('**/answer');
+    release.resolve();
+    await released.promise;
     await person.phone.page.waitForTimeout(300);
     await person.phone.approve((await second.textContent('.number'))!);
     await second.waitForSelector('#app');
