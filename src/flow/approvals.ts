@@ -13,6 +13,8 @@ import type { PushSubscriptions } from '../store/push-subscriptions.ts';
 import { type Audit, byAccount } from './audit.ts';
 import type { Notify } from './notices.ts';
 
+export type { PushBudget };
+
 export interface ApprovalRequest {
   readonly account: Account;
   readonly purpose: ChallengePurpose;

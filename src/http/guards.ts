@@ -30,8 +30,10 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
       if (paused.redirectOrigin) {
         reply.header('content-security-policy', contentSecurityPolicy([paused.redirectOrigin]));
       }
-      await n.signIn.open(paused);
-      const view = await n.signIn.look(uid, request.origin);
+      // The first request of a sign-in opens our row; the ones after it only read.
+      const view =
+        (await n.signIn.look(uid, request.origin)) ??
+        (await n.signIn.open(paused).then(() => n.signIn.look(uid, request.origin)));
       if (!view) return reply.page('expired', {}, 400);
       request.signIn = { paused, view };
       return undefined;

@@ -2,10 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Refusal } from '../../core/refusals.ts';
-import type { Approvals } from '../../flow/approvals.ts';
+import type { Approvals, PushBudget } from '../../flow/approvals.ts';
 import type { Binding } from '../../flow/binding.ts';
 import type { SignIn, SignInView } from '../../flow/sign-in.ts';
 import type { Waiting } from '../../flow/waiting.ts';
+import type { Translate } from '../../i18n/translate.ts';
 import type { Interactions, PausedSignIn, SignInResult } from '../../oidc/interactions.ts';
 import { clearBindingCookie, setBindingCookie } from '../binding-cookie.ts';
 import type { EventStreams } from '../event-stream.ts';
@@ -69,15 +70,8 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     const base = `/interaction/${paused.uid}`;
     const waiting = view.challenge && !refusal ? await n.approvals.waiting(view.challenge) : undefined;
     const budget = view.account && !waiting ? await n.approvals.budget(view.account.id, 'sign_in') : undefined;
-    const message = refusal
-      ? refusalInWords(t, refusal, 'approve.budget')
-      : waiting
-        ? null
-        : budget?.may === 'wait'
-          ? `${t('approve.expired')} ${waitInWords(t, budget.seconds)}`
-          : budget?.may === 'exhausted'
-            ? t('approve.exhausted')
-            : t('approve.expired');
+    const told = refusal ? refusalInWords(t, refusal, 'approve.budget') : expiredInWords(t, budget);
+    const message = waiting ? null : told;
     return reply.page(
       'approve',
       {
@@ -271,3 +265,9 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     );
   });
 };
+
+/** Why there is nothing to wait for, and when a new notification may be sent. */
+function expiredInWords(t: Translate, budget: PushBudget | undefined): string {
+  if (budget?.may === 'exhausted') return t('approve.exhausted');
+  return budget?.may === 'wait' ? `${t('approve.expired')} ${waitInWords(t, budget.seconds)}` : t('approve.expired');
+}
