@@ -19,14 +19,16 @@ export class BrowserPhone {
   readonly page: Page;
   readonly server: string;
   readonly #cdp: CDPSession;
+  readonly #hasNotifications: boolean;
   readonly #registrations = new Map<string, string>();
   readonly errors: string[] = [];
 
-  private constructor(context: BrowserContext, page: Page, cdp: CDPSession, server: string) {
+  private constructor(context: BrowserContext, page: Page, cdp: CDPSession, server: string, hasNotifications: boolean) {
     this.context = context;
     this.page = page;
     this.server = server;
     this.#cdp = cdp;
+    this.#hasNotifications = hasNotifications;
   }
 
   static async open(
@@ -44,10 +46,9 @@ export class BrowserPhone {
     });
     const subscription = push === 'denied' ? null : push.service.subscribe(push.vapidPublicKey);
     await context.addInitScript(replacePush, { subscription, hasNotifications });
-    if (!hasNotifications) context.on('serviceworker', (worker) => void replaceNotifications(worker));
     const page = await context.newPage();
     const cdp = await context.newCDPSession(page);
-    const phone = new BrowserPhone(context, page, cdp, server);
+    const phone = new BrowserPhone(context, page, cdp, server, hasNotifications);
     page.on('pageerror', (error) => phone.errors.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') phone.errors.push(message.text());
@@ -81,15 +82,22 @@ export class BrowserPhone {
   async deliver(data: string): Promise<void> {
     const registrationId = this.#registrations.get(`${this.server}/app`);
     if (registrationId === undefined) throw new Error('the service worker is not registered');
+    if (!this.#hasNotifications) await (await this.#worker()).evaluate(replaceNotifications);
     await this.#cdp.send('ServiceWorker.deliverPushMessage', { origin: this.server, registrationId, data });
   }
 
   async notifications(): Promise<ShownNotification[]> {
-    const worker = this.context.serviceWorkers()[0];
-    return worker!.evaluate(async () => {
+    const worker = await this.#worker();
+    return worker.evaluate(async () => {
       const shown = await (self as unknown as ServiceWorkerGlobalScope).registration.getNotifications();
       return shown.map(({ title, body, tag }) => ({ title, body, tag }));
     });
+  }
+
+  /** The running service worker; a browser stops an idle one, so it is started first. */
+  async #worker(): Promise<Worker> {
+    await this.#cdp.send('ServiceWorker.startWorker', { scopeURL: `${this.server}/app` });
+    return this.context.serviceWorkers()[0] ?? (await this.context.waitForEvent('serviceworker'));
   }
 
   async approve(number: string): Promise<void> {
@@ -137,30 +145,30 @@ function replacePush({
   }
 }
 
-async function replaceNotifications(worker: Worker): Promise<void> {
-  await worker.evaluate(() => {
-    interface Note {
-      title: string;
-      body: string;
-      tag: string;
-      data: unknown;
-      close(): void;
-    }
-    let notes: Note[] = [];
-    const prototype = ServiceWorkerRegistration.prototype as unknown as Record<string, unknown>;
-    prototype.showNotification = async (title: string, { body = '', tag = '', data }: NotificationOptions = {}) => {
-      const note: Note = {
-        title,
-        body,
-        tag,
-        data,
-        close: () => {
-          notes = notes.filter((each) => each !== note);
-        },
-      };
-      notes = [...notes.filter((each) => each.tag !== tag), note];
+function replaceNotifications(): void {
+  if ('isReplaced' in self) return;
+  Object.assign(self, { isReplaced: true });
+  interface Note {
+    title: string;
+    body: string;
+    tag: string;
+    data: unknown;
+    close(): void;
+  }
+  let notes: Note[] = [];
+  const prototype = ServiceWorkerRegistration.prototype as unknown as Record<string, unknown>;
+  prototype.showNotification = async (title: string, { body = '', tag = '', data }: NotificationOptions = {}) => {
+    const note: Note = {
+      title,
+      body,
+      tag,
+      data,
+      close: () => {
+        notes = notes.filter((each) => each !== note);
+      },
     };
-    prototype.getNotifications = async (filter?: { tag?: string }) =>
-      notes.filter(({ tag }) => !filter?.tag || tag === filter.tag);
-  });
+    notes = [...notes.filter((each) => each.tag !== tag), note];
+  };
+  prototype.getNotifications = async (filter?: { tag?: string }) =>
+    notes.filter(({ tag }) => !filter?.tag || tag === filter.tag);
 }
