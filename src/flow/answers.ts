@@ -58,10 +58,6 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
       detail: { evidence: jws, key: phone.authenticator.publicJwk, context: challenge.context },
     });
 
-  const endWhatItWasFor = async (challenge: Challenge, reason: string): Promise<void> => {
-    if (challenge.loginUid) await n.transactions.end(challenge.loginUid, challenge.accountId, reason);
-  };
-
   /** "This was not me": somebody else has the password. Nothing that they started goes on. */
   const report = async (phone: Phone, challenge: Challenge, origin: Origin): Promise<void> => {
     const now = n.clock.now();
@@ -101,7 +97,6 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
     if (!(await n.challenges.answer(challenge.id, state, id, n.clock.now(), isUserVerified))) return false;
     await record(phone, challenge, state, jws, origin);
     if (state === 'approved') await n.authenticators.touch(phone.authenticator.id, n.clock.now());
-    else await endWhatItWasFor(challenge, state);
     if (state === 'reported') await report(phone, challenge, origin);
     return true;
   };

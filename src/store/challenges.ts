@@ -94,7 +94,10 @@ export interface Challenges {
   secrets(id: string): Promise<ChallengeSecrets | undefined>;
   /** Takes one of `most` guesses, before the number is compared. @returns how many were taken, or undefined where none is left */
   guess(id: string, most: number, now: Date): Promise<number | undefined>;
-  /** The first answer wins, in one statement. @returns whether it was this one */
+  /**
+   * The first answer wins, in one statement, which also ends the sign-in that anything but an approval is for: the
+   * laptop that hears of the answer never finds its sign-in still open. @returns whether it was this one
+   */
   answer(
     id: string,
     state: 'approved' | 'denied' | 'reported' | 'wrong_number',
@@ -185,7 +188,9 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
       const rows =
         await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by},
             is_user_verified = ${isUserVerified}
-          WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id)
+          WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id, login_uid),
+        ended AS (UPDATE login_transaction t SET state = 'ended', end_reason = ${state} FROM done
+          WHERE ${state} <> 'approved' AND t.uid = done.login_uid AND t.account_id = done.account_id AND t.state = 'open')
         SELECT id, pg_notify('dubbelslot', 'challenge:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
       return rows.length === 1;
     },

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeChallenge } from '../../src/authenticators/push/challenge.ts';
+import { ACR_MFA } from '../../src/core/assurance.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { createSealer } from '../../src/crypto/seal.ts';
 import { secretKey } from '../../src/crypto/secret-key.ts';
@@ -10,6 +11,7 @@ import { createBindingSessions } from '../../src/store/binding-sessions.ts';
 import { type Challenges, createChallenges } from '../../src/store/challenges.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createInvitations } from '../../src/store/invitations.ts';
+import { createLoginTransactions } from '../../src/store/login-transactions.ts';
 import { createOidcPayloads } from '../../src/store/oidc-payloads.ts';
 import { createRecoveryCodes } from '../../src/store/recovery-codes.ts';
 import { createThrottle } from '../../src/store/throttle.ts';
@@ -47,8 +49,8 @@ afterAll(async () => {
   await test.drop();
 });
 
-const newChallenge = async () => {
-  const target = { accountId, loginUid: null, bindingId: null, authenticatorId: null, clientId: null };
+const newChallenge = async (loginUid: string | null = null) => {
+  const target = { accountId, loginUid, bindingId: null, authenticatorId: null, clientId: null };
   const context = {
     purpose: 'sign_in',
     client: 'App',
@@ -70,6 +72,18 @@ const winners = async (race: (attempt: number) => Promise<(index: number) => Pro
   }
   return [...new Set(counts)];
 };
+
+describe('a denial', () => {
+  it('has ended its sign-in when anybody can know of it', async () => {
+    const transactions = createLoginTransactions(db);
+    const uid = randomUUID();
+    const common = { clientId: 'app', prompt: 'login', requiredAcr: ACR_MFA, authTime: null } as const;
+    await transactions.open({ ...common, uid, accountId, proofs: ['password'], expiresAt: soon() }, new Date());
+    const { id } = await newChallenge(uid);
+    await challenges.answer(id, 'denied', phoneId, new Date());
+    expect(await transactions.byUid(uid)).toMatchObject({ state: 'ended', endReason: 'denied' });
+  });
+});
 
 describe('exactly one of several at once', () => {
   it('answers a challenge', async () => {

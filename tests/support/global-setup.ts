@@ -5,6 +5,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openEmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { findChromium } from './chromium.ts';
 import { removeDataDir } from './data-dir.ts';
 
 declare module 'vitest' {
@@ -15,6 +16,8 @@ declare module 'vitest' {
 
 /** One real PostgreSQL for the run; `template` is migrated once and every file clones it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Unpacks the Chromium of `npm ci` where that is the one in use, before two files want it at the same time.
+  await findChromium().catch(() => {}); // where there is none, the browser tests say so
   // Everything that a test leaves behind goes into one folder, which goes at the end.
   const everything = mkdtempSync(join(tmpdir(), 'dubbelslot-'));
   process.env.TMPDIR = everything;
