@@ -185,7 +185,7 @@ describe('counters under pressure', () => {
   });
 
   it('leave one open challenge for an account, however many start at once', async () => {
-    await together(20, newChallenge);
+    await together(20, () => newChallenge());
     const open = await challenges.openOfAccount(accountId, new Date());
     expect(open).toHaveLength(1);
   });
