@@ -20,9 +20,11 @@ import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { homeRoutes } from './http/routes/home.ts';
+import { createShowWay, secondFactorRoutes } from './http/routes/second-factor.ts';
 import { setupRoutes } from './http/routes/setup.ts';
 import { signInRoutes } from './http/routes/sign-in.ts';
 import { wizardRoutes } from './http/routes/wizard.ts';
+import { otherWizardRoutes } from './http/routes/wizard-other.ts';
 import { createRender } from './http/views.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mountProvider } from './oidc/mount.ts';
@@ -71,7 +73,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
 
   const bindingCookie = { name: isSecure ? '__Host-binding' : 'binding', isSecure };
-  const { signIn, binding, companion, approvals, waiting, administration, myAccount, random } = d;
+  const { signIn, secondFactor, binding, companion, approvals, waiting, administration, myAccount, random } = d;
 
   await app.register(cookie, { secret: cookieKey });
   await app.register(securityHeaders, { isSecure });
@@ -95,17 +97,18 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(mountProvider, { provider, publicUrl });
   await app.register(homeRoutes, { publicDir });
   await app.register(setupRoutes, { administration });
+  const secondFactorNeeds = { signIn, secondFactor, approvals, waiting, streams, organisation, isSecure };
   await app.register(signInRoutes, {
     interactions,
     signIn,
-    approvals,
-    binding,
-    waiting,
-    streams,
+    secondFactor,
+    showWay: createShowWay(secondFactorNeeds).show,
     organisation,
     bindingCookie,
   });
+  await app.register(secondFactorRoutes, secondFactorNeeds);
   await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
+  await app.register(otherWizardRoutes, { codeBinding: d.codeBinding, keyBinding: d.keyBinding });
   await app.register(companionAppRoutes, { publicDir, organisation });
   await app.register(companionApiRoutes, {
     companion,

@@ -8,8 +8,15 @@ import type { EndpointRules } from './authenticators/push/endpoint.ts';
 import { createPushGate } from './authenticators/push/gate.ts';
 import { createVerifyProof } from './authenticators/push/proof.ts';
 import { createVerifyAnswer } from './authenticators/push/verify.ts';
-import { createBindRecoveryCodes } from './authenticators/recovery-code/bind.ts';
 import { createVerifyRecoveryCode } from './authenticators/recovery-code/verify.ts';
+import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
+import { createVerifyTemporaryPass } from './authenticators/temporary-pass/verify.ts';
+import { createBindTotp } from './authenticators/totp/bind.ts';
+import { createVerifyTotp } from './authenticators/totp/verify.ts';
+import { createBindWebauthn } from './authenticators/webauthn/bind.ts';
+import { createWebauthnChallenges } from './authenticators/webauthn/challenge.ts';
+import type { WebauthnParty } from './authenticators/webauthn/relying-party.ts';
+import { createVerifyWebauthn } from './authenticators/webauthn/verify.ts';
 import type { Config } from './config/load.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { type Random, systemRandom } from './core/random.ts';
@@ -21,10 +28,15 @@ import { createTakeAnswer } from './flow/answers.ts';
 import { createApprovals } from './flow/approvals.ts';
 import { createAudit } from './flow/audit.ts';
 import { createBinding } from './flow/binding.ts';
+import { createCodeBinding } from './flow/binding-code.ts';
+import { createKeyBinding } from './flow/binding-key.ts';
+import { createAnnounceBound } from './flow/bound.ts';
 import { createClientRegistration } from './flow/clients.ts';
 import { createCompanion } from './flow/companion.ts';
+import { createGuessing } from './flow/guessing.ts';
 import { createMyAccount } from './flow/my-account.ts';
 import type { Notify } from './flow/notices.ts';
+import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
 import { createWaiting } from './flow/waiting.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
@@ -32,25 +44,9 @@ import { createMailer } from './mail/mailer.ts';
 import { mailFor } from './mail/notices.ts';
 import { INTERACTION_SECONDS } from './oidc/provider.ts';
 import { openPlaces } from './places.ts';
-import { createAccounts } from './store/accounts.ts';
-import { createAuditStore } from './store/audit.ts';
-import { createAuthenticators } from './store/authenticators.ts';
-import { createBindingSessions } from './store/binding-sessions.ts';
-import { createChallenges } from './store/challenges.ts';
-import { createClients } from './store/clients.ts';
 import { openDatabase } from './store/database.ts';
-import { createInvitations } from './store/invitations.ts';
-import { createLoginTransactions } from './store/login-transactions.ts';
-import { createOidcPayloads } from './store/oidc-payloads.ts';
-import { createOpSessions } from './store/op-sessions.ts';
-import { createPortalSessions } from './store/portal-sessions.ts';
-import { createPushSubscriptions } from './store/push-subscriptions.ts';
-import { createRecoveryCodes } from './store/recovery-codes.ts';
-import { createKeptSettings } from './store/settings.ts';
 import { openSignals } from './store/signals.ts';
-import { createSigningKeys } from './store/signing-keys.ts';
-import { createThrottle } from './store/throttle.ts';
-import { createUsedProofs } from './store/used-proofs.ts';
+import { openStores } from './stores.ts';
 
 export interface DependencyOptions {
   readonly config: Config;
@@ -76,40 +72,32 @@ export async function createDependencies(options: DependencyOptions) {
   const hasher = createPasswordHasher(secret, options.hashWorkers);
 
   const database = openDatabase(databaseUrl, config.databasePool);
-  const settings = createKeptSettings(database, sealer);
-  await settings.checkKey();
-  const accounts = createAccounts(database);
-  const authenticators = createAuthenticators(database, sealer);
-  const auditStore = createAuditStore(database);
-  const bindings = createBindingSessions(database, sealer);
-  const challenges = createChallenges(database, sealer);
-  const clients = createClients(database);
-  const invitations = createInvitations(database);
-  const opSessions = createOpSessions(database);
-  const payloads = createOidcPayloads(database);
-  const portalSessions = createPortalSessions(database);
-  const recoveryCodes = createRecoveryCodes(database);
-  const subscriptions = createPushSubscriptions(database, sealer);
-  const throttle = createThrottle(database, secret);
-  const transactions = createLoginTransactions(database);
-  const usedProofs = createUsedProofs(database);
+  const stores = openStores(database, sealer, secret);
+  await stores.settings.checkKey();
   const signals = await openSignals(databaseUrl, (error) =>
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
 
-  const { keys: signingKeys, made } = await createSigningKeys(database, sealer).all(clock.now());
+  const { keys: signingKeys, made } = await stores.signingKeyStore.all(clock.now());
   const vapid = JSON.parse(
-    await settings.secret('vapid keys', async () => {
+    await stores.settings.secret('vapid keys', async () => {
       made.push('vapid');
       return JSON.stringify(makeVapidKeys());
     }),
   ) as VapidKeys;
   const endpointRules: EndpointRules = { extraHosts: config.pushHosts, testOrigin: options.testPushOrigin };
 
-  const bindPassword = createBindPassword(authenticators, hasher, random);
-  const bindRecoveryCodes = createBindRecoveryCodes(recoveryCodes, random);
+  const party: WebauthnParty = {
+    rpID: new URL(publicUrl).hostname,
+    rpName: organisation,
+    origin: publicUrl,
+    allowedAaguids: config.allowedAaguids,
+  };
+  const bindPassword = createBindPassword(stores.authenticators, hasher, random);
+  const verifyWebauthn = createVerifyWebauthn(stores.webauthnStore, party);
+  const keys = createWebauthnChallenges(stores.webauthnStore, party);
 
-  const audit = createAudit(auditStore, clock);
+  const audit = createAudit(stores.auditStore, clock);
   for (const kid of made) {
     await audit({ action: 'key.made', object: `key:${kid}`, result: 'success', origin: 'system', actor: 'system' });
   }
@@ -139,15 +127,9 @@ export async function createDependencies(options: DependencyOptions) {
   };
 
   const places = await openPlaces(config.geoipFile);
+  const common = { ...stores, audit, notify, clock, random };
   const approvals = createApprovals({
-    authenticators,
-    challenges,
-    clients,
-    subscriptions,
-    audit,
-    notify,
-    clock,
-    random,
+    ...common,
     publicUrl,
     organisation,
     numberLength,
@@ -158,80 +140,51 @@ export async function createDependencies(options: DependencyOptions) {
       return { title: t('push.title'), body: t('push.body') };
     },
   });
+  const guessing = createGuessing(common);
+  const announceBound = createAnnounceBound({ ...common, guessing });
+  const binding = createBinding({ ...common, approvals, announceBound, publicUrl });
+  const codeBinding = createCodeBinding({ ...common, announceBound, organisation, bindTotp: createBindTotp(random) });
+  const keyBinding = createKeyBinding({
+    ...common,
+    keys,
+    announceBound,
+    verifyWebauthn,
+    bindWebauthn: createBindWebauthn(stores.authenticators, stores.webauthnStore, party, random),
+  });
   const signIn = createSignIn({
-    accounts,
-    authenticators,
-    challenges,
-    clients,
-    recoveryCodes,
-    throttle,
-    transactions,
+    ...common,
     approvals,
-    audit,
-    notify,
-    clock,
-    verifyPassword: createVerifyPassword(authenticators, hasher),
-    verifyRecoveryCode: createVerifyRecoveryCode(recoveryCodes),
+    binding,
+    verifyPassword: createVerifyPassword(stores.authenticators, hasher),
     ttlSeconds: INTERACTION_SECONDS,
   });
-  const binding = createBinding({
-    accounts,
-    authenticators,
-    bindings,
-    challenges,
-    transactions,
-    approvals,
-    bindRecoveryCodes,
-    audit,
-    notify,
-    clock,
-    random,
-    publicUrl,
+  const secondFactor = createSecondFactor({
+    ...common,
+    guessing,
+    keys,
+    verifyWebauthn,
+    verifyTotp: createVerifyTotp(stores.totpSecrets),
+    verifyRecoveryCode: createVerifyRecoveryCode(stores.recoveryCodes),
+    verifyTemporaryPass: createVerifyTemporaryPass(stores.temporaryPasses),
   });
   const gate = createPushGate(publicUrl, organisation);
   const companion = createCompanion({
-    accounts,
-    authenticators,
-    bindings,
-    challenges,
-    subscriptions,
+    ...common,
     endpointRules,
     gate,
-    audit,
-    clock,
-    bindPush: createBindPush(authenticators, random),
-    verifyProof: createVerifyProof(usedProofs, publicUrl),
+    bindPush: createBindPush(stores.authenticators, random),
+    verifyProof: createVerifyProof(stores.usedProofs, publicUrl),
   });
-  const takeAnswer = createTakeAnswer({
-    accounts,
-    authenticators,
-    bindings,
-    challenges,
-    opSessions,
-    transactions,
-    gate,
-    audit,
-    notify,
-    clock,
-    verifyAnswer: createVerifyAnswer(publicUrl),
-  });
+  const takeAnswer = createTakeAnswer({ ...common, gate, verifyAnswer: createVerifyAnswer(publicUrl) });
   const administration = createAdministration({
-    accounts,
-    authenticators,
-    bindings,
-    invitations,
-    opSessions,
-    throttle,
-    transactions,
+    ...common,
     bindPassword,
-    audit,
-    clock,
-    random,
+    bindTemporaryPass: createBindTemporaryPass(stores.temporaryPasses, random),
     organisation,
   });
-  const clientRegistration = createClientRegistration({ clients, audit, clock, random });
-  const waiting = createWaiting({ signals, challenges, bindings, clock });
-  const myAccount = createMyAccount({ accounts, authenticators, recoveryCodes });
+  const clientRegistration = createClientRegistration(common);
+  const waiting = createWaiting({ ...common, signals });
+  const myAccount = createMyAccount(common);
 
   return {
     config,
@@ -243,17 +196,14 @@ export async function createDependencies(options: DependencyOptions) {
     vapid,
     signingKeys,
     signals,
-    accounts,
-    authenticators,
-    auditStore,
-    clients,
-    opSessions,
-    payloads,
-    portalSessions,
+    ...stores,
     audit,
     approvals,
     signIn,
+    secondFactor,
     binding,
+    codeBinding,
+    keyBinding,
     companion,
     takeAnswer,
     administration,

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { acrNamed } from '../core/assurance.ts';
 import type { RefusalCode } from '../core/refusals.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { STRONG_WAYS } from '../flow/next-step.ts';
 import { askPassword } from './prompt.ts';
 
 /** A mistake of whoever typed the command: told in one sentence, exit code 2. */
@@ -27,6 +28,9 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
 };
 
 const refused = (code: RefusalCode): UsageError => new UsageError(REFUSALS[code] ?? `Refused: ${code}.`);
+
+const counted = (count: number, what: string): string =>
+  count === 0 ? '' : `${count} ${what}${count === 1 ? '' : 's'}`;
 
 function oneEmail(positionals: readonly string[]): string {
   const [email, ...rest] = positionals;
@@ -87,10 +91,20 @@ export const commands: readonly Command[] = [
       const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
       const rows = await Promise.all(
         (await d.accounts.list()).map(async ({ id, email, displayName, role, status, pushFrozenAt }) => {
-          const phones = (await d.authenticators.ofAccount(id)).filter(
-            (a) => a.kind === 'push' && a.state === 'active',
-          ).length;
-          return { email, name: displayName, role, status, phones, isPushFrozen: pushFrozenAt !== null };
+          const active = (await d.authenticators.ofAccount(id)).filter(
+            (a) => STRONG_WAYS.some((way) => way === a.kind) && a.state === 'active' && a.parentId === null,
+          );
+          const count = (kind: string) => active.filter((a) => a.kind === kind).length;
+          return {
+            email,
+            name: displayName,
+            role,
+            status,
+            phones: count('push'),
+            codeApps: count('totp'),
+            keys: count('webauthn'),
+            isPushFrozen: pushFrozenAt !== null,
+          };
         }),
       );
       if (values.json) return JSON.stringify(rows, null, 2);
@@ -100,7 +114,9 @@ export const commands: readonly Command[] = [
           [
             r.email,
             r.status,
-            `${r.phones} phone${r.phones === 1 ? '' : 's'}`,
+            [counted(r.phones, 'phone'), counted(r.codeApps, 'code app'), counted(r.keys, 'key')]
+              .filter(Boolean)
+              .join(', ') || 'no second factor',
             r.role ?? '',
             r.isPushFrozen ? 'push frozen' : '',
           ]
@@ -130,7 +146,7 @@ export const commands: readonly Command[] = [
   {
     words: 'account reset',
     usage: 'account reset <e-mail> --yes',
-    help: 'Revokes all phones and recovery codes of a person, lifts a freeze and ends their sessions. They enrol anew at the next sign-in.',
+    help: 'Revokes all phones, code apps, keys and recovery codes of a person, lifts a freeze and ends their sessions. They enrol anew at the next sign-in.',
     async run(d, args) {
       const { values, positionals } = parseArgs({
         args,
@@ -139,10 +155,25 @@ export const commands: readonly Command[] = [
       });
       const email = oneEmail(positionals);
       if (!values.yes)
-        throw new UsageError(`This revokes every phone and recovery code of ${email}. Add --yes to do it.`);
+        throw new UsageError(
+          `This revokes every phone, code app, key and recovery code of ${email}. Add --yes to do it.`,
+        );
       const reset = await d.administration.reset(email, BY);
       if (!reset.ok) throw refused(reset.refusal.code);
       return `${email} can enrol anew. Revoked: ${reset.value}.`;
+    },
+  },
+  {
+    words: 'account pass',
+    usage: 'account pass <e-mail>',
+    help: 'Makes a temporary pass: with it and their password a person sets up a first or another way to sign in. One hour, once.',
+    async run(d, args) {
+      const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+      const email = oneEmail(positionals);
+      const issued = await d.administration.issueTemporaryPass(email, BY);
+      if (!issued.ok) throw refused(issued.refusal.code);
+      const { code, expiresAt } = issued.value;
+      return `Temporary pass for ${email}, shown this once: ${code}\nIt works once, until ${expiresAt.toISOString()}. Make sure that you speak to the person themselves.`;
     },
   },
   {

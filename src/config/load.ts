@@ -22,6 +22,7 @@ export interface Config {
   readonly timeZone: string;
   readonly numberLength: number;
   readonly pushHosts: readonly string[];
+  readonly allowedAaguids: readonly string[];
   readonly pushContact: string;
   readonly geoipFile: string | undefined;
   readonly viewsDir: string | undefined;
@@ -64,6 +65,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     timeZone: found.TIME_ZONE,
     numberLength: found.NUMBER_LENGTH,
     pushHosts: found.PUSH_HOSTS,
+    allowedAaguids: found.WEBAUTHN_AAGUIDS,
     // Apple refuses a contact on localhost with BadJwtToken.
     pushContact: found.PUSH_CONTACT ?? (isLoopback(url.hostname) ? 'mailto:nobody@example.org' : publicUrl),
     geoipFile: found.GEOIP_FILE && resolve(found.GEOIP_FILE),

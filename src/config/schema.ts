@@ -85,6 +85,16 @@ export const settings = z.object({
     .describe(
       'How many digits the number has that people type on their phone: 2 (familiar), 3, or 6 (what NIST SP 800-63B-4 asks).',
     ),
+  WEBAUTHN_AAGUIDS: list
+    .transform((ids) => ids.map((id) => id.toLowerCase()))
+    .refine(
+      (ids) => ids.every((id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)),
+      'must be AAGUIDs, like 2fc0579f-8113-47ea-b116-bb5a8db9202a',
+    )
+    .default([])
+    .describe(
+      'Models of security keys and passkeys that people may enrol, by AAGUID, separated by commas. Empty: all. A key says its own AAGUID; no maker vouches for it.',
+    ),
   PUSH_HOSTS: list
     .refine(
       (hosts) => hosts.every((host) => hostName.test(host)),

@@ -32,8 +32,39 @@ export const rankOf = (acr: string | undefined): number => ACRS.indexOf(acr as A
 
 export const satisfies = (reached: string | undefined, required: Acr): boolean => rankOf(reached) >= rankOf(required);
 
-/** What somebody has shown during one sign-in. */
-export type Proof = 'password' | 'push' | 'verified_push' | 'recovery_code';
+/**
+ * What somebody has shown during one sign-in. A key that verified its user is a passkey; `synced` ones may be copied
+ * between devices by their provider, the others stay in one.
+ */
+export type Proof =
+  | 'password'
+  | 'push'
+  | 'verified_push'
+  | 'totp'
+  | 'security_key'
+  | 'synced_key'
+  | 'passkey'
+  | 'synced_passkey'
+  | 'recovery_code'
+  | 'temporary_pass';
 
-/** An approval on a phone, with or without the phone's own check of who holds it. */
-export const isPush = (proof: Proof): boolean => proof === 'push' || proof === 'verified_push';
+/** What proves a second factor by itself. */
+const STRONG: readonly Proof[] = [
+  'push',
+  'verified_push',
+  'totp',
+  'security_key',
+  'synced_key',
+  'passkey',
+  'synced_passkey',
+];
+export const isStrong = (proof: Proof): boolean => STRONG.includes(proof);
+
+/** By WebAuthn: bound to our own address, so that a false page gets nothing from it. */
+export const isKey = (proof: Proof): boolean => proof === 'security_key' || proof === 'synced_key' || isPasskey(proof);
+
+/** A key that verified its user: two factors in one. */
+export const isPasskey = (proof: Proof): boolean => proof === 'passkey' || proof === 'synced_passkey';
+
+/** What opens the door to a new authenticator, and to nothing else. */
+export const isRecovery = (proof: Proof): boolean => proof === 'recovery_code' || proof === 'temporary_pass';

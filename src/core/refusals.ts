@@ -33,6 +33,13 @@ export type RefusalCode =
   | 'push_exhausted'
   | 'no_authenticator'
   | 'recovery_code_wrong'
+  | 'temporary_pass_wrong'
+  | 'code_wrong'
+  | 'key_invalid'
+  | 'key_copied'
+  | 'key_model_not_allowed'
+  | 'authenticator_disabled'
+  | 'own_account'
   | 'invitation_invalid';
 
 export interface Refusal {
@@ -41,6 +48,8 @@ export interface Refusal {
   readonly retryAfterSeconds?: number;
   /** Tries that are left before the thing is closed, where that is counted. */
   readonly triesLeft?: number;
+  /** Which authenticator, for whoever handles the refusal; never shown. */
+  readonly authenticatorId?: string;
   /** Seconds since 1970 by our clock, for a phone whose own clock is wrong. */
   readonly serverTime?: number;
 }

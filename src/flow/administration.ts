@@ -1,5 +1,6 @@
 import type { BindPassword } from '../authenticators/password/bind.ts';
 import { isCommonPassword } from '../authenticators/password/blocklist.ts';
+import type { BindTemporaryPass } from '../authenticators/temporary-pass/bind.ts';
 import type { Clock } from '../core/clock.ts';
 import { addSeconds } from '../core/clock.ts';
 import { type Random, token128 } from '../core/random.ts';
@@ -13,6 +14,8 @@ import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Audit } from './audit.ts';
+import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
+import type { Notify } from './notices.ts';
 
 export interface PersonToAdd {
   readonly email: string;
@@ -40,6 +43,11 @@ export interface Administration {
    * Refusal: `account_unknown`.
    */
   reset(email: string, by: Actor): Promise<Result<number>>;
+  /**
+   * A code with which a person may enrol a first or another authenticator, and nothing else; for an hour, once.
+   * Refusals: `account_unknown`, `own_account`: nobody gives a pass to themselves (ASVS 5.0, 6.4.1).
+   */
+  issueTemporaryPass(email: string, by: Actor): Promise<Result<{ code: string; expiresAt: Date }>>;
   /** A password that fits the rules, for reading out: four groups of five characters, 100 bits. */
   madeUpPassword(): string;
   /** A code for the one-time link with which the first administrator is made, where there is none yet. */
@@ -58,6 +66,8 @@ export interface AdministrationNeeds {
   throttle: Throttle;
   transactions: LoginTransactions;
   bindPassword: BindPassword;
+  bindTemporaryPass: BindTemporaryPass;
+  notify: Notify;
   audit: Audit;
   clock: Clock;
   random: Random;
@@ -134,14 +144,11 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       const account = await n.accounts.byEmail(email.trim());
       if (!account) return refuse('account_unknown');
       const now = n.clock.now();
-      const revoked = await n.authenticators.revokeAll(
-        account.id,
-        ['push', 'totp', 'webauthn', 'recovery_code', 'temporary_pass'],
-        now,
-      );
+      const revoked = await n.authenticators.revokeAll(account.id, [...STRONG_WAYS, ...RECOVERY_WAYS], now);
       await n.accounts.setPushFrozen(account.id, null, now);
       const sessions = await endWhatIsOpen(account, now);
-      await n.throttle.forgive(`recovery_code:${account.id}`);
+      for (const way of [...STRONG_WAYS, ...RECOVERY_WAYS]) await n.throttle.forgive(`${way}:${account.id}`);
+      await n.throttle.forgive(`second_factor:${account.id}`);
       await n.audit({
         action: 'account.reset',
         object: `account:${account.id}`,
@@ -151,6 +158,26 @@ export function createAdministration(n: AdministrationNeeds): Administration {
         detail: { revoked, sessionsEnded: sessions },
       });
       return accept(revoked);
+    },
+
+    async issueTemporaryPass(email, by) {
+      const account = await n.accounts.byEmail(email.trim());
+      if (account?.status !== 'active') return refuse('account_unknown');
+      const event = {
+        action: 'temporary_pass.issued',
+        object: `account:${account.id}`,
+        ...by,
+        accountId: account.id,
+      };
+      if (by.actor === `account:${account.id}`) {
+        await n.audit({ ...event, result: 'refused', detail: { reason: 'own account' } });
+        return refuse('own_account');
+      }
+      const pass = await n.bindTemporaryPass(account.id, n.clock.now());
+      await n.throttle.forgive(`temporary_pass:${account.id}`);
+      await n.audit({ ...event, result: 'success', detail: { expiresAt: pass.expiresAt } });
+      n.notify(account, { kind: 'temporary_pass_issued' });
+      return accept(pass);
     },
 
     madeUpPassword() {

@@ -1,4 +1,4 @@
-import type { BindRecoveryCodes } from '../authenticators/recovery-code/bind.ts';
+import { makeRecoverySet } from '../authenticators/recovery-code/bind.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock, secondsUntil } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
@@ -8,10 +8,10 @@ import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis, BindingSession, BindingSessions } from '../store/binding-sessions.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
-import type { LoginTransactions } from '../store/login-transactions.ts';
+import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import type { Approvals } from './approvals.ts';
 import { type Audit, byAccount } from './audit.ts';
-import type { Notify } from './notices.ts';
+import type { AnnounceBound } from './bound.ts';
 
 /** NIST SP 800-63B-4, section 4.1.2: an enrolment code sent nowhere but shown, ten minutes, once. */
 export const BINDING_SECONDS = 600;
@@ -53,8 +53,11 @@ export interface Binding {
   completeTest(view: BindingView, origin: Origin): Promise<boolean>;
   /** Gives up the phone that was added, to try another. */
   startAgain(view: BindingView, origin: Origin): Promise<void>;
-  /** Codes to keep, made once; the same ones again on a reload while the binding lasts. Undefined where the account has a set. */
-  recoveryCodes(view: BindingView): Promise<readonly string[] | undefined>;
+  /**
+   * Codes to keep, made once; the same ones again on a reload while the binding lasts. Undefined where the account has
+   * a set that may stay.
+   */
+  recoveryCodes(view: BindingView, origin: Origin): Promise<readonly string[] | undefined>;
 }
 
 export interface BindingNeeds {
@@ -62,11 +65,10 @@ export interface BindingNeeds {
   authenticators: Authenticators;
   bindings: BindingSessions;
   challenges: Challenges;
-  transactions: LoginTransactions;
   approvals: Approvals;
-  bindRecoveryCodes: BindRecoveryCodes;
+  recoveryCodes: RecoveryCodes;
   audit: Audit;
-  notify: Notify;
+  announceBound: AnnounceBound;
   clock: Clock;
   random: Random;
   publicUrl: string;
@@ -122,7 +124,7 @@ export function createBinding(n: BindingNeeds): Binding {
     },
 
     async startTest({ session, account, authenticator }, origin) {
-      if (session.state !== 'bound' || !authenticator) return refuse('binding_not_ready');
+      if (session.state !== 'bound' || authenticator?.kind !== 'push') return refuse('binding_not_ready');
       return n.approvals.start({
         account,
         purpose: 'enrolment_test',
@@ -139,16 +141,8 @@ export function createBinding(n: BindingNeeds): Binding {
       const now = n.clock.now();
       if (!authenticator || test?.bindingId !== session.id || !(await n.approvals.use(test))) return false;
       if (!(await n.bindings.complete(session, now))) return false;
-      if (session.loginUid)
-        await n.transactions.prove(session.loginUid, account.id, test.isUserVerified ? 'verified_push' : 'push', now);
-      await n.audit({
-        action: 'authenticator.activated',
-        object: `authenticator:${authenticator.id}`,
-        result: 'success',
-        ...byAccount(account, origin),
-        detail: { kind: 'push', label: authenticator.label, challenge: test.id },
-      });
-      n.notify(account, { kind: 'authenticator_added', label: authenticator.label, ip: origin.ip });
+      const proof = test.isUserVerified ? 'verified_push' : 'push';
+      await n.announceBound({ session, account }, authenticator, proof, origin, { challenge: test.id });
       return true;
     },
 
@@ -166,24 +160,29 @@ export function createBinding(n: BindingNeeds): Binding {
       await n.bindings.reopen(session.id, now);
     },
 
-    async recoveryCodes({ session, account }) {
+    async recoveryCodes({ session, account }, origin) {
       if (session.state !== 'tested') return undefined;
       const shown = await n.bindings.recoveryCodes(session.id);
       if (shown) return shown;
-      const made = await n.bindRecoveryCodes(account.id, n.clock.now());
-      if (made) {
-        await n.bindings.keepRecoveryCodes(session.id, made);
+      // After a recovery code a new set is due; whoever used their last one has none.
+      if (session.basis !== 'recovery_code' && (await n.recoveryCodes.left(account.id)) > 0) return undefined;
+      const made = makeRecoverySet(account.id, n.random);
+      const issued = await n.bindings.issueRecoveryCodes(
+        session.id,
+        made.set,
+        { shown: made.codes, plain: made.plain },
+        n.clock.now(),
+      );
+      if (issued === made.codes) {
         await n.audit({
           action: 'recovery_codes.issued',
           object: `account:${account.id}`,
           result: 'success',
-          origin: 'system',
-          actor: `account:${account.id}`,
-          accountId: account.id,
-          detail: { count: made.length },
+          ...byAccount(account, origin),
+          detail: { count: issued.length },
         });
       }
-      return made;
+      return issued;
     },
   };
 }

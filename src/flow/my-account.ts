@@ -2,13 +2,17 @@ import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
 
-export type ShownAuthenticator = Authenticator & { readonly kind: 'password' | 'push' | 'recovery_code' };
+import { STRONG_WAYS } from './next-step.ts';
+
+export type ShownAuthenticator = Authenticator & {
+  readonly kind: 'password' | 'push' | 'totp' | 'webauthn' | 'recovery_code';
+};
 
 export interface MyAccountView {
   readonly account: Account;
   readonly authenticators: readonly ShownAuthenticator[];
   readonly recoveryCodesLeft: number;
-  /** Has a phone that can approve. */
+  /** Has a second factor. */
   readonly isProtected: boolean;
 }
 
@@ -17,7 +21,7 @@ export interface MyAccount {
   look(accountId: string): Promise<MyAccountView | undefined>;
 }
 
-const SHOWN = ['password', 'push', 'recovery_code'];
+const SHOWN = ['password', 'push', 'totp', 'webauthn', 'recovery_code'];
 
 export function createMyAccount(n: {
   accounts: Accounts;
@@ -32,10 +36,11 @@ export function createMyAccount(n: {
       return {
         account,
         authenticators: all.filter(
-          (a): a is ShownAuthenticator => SHOWN.includes(a.kind) && a.state !== 'revoked' && a.state !== 'pending',
+          (a): a is ShownAuthenticator =>
+            SHOWN.includes(a.kind) && a.parentId === null && a.state !== 'revoked' && a.state !== 'pending',
         ),
         recoveryCodesLeft: await n.recoveryCodes.left(accountId),
-        isProtected: all.some(({ kind, state }) => kind === 'push' && state === 'active'),
+        isProtected: all.some(({ kind, state }) => STRONG_WAYS.some((way) => way === kind) && state === 'active'),
       };
     },
   };

@@ -1,18 +1,34 @@
-import { ACR_PHISHING_RESISTANT, type Acr, isPush, type Proof, satisfies } from '../core/assurance.ts';
+import {
+  ACR_PHISHING_RESISTANT,
+  type Acr,
+  isPasskey,
+  isRecovery,
+  isStrong,
+  type Proof,
+  satisfies,
+} from '../core/assurance.ts';
 import { type Assurance, assuranceOf } from '../policy/assurance.ts';
 import type { AuthenticatorKind, AuthenticatorState } from '../store/authenticators.ts';
+
+/** A way to prove a second factor. */
+export type Way = Exclude<AuthenticatorKind, 'password'>;
+
+/** Strongest first: this is the order in which they are offered. */
+export const STRONG_WAYS: readonly Way[] = ['webauthn', 'push', 'totp'];
+/** They lead to a new authenticator, not to the web app. */
+export const RECOVERY_WAYS: readonly Way[] = ['recovery_code', 'temporary_pass'];
 
 /** What comes next in a sign-in. */
 export type Step =
   | { readonly step: 'password' }
-  /** More information is required: no second authenticator yet, or a new one is due after a recovery code. */
-  | { readonly step: 'enrol' }
-  | { readonly step: 'approve' }
-  /** Has authenticators, none of which can be used now. */
-  | { readonly step: 'recover' }
+  /**
+   * More information is required: no second authenticator yet, a new one is due after a recovery code, or none of
+   * those there are reaches what was asked (`needsKey`).
+   */
+  | { readonly step: 'enrol'; readonly needsKey: boolean }
+  /** One of these, strongest first; those that lead to a new authenticator come last. */
+  | { readonly step: 'prove'; readonly ways: readonly Way[] }
   | { readonly step: 'finish'; readonly assurance: Assurance }
-  /** Nothing this account has reaches what was asked. */
-  | { readonly step: 'unreachable' }
   | { readonly step: 'ended'; readonly reason: string };
 
 export interface Situation {
@@ -20,29 +36,36 @@ export interface Situation {
   readonly endReason: string | null;
   readonly requiredAcr: Acr;
   readonly proofs: readonly Proof[];
-  /** The password was given in the last ten minutes: what enrolment by a password alone needs. */
+  /** The first factor was given in the last ten minutes: what enrolment needs. */
   readonly isPasswordFresh: boolean;
   readonly isPushFrozen: boolean;
   readonly authenticators: readonly { readonly kind: AuthenticatorKind; readonly state: AuthenticatorState }[];
 }
 
-const SECOND_FACTORS: readonly AuthenticatorKind[] = ['push'];
-
 /** Pure: the same situation always has the same next step. */
 export function nextStep(s: Situation): Step {
   if (s.state === 'ended') return { step: 'ended', reason: s.endReason ?? 'ended' };
-  if (!s.proofs.includes('password')) return { step: 'password' };
-  // No authenticator that we have yet resists phishing.
-  if (s.requiredAcr === ACR_PHISHING_RESISTANT) return { step: 'unreachable' };
+  if (!s.proofs.some((proof) => proof === 'password' || isPasskey(proof))) return { step: 'password' };
+  const isProven = s.proofs.some(isStrong);
   // A recovery code opens the door to a new authenticator, not to the web app.
-  if (s.proofs.includes('recovery_code') && !s.proofs.some(isPush)) return enrolment(s);
+  if (s.proofs.some(isRecovery) && !isProven) return enrolment(s, false);
   const assurance = assuranceOf(s.proofs);
   if (satisfies(assurance.acr, s.requiredAcr)) return { step: 'finish', assurance };
-  const second = s.authenticators.filter(({ kind }) => SECOND_FACTORS.includes(kind));
-  if (!s.isPushFrozen && second.some(({ state }) => state === 'active')) return { step: 'approve' };
+  const second = s.authenticators.filter(({ kind }) => STRONG_WAYS.some((way) => way === kind));
+  const canUse = (way: Way): boolean =>
+    second.some(({ kind, state }) => kind === way && state === 'active') && !(way === 'push' && s.isPushFrozen);
+  if (s.requiredAcr === ACR_PHISHING_RESISTANT) {
+    if (canUse('webauthn')) return { step: 'prove', ways: ['webauthn', ...RECOVERY_WAYS] };
+    // Whoever has proven another second factor may add the key that is asked for.
+    if (isProven) return enrolment(s, true);
+  }
+  const usable = STRONG_WAYS.filter(canUse);
   // Lost, removed or disabled still counts as having had one: a password alone may not enrol again.
   const hasHadOne = s.isPushFrozen || second.some(({ state }) => state !== 'pending' && state !== 'revoked');
-  return hasHadOne ? { step: 'recover' } : enrolment(s);
+  return usable.length > 0 || hasHadOne
+    ? { step: 'prove', ways: [...usable, ...RECOVERY_WAYS] }
+    : enrolment(s, s.requiredAcr === ACR_PHISHING_RESISTANT);
 }
 
-const enrolment = ({ isPasswordFresh }: Situation): Step => ({ step: isPasswordFresh ? 'enrol' : 'password' });
+const enrolment = ({ isPasswordFresh }: Situation, needsKey: boolean): Step =>
+  isPasswordFresh ? { step: 'enrol', needsKey } : { step: 'password' };

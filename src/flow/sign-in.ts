@@ -1,6 +1,5 @@
 import type { VerifyPassword } from '../authenticators/password/verify.ts';
-import type { VerifyRecoveryCode } from '../authenticators/recovery-code/verify.ts';
-import { type Acr, acrNamed, type Proof } from '../core/assurance.ts';
+import { type Acr, acrNamed, isRecovery, isStrong, type Proof } from '../core/assurance.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
@@ -9,16 +8,15 @@ import { requiredAcr } from '../policy/requirements.ts';
 import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
+import type { BindingBasis } from '../store/binding-sessions.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { Client, Clients } from '../store/clients.ts';
 import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
-import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Approvals } from './approvals.ts';
 import { type Audit, byAccount, from } from './audit.ts';
-import { BINDING_SECONDS } from './binding.ts';
+import { BINDING_SECONDS, type Binding } from './binding.ts';
 import { nextStep, type Step } from './next-step.ts';
-import type { Notify } from './notices.ts';
 
 /** A person whom oidc-provider has paused for. */
 export interface SignInRequest {
@@ -52,8 +50,8 @@ export interface SignIn {
   password(uid: string, email: string, password: string, origin: Origin): Promise<Result<void>>;
   /** Sends a challenge to the phone. Refusals: those of `Approvals.start`, `no_authenticator`. */
   askApproval(view: SignInView, origin: Origin, onlyFirst: boolean): Promise<Result<void>>;
-  /** Refusals: `recovery_code_wrong`, `wait`. */
-  recoveryCode(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  /** Opens the wizard, on what has been shown so far. @returns the token for the browser's cookie */
+  enrol(view: SignInView, origin: Origin): Promise<{ token: string; ttlSeconds: number } | undefined>;
   /** The person gives up. */
   cancel(view: SignInView, origin: Origin): Promise<void>;
   finished(view: SignInView, acr: string, origin: Origin): Promise<void>;
@@ -64,14 +62,12 @@ export interface SignInNeeds {
   authenticators: Authenticators;
   challenges: Challenges;
   clients: Clients;
-  recoveryCodes: RecoveryCodes;
   throttle: Throttle;
   transactions: LoginTransactions;
   approvals: Approvals;
   verifyPassword: VerifyPassword;
-  verifyRecoveryCode: VerifyRecoveryCode;
   audit: Audit;
-  notify: Notify;
+  binding: Binding;
   clock: Clock;
   ttlSeconds: number;
 }
@@ -209,29 +205,11 @@ export function createSignIn(n: SignInNeeds): SignIn {
       });
     },
 
-    async recoveryCode({ transaction, account }, code, origin) {
-      if (!account || !transaction.proofs.includes('password')) return refuse('recovery_code_wrong');
-      const now = n.clock.now();
-      const event = {
-        action: 'recovery_code.used',
-        object: `account:${account.id}`,
-        ...byAccount(account, origin),
-      } as const;
-      const tried = await n.throttle.attempt(`recovery_code:${account.id}`, WAITS, now);
-      if (!tried.ok) return tried;
-      const set = isHardStop(tried.value) ? undefined : await n.verifyRecoveryCode(account.id, code, now);
-      if (!set) {
-        await n.audit({ ...event, result: 'refused', detail: { failures: tried.value } });
-        return refuse('recovery_code_wrong');
-      }
-      await n.throttle.forgive(`recovery_code:${account.id}`);
-      await n.authenticators.touch(set, now);
-      if (!(await n.transactions.prove(transaction.uid, account.id, 'recovery_code', now)))
-        return refuse('recovery_code_wrong');
-      const left = await n.recoveryCodes.left(account.id);
-      await n.audit({ ...event, result: 'success', detail: { left } });
-      n.notify(account, { kind: 'recovery_code_used', left, ip: origin.ip });
-      return accept(undefined);
+    async enrol({ transaction, account, step }, origin) {
+      if (step.step !== 'enrol' || !account) return undefined;
+      const { proofs } = transaction;
+      const basis = proofs.some(isStrong) ? 'mfa' : (proofs.find(isRecovery) ?? 'password');
+      return n.binding.open(account, transaction.uid, basis as BindingBasis, origin);
     },
 
     async cancel({ transaction, account }, origin) {

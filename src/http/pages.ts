@@ -6,12 +6,21 @@ export interface PageModels {
     client: string;
     isAgain: boolean;
     email: string;
+    passkeyAction: string;
+    /** For `navigator.credentials.get()`, as JSON. */
+    passkeyOptions: string;
     /** Sentences, already in the person's language. */
     error: string | null;
     emailError: string | null;
     passwordError: string | null;
   };
-  'more-info': { action: string; cancelAction: string; isAfterRecovery: boolean };
+  'more-info': {
+    action: string;
+    cancelAction: string;
+    client: string;
+    /** Why: no second factor yet, a recovery code or pass was used, or the web app wants a key. */
+    reason: 'first' | 'recovery_code' | 'temporary_pass' | 'key';
+  };
   approve: {
     client: string;
     /** The open challenge, or null where it expired or none could be sent. */
@@ -19,19 +28,59 @@ export interface PageModels {
     message: string | null;
     canSendAgain: boolean;
     againAction: string;
-    recoveryPath: string;
+    waysPath: string;
     cancelAction: string;
     herePath: string;
   };
-  recover: { action: string; error: string | null; hasPhone: boolean; phonePath: string; cancelAction: string };
+  /** A way that is typed. */
+  typed: {
+    way: 'totp' | 'recovery_code' | 'temporary_pass';
+    client: string;
+    action: string;
+    error: string | null;
+    /** Nothing but ways to recover is left. */
+    hasNoneLeft: boolean;
+    waysPath: string;
+    cancelAction: string;
+  };
+  key: {
+    client: string;
+    action: string;
+    /** For `navigator.credentials.get()`, as JSON. */
+    options: string;
+    error: string | null;
+    waysPath: string;
+    cancelAction: string;
+  };
+  ways: {
+    client: string;
+    ways: readonly {
+      way: 'webauthn' | 'push' | 'totp' | 'recovery_code' | 'temporary_pass';
+      path: string;
+    }[];
+    cancelAction: string;
+  };
   ended: {
     reason: 'denied' | 'reported' | 'wrong_number' | 'cancelled' | 'revoked';
     client: string;
     backAction: string;
   };
-  unreachable: { client: string; backAction: string };
   expired: Record<string, never>;
-  'wizard-app': { qrSvg: string; url: string; nextPath: string; samePath: string };
+  'wizard-app': { qrSvg: string; url: string; nextPath: string; samePath: string; choosePath: string };
+  'wizard-choose': { appPath: string; codePath: string; keyPath: string };
+  'wizard-code': {
+    qrSvg: string;
+    /** `otpauth:`, for an app on this very device. */
+    address: string;
+    /** In groups of four. */
+    secret: string;
+    email: string;
+    action: string;
+    error: string | null;
+    choosePath: string;
+  };
+  'wizard-key': { options: string; action: string; error: string | null; choosePath: string };
+  'wizard-key-test': { label: string; options: string; action: string; error: string | null; againAction: string };
   'wizard-scan': {
     offer: { qrSvg: string; typed: string; until: string; samePath: string; eventsPath: string } | null;
     bound: { label: string; email: string } | null;
@@ -50,6 +99,7 @@ export interface PageModels {
     againAction: string;
   };
   'wizard-done': {
+    kind: 'push' | 'totp' | 'webauthn';
     label: string;
     codes: readonly string[] | null;
     codesFile: string | null;
@@ -60,7 +110,7 @@ export interface PageModels {
   account: {
     email: string;
     authenticators: readonly {
-      kind: 'password' | 'push' | 'recovery_code';
+      kind: 'password' | 'push' | 'totp' | 'webauthn' | 'recovery_code';
       label: string;
       added: string;
       /** A sentence; null for a password, whose use is in every sign-in. */

@@ -11,6 +11,13 @@ export function waitInWords(t: Translate, seconds: number): string {
 const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   wrong_credentials: 'sign_in.wrong_credentials',
   recovery_code_wrong: 'recover.wrong',
+  temporary_pass_wrong: 'pass.wrong',
+  code_wrong: 'code.wrong',
+  key_invalid: 'key.invalid',
+  key_copied: 'key.copied',
+  key_in_use: 'key.in_use',
+  key_model_not_allowed: 'key.model_not_allowed',
+  authenticator_disabled: 'prove.disabled',
   push_exhausted: 'approve.exhausted',
   push_frozen: 'approve.frozen',
   email_invalid: 'setup.email_invalid',

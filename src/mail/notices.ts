@@ -2,6 +2,9 @@ import type { Notice } from '../flow/notices.ts';
 import { type Locale, translator } from '../i18n/translate.ts';
 import type { Mail } from './mailer.ts';
 
+/** Somebody else may be at work. */
+const ALARMS: readonly Notice['kind'][] = ['authenticator_added', 'recovery_code_used', 'temporary_pass_issued'];
+
 export interface Addressee {
   readonly displayName: string;
   readonly address: string;
@@ -15,7 +18,7 @@ export function mailFor(to: Addressee, notice: Notice, organisation: string): Ma
   const paragraphs = [
     t('mail.greeting', { name: to.displayName }),
     t(`mail.${kind}.text`, values),
-    ...(kind === 'authenticator_added' || kind === 'recovery_code_used' ? [t('mail.not_you')] : []),
+    ...(ALARMS.includes(kind) ? [t('mail.not_you')] : []),
     t('mail.closing', { organisation }),
   ];
   return { to: to.address, subject: t(`mail.${kind}.subject`, values), text: `${paragraphs.join('\n\n')}\n` };

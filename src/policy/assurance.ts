@@ -1,4 +1,14 @@
-import { ACR_MFA, ACR_PASSWORD, type Acr, type Proof } from '../core/assurance.ts';
+import {
+  ACR_MFA,
+  ACR_PASSWORD,
+  ACR_PHISHING_RESISTANT,
+  type Acr,
+  isKey,
+  isPasskey,
+  isRecovery,
+  isStrong,
+  type Proof,
+} from '../core/assurance.ts';
 
 /** What each proof says of itself, in the words of RFC 8176. */
 const METHODS: Readonly<Record<Proof, readonly string[]>> = {
@@ -7,31 +17,45 @@ const METHODS: Readonly<Record<Proof, readonly string[]>> = {
   push: ['pop', 'swk', 'mca'],
   // The phone's platform authenticator verified its user as well: possession and inherence or knowledge.
   verified_push: ['pop', 'swk', 'mca', 'user'],
+  totp: ['otp'],
+  // A key that does not leave its device, by the authenticator's own word (WebAuthn, section 6.1.3).
+  security_key: ['pop', 'hwk'],
+  synced_key: ['pop', 'swk'],
+  passkey: ['pop', 'hwk', 'user'],
+  synced_passkey: ['pop', 'swk', 'user'],
   recovery_code: ['otp'],
+  temporary_pass: ['otp'],
 };
-
-const SECOND_FACTORS: readonly Proof[] = ['push', 'verified_push', 'recovery_code'];
 
 export interface Assurance {
   readonly acr: Acr | undefined;
   readonly amr: readonly string[];
 }
 
-/** Adds up what was shown. A second factor counts only beside the password. */
+/** Adds up what was shown. A second factor counts only beside the password; a passkey is two factors by itself. */
 export function assuranceOf(proofs: readonly Proof[]): Assurance {
-  const hasPassword = proofs.includes('password');
-  const isMultiFactor = hasPassword && proofs.some((proof) => SECOND_FACTORS.includes(proof));
+  const acr = classOf(proofs);
   const methods = proofs.flatMap((proof) => METHODS[proof]);
-  return {
-    acr: isMultiFactor ? ACR_MFA : hasPassword ? ACR_PASSWORD : undefined,
-    amr: [...new Set(isMultiFactor ? [...methods, 'mfa'] : methods)],
-  };
+  const isMultiFactor = acr === ACR_MFA || acr === ACR_PHISHING_RESISTANT;
+  return { acr, amr: [...new Set(isMultiFactor ? [...methods, 'mfa'] : methods)] };
 }
 
-/** The proofs that a session's `amr` stands for, so that a step-up goes on from them. */
+function classOf(proofs: readonly Proof[]): Acr | undefined {
+  if (proofs.some(isPasskey)) return ACR_PHISHING_RESISTANT;
+  if (!proofs.includes('password')) return undefined;
+  if (proofs.some(isKey)) return ACR_PHISHING_RESISTANT;
+  return proofs.some((proof) => isStrong(proof) || isRecovery(proof)) ? ACR_MFA : ACR_PASSWORD;
+}
+
+/** The proofs that a session's `amr` stands for, so that a step-up goes on from them: never more than was shown. */
 export function proofsOf(amr: readonly string[]): Proof[] {
+  const has = (method: string): boolean => amr.includes(method);
   const proofs: Proof[] = [];
-  if (amr.includes('pwd')) proofs.push('password');
-  if (amr.includes('mca')) proofs.push(amr.includes('user') ? 'verified_push' : 'push');
+  if (has('pwd')) proofs.push('password');
+  // `user` may be the phone's or the key's word: where both were used, neither gets it.
+  if (has('mca')) proofs.push(has('user') && !has('hwk') ? 'verified_push' : 'push');
+  if (has('otp')) proofs.push('totp');
+  if (has('hwk')) proofs.push(has('user') && !has('mca') ? 'passkey' : 'security_key');
+  else if (has('swk') && !has('mca')) proofs.push(has('user') ? 'synced_passkey' : 'synced_key');
   return proofs;
 }

@@ -18,3 +18,11 @@ export function waitAfter(failures: number): number {
 export const WAITS: readonly number[] = Array.from({ length: HARD_STOP + 1 }, (_, failures) => waitAfter(failures));
 
 export const isHardStop = (failures: number): boolean => failures >= HARD_STOP;
+
+/** Failures in a row over all of an account's second factors together, before these wait too. */
+const FREE_TOGETHER = 12;
+
+/** Waits for all second factors of an account together: trying one after the other gains little. */
+export const WAITS_TOGETHER: readonly number[] = Array.from({ length: 2 * HARD_STOP + 1 }, (_, failures) =>
+  waitAfter(Math.max(0, failures - FREE_TOGETHER + FREE_FAILURES)),
+);

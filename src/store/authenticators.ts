@@ -20,6 +20,19 @@ export interface Gate {
   readonly counter: number;
 }
 
+/** A security key's or passkey's public half (WebAuthn, section 4); its id is `credentialId`. */
+export interface Credential {
+  /** COSE key, base64url. */
+  readonly publicKey: string;
+  /** What the authenticator counts its signatures with; 0 where it does not. */
+  readonly counter: number;
+  readonly transports: readonly string[];
+  /** Which model or provider made it. */
+  readonly aaguid: string;
+  /** May be copied between devices by its provider. */
+  readonly isSynced: boolean;
+}
+
 /** Something bound to an account that proves it is them. */
 export interface Authenticator {
   readonly id: string;
@@ -32,6 +45,12 @@ export interface Authenticator {
   /** RFC 7638, of `publicJwk`. */
   readonly thumbprint: string | null;
   readonly gate: Gate | null;
+  /** The phone that a code belongs to. */
+  readonly parentId: string | null;
+  readonly credentialId: string | null;
+  readonly credential: Credential | null;
+  /** Of a temporary pass. */
+  readonly expiresAt: Date | null;
   readonly createdAt: Date;
   readonly lastUsedAt: Date | null;
 }
@@ -45,10 +64,15 @@ export interface NewAuthenticator {
   readonly secret?: string;
   readonly publicJwk?: PublicKey;
   readonly thumbprint?: string;
+  readonly parentId?: string;
+  /** The time step that a code was accepted for when it was bound. */
+  readonly lastStep?: number;
+  readonly credentialId?: string;
+  readonly credential?: Credential;
 }
 
 export interface Authenticators {
-  /** Refusal: `key_in_use` where the thumbprint is bound already. */
+  /** Refusal: `key_in_use` where the thumbprint or the credential is bound already. */
   add(authenticator: NewAuthenticator, now: Date): Promise<Result<void>>;
   /** Replaces the account's password, if any, by this one, in one transaction. */
   replacePassword(authenticator: NewAuthenticator, now: Date): Promise<void>;
@@ -58,10 +82,14 @@ export interface Authenticators {
   /** The active password of an account, opened. */
   passwordOf(accountId: string): Promise<{ id: string; secret: string } | undefined>;
   rewriteSecret(id: string, secret: string): Promise<void>;
-  /** Moves from one state to another in one statement. @returns whether this call did it */
+  /** Moves from one state to another in one statement, with what belongs to it. @returns whether this call did it */
   move(id: string, from: readonly AuthenticatorState[], to: AuthenticatorState, now: Date): Promise<boolean>;
   /** Ends all of an account's authenticators of these kinds. @returns how many */
   revokeAll(accountId: string, kinds: readonly AuthenticatorKind[], now: Date): Promise<number>;
+  /** Too many failures: every active one of a kind. @returns their ids */
+  disableAll(accountId: string, kind: AuthenticatorKind, now: Date): Promise<string[]>;
+  /** @returns false where it is not this account's */
+  rename(id: string, accountId: string, label: string): Promise<boolean>;
   touch(id: string, now: Date): Promise<void>;
   /** Keeps the challenge of a passkey that is being made. */
   offerGate(id: string, challenge: string, expiresAt: Date): Promise<void>;
@@ -73,18 +101,23 @@ export interface Authenticators {
   countGate(id: string, counter: number): Promise<void>;
 }
 
-const place = (id: string): string => `authenticator:secret:${id}`;
+/** Associated data of a sealed secret. */
+export const secretPlace = (id: string): string => `authenticator:secret:${id}`;
+
+/** Within the caller's transaction, or by itself. */
+export async function insertAuthenticator(sql: Sql, sealer: Sealer, a: NewAuthenticator, now: Date): Promise<void> {
+  await sql`INSERT INTO authenticator (id, account_id, kind, label, state, secret_sealed, public_jwk, thumbprint,
+      parent_id, last_step, credential_id, credential, created_at)
+    VALUES (${a.id}, ${a.accountId}, ${a.kind}, ${a.label}, ${a.state},
+      ${a.secret === undefined ? null : sealer.seal(secretPlace(a.id), a.secret)}, ${a.publicJwk ?? null}, ${a.thumbprint ?? null},
+      ${a.parentId ?? null}, ${a.lastStep ?? null}, ${a.credentialId ?? null}, ${a.credential ?? null}, ${now})`;
+}
 
 export function createAuthenticators(db: Database, sealer: Sealer): Authenticators {
-  const insert = async (sql: Sql, a: NewAuthenticator, now: Date): Promise<void> => {
-    await sql`INSERT INTO authenticator (id, account_id, kind, label, state, secret_sealed, public_jwk, thumbprint, created_at)
-      VALUES (${a.id}, ${a.accountId}, ${a.kind}, ${a.label}, ${a.state},
-        ${a.secret === undefined ? null : sealer.seal(place(a.id), a.secret)}, ${a.publicJwk ?? null}, ${a.thumbprint ?? null}, ${now})`;
-  };
   return {
     async add(authenticator, now) {
       try {
-        await insert(db.sql, authenticator, now);
+        await insertAuthenticator(db.sql, sealer, authenticator, now);
         return accept(undefined);
       } catch (error) {
         if (isUniqueViolation(error)) return refuse('key_in_use');
@@ -95,41 +128,46 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
       db.transaction(async (sql) => {
         await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
           WHERE account_id = ${authenticator.accountId} AND kind = 'password' AND state <> 'revoked'`;
-        await insert(sql, authenticator, now);
+        await insertAuthenticator(sql, sealer, authenticator, now);
       }),
-    ofAccount: (accountId) =>
-      db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, gate, created_at, last_used_at
-        FROM authenticator WHERE account_id = ${accountId} ORDER BY created_at`,
+    ofAccount: async (accountId) =>
+      (await db.sql<Row>`SELECT * FROM authenticator WHERE account_id = ${accountId} ORDER BY created_at`).map(shown),
     async byId(id) {
-      const [row] =
-        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, gate, created_at, last_used_at
-        FROM authenticator WHERE id = ${id}`;
-      return row;
+      const [row] = await db.sql<Row>`SELECT * FROM authenticator WHERE id = ${id}`;
+      return row && shown(row);
     },
     async byThumbprint(thumbprint) {
-      const [row] =
-        await db.sql<Authenticator>`SELECT id, account_id, kind, label, state, public_jwk, thumbprint, gate, created_at, last_used_at
-        FROM authenticator WHERE thumbprint = ${thumbprint}`;
-      return row;
+      const [row] = await db.sql<Row>`SELECT * FROM authenticator WHERE thumbprint = ${thumbprint}`;
+      return row && shown(row);
     },
     async passwordOf(accountId) {
       const [row] = await db.sql<{ id: string; secretSealed: Buffer }>`SELECT id, secret_sealed FROM authenticator
         WHERE account_id = ${accountId} AND kind = 'password' AND state = 'active'`;
-      return row && { id: row.id, secret: sealer.open(place(row.id), row.secretSealed).toString() };
+      return row && { id: row.id, secret: sealer.open(secretPlace(row.id), row.secretSealed).toString() };
     },
     async rewriteSecret(id, secret) {
-      await db.sql`UPDATE authenticator SET secret_sealed = ${sealer.seal(place(id), secret)} WHERE id = ${id} AND state = 'active'`;
+      await db.sql`UPDATE authenticator SET secret_sealed = ${sealer.seal(secretPlace(id), secret)} WHERE id = ${id} AND state = 'active'`;
     },
     async move(id, from, to, now) {
-      const rows = await db.sql`UPDATE authenticator SET state = ${to},
+      const rows = await db.sql<{ id: string }>`UPDATE authenticator SET state = ${to},
           ended_at = CASE WHEN ${to} IN ('pending', 'active') THEN ended_at ELSE ${now} END
-        WHERE id = ${id} AND state = ANY(${from}) RETURNING id`;
-      return rows.length === 1;
+        WHERE (id = ${id} OR parent_id = ${id}) AND state = ANY(${from}) RETURNING id`;
+      return rows.some((row) => row.id === id);
     },
     async revokeAll(accountId, kinds, now) {
       const rows = await db.sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
         WHERE account_id = ${accountId} AND kind = ANY(${kinds}) AND state <> 'revoked' RETURNING id`;
       return rows.length;
+    },
+    async disableAll(accountId, kind, now) {
+      const rows = await db.sql<{ id: string }>`UPDATE authenticator SET state = 'disabled', ended_at = ${now}
+        WHERE account_id = ${accountId} AND kind = ${kind} AND state = 'active' RETURNING id`;
+      return rows.map(({ id }) => id);
+    },
+    async rename(id, accountId, label) {
+      const rows = await db.sql`UPDATE authenticator SET label = ${label}
+        WHERE id = ${id} AND account_id = ${accountId} AND parent_id IS NULL RETURNING id`;
+      return rows.length === 1;
     },
     async touch(id, now) {
       await db.sql`UPDATE authenticator SET last_used_at = ${now} WHERE id = ${id}`;
@@ -152,4 +190,12 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
         WHERE id = ${id} AND gate IS NOT NULL`;
     },
   };
+}
+
+type Row = Authenticator & Record<string, unknown>;
+
+/** Leaves out what is sealed, digested or of a moment: that is read by whoever needs it, by name. */
+export function shown(row: Row): Authenticator {
+  const { secretSealed, passDigest, lastStep, gateChallenge, gateChallengeExpiresAt, endedAt, ...rest } = row;
+  return rest as Authenticator;
 }

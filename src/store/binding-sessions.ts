@@ -1,9 +1,11 @@
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
+import { type AuthenticatorKind, insertAuthenticator, type NewAuthenticator } from './authenticators.ts';
 import type { Database } from './database.ts';
+import { replaceRecoveryCodes } from './recovery-codes.ts';
 
-export type BindingBasis = 'password' | 'recovery_code' | 'mfa';
+export type BindingBasis = 'password' | 'recovery_code' | 'temporary_pass' | 'mfa';
 
 /** What a person who may enrol has for ten minutes: the right to bind one authenticator. */
 export interface BindingSession {
@@ -41,25 +43,41 @@ export interface BindingSessions {
   /** @returns false where an authenticator was bound before, or the session ended */
   bound(id: string, authenticatorId: string, now: Date): Promise<boolean>;
   /**
-   * The test was passed: the phone becomes active, and every other binding of the account ends. One transaction,
-   * one at a time per account: of two that a password alone opened, only the first one counts.
+   * The test was passed: what was bound becomes active, or what is `added` is, and every other binding of the account
+   * ends. One transaction, one at a time per account: of two that a password alone opened, only the first one counts.
    * @returns whether this call did it
    */
-  complete(session: BindingSession, now: Date): Promise<boolean>;
+  complete(session: BindingSession, now: Date, added?: NewAuthenticator): Promise<boolean>;
+  /** Keeps the secret of a code app that is being set up. @returns the one that counts when two pages ask at once */
+  keepTotpSecret(id: string, secret: string): Promise<string>;
+  totpSecret(id: string): Promise<string | undefined>;
   /** Back to the start: the authenticator that was being bound is given up. */
   reopen(id: string, now: Date): Promise<void>;
   /** Ends every open binding of an account. */
   endAll(accountId: string): Promise<void>;
   end(id: string): Promise<void>;
-  keepRecoveryCodes(id: string, codes: readonly string[]): Promise<void>;
+  /**
+   * Gives the account a new set of recovery codes, once per session, and keeps them as people read them.
+   * @returns the ones that count when two pages ask at once
+   */
+  issueRecoveryCodes(
+    id: string,
+    set: NewAuthenticator,
+    codes: { shown: readonly string[]; plain: readonly string[] },
+    now: Date,
+  ): Promise<readonly string[]>;
   /** The codes to show again on a reload, while the session lasts. */
   recoveryCodes(id: string): Promise<string[] | undefined>;
 }
+
+/** What counts as having a second factor already. */
+const SECOND_FACTORS: readonly AuthenticatorKind[] = ['push', 'totp', 'webauthn'];
 
 /** Rolls the transaction back: one half of completing was not possible. */
 class NotCompleted extends Error {}
 
 const codePlace = (bindingId: string): string => `enrolment_code:code:${bindingId}`;
+const totpPlace = (id: string): string => `binding_session:totp_secret:${id}`;
 const recoveryPlace = (id: string): string => `binding_session:recovery_codes:${id}`;
 
 export function createBindingSessions(db: Database, sealer: Sealer): BindingSessions {
@@ -68,6 +86,14 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
     const [row] = await on<{ codeSealed: Buffer; expiresAt: Date }>`SELECT code_sealed, expires_at FROM enrolment_code
       WHERE binding_id = ${bindingId} AND used_at IS NULL AND expires_at > ${now} ORDER BY created_at DESC LIMIT 1`;
     return row && { code: sealer.open(codePlace(bindingId), row.codeSealed).toString(), expiresAt: row.expiresAt };
+  };
+  const openRecoveryCodes = (id: string, sealed: Buffer): string[] =>
+    JSON.parse(sealer.open(recoveryPlace(id), sealed).toString()) as string[];
+  const totpSecret = async (id: string): Promise<string | undefined> => {
+    const [row] = await sql<{
+      totpSecretSealed: Buffer | null;
+    }>`SELECT totp_secret_sealed FROM binding_session WHERE id = ${id}`;
+    return row?.totpSecretSealed ? sealer.open(totpPlace(id), row.totpSecretSealed).toString() : undefined;
   };
   return {
     async add(s, token, now) {
@@ -116,24 +142,31 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
         await sql`WITH done AS (UPDATE binding_session SET state = 'bound', authenticator_id = ${authenticatorId}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now}
             AND (basis <> 'password' OR NOT EXISTS (SELECT 1 FROM authenticator a
-              WHERE a.account_id = binding_session.account_id AND a.kind = 'push' AND a.state = 'active')) RETURNING id)
+              WHERE a.account_id = binding_session.account_id AND a.kind = ANY(${SECOND_FACTORS}) AND a.state = 'active')) RETURNING id)
         SELECT id, pg_notify('dubbelslot', 'binding:' || id) FROM done`;
       return rows.length === 1;
     },
-    complete: (session, now) =>
+    complete: (session, now, added) =>
       db
         .transaction(async (tx) => {
           await tx`SELECT 1 FROM account WHERE id = ${session.accountId} FOR UPDATE`;
           if (session.basis === 'password') {
             const active = await tx`SELECT 1 FROM authenticator
-            WHERE account_id = ${session.accountId} AND kind = 'push' AND state = 'active'`;
+              WHERE account_id = ${session.accountId} AND kind = ANY(${SECOND_FACTORS}) AND state = 'active'`;
             if (active.length > 0) return false;
           }
-          const tested = await tx`UPDATE binding_session SET state = 'tested'
-          WHERE id = ${session.id} AND state = 'bound' AND expires_at > ${now} RETURNING id`;
-          const activated = await tx`UPDATE authenticator SET state = 'active'
-          WHERE id = ${session.authenticatorId} AND state = 'pending' RETURNING id`;
-          if (tested.length + activated.length < 2) throw new NotCompleted();
+          if (added) await insertAuthenticator(tx, sealer, added, now);
+          const tested = await tx`UPDATE binding_session
+              SET state = 'tested', authenticator_id = ${added?.id ?? session.authenticatorId}, totp_secret_sealed = NULL
+            WHERE id = ${session.id} AND state = ${added ? 'open' : 'bound'} AND expires_at > ${now} RETURNING id`;
+          if (tested.length === 0) throw new NotCompleted();
+          if (!added) {
+            const activated = await tx<{
+              id: string;
+            }>`UPDATE authenticator SET state = 'active'
+              WHERE (id = ${session.authenticatorId} OR parent_id = ${session.authenticatorId}) AND state = 'pending' RETURNING id`;
+            if (!activated.some(({ id }) => id === session.authenticatorId)) throw new NotCompleted();
+          }
           await tx`WITH done AS (UPDATE binding_session SET state = 'ended'
             WHERE account_id = ${session.accountId} AND id <> ${session.id} AND state IN ('open', 'bound') RETURNING id)
           SELECT id, pg_notify('dubbelslot', 'binding:' || id) FROM done`;
@@ -156,15 +189,27 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
     async end(id) {
       await sql`UPDATE binding_session SET state = 'ended', recovery_codes_sealed = NULL WHERE id = ${id}`;
     },
-    async keepRecoveryCodes(id, codes) {
-      await sql`UPDATE binding_session SET recovery_codes_sealed = ${sealer.seal(recoveryPlace(id), JSON.stringify(codes))} WHERE id = ${id}`;
+    issueRecoveryCodes: (id, set, { shown, plain }, now) =>
+      db.transaction(async (tx) => {
+        const [row] = await tx<{
+          recoveryCodesSealed: Buffer | null;
+        }>`SELECT recovery_codes_sealed FROM binding_session WHERE id = ${id} FOR UPDATE`;
+        if (row?.recoveryCodesSealed) return openRecoveryCodes(id, row.recoveryCodesSealed);
+        await replaceRecoveryCodes(tx, set, plain, now);
+        await tx`UPDATE binding_session SET recovery_codes_sealed = ${sealer.seal(recoveryPlace(id), JSON.stringify(shown))} WHERE id = ${id}`;
+        return shown;
+      }),
+    async keepTotpSecret(id, secret) {
+      const rows = await sql`UPDATE binding_session SET totp_secret_sealed = ${sealer.seal(totpPlace(id), secret)}
+        WHERE id = ${id} AND totp_secret_sealed IS NULL RETURNING id`;
+      return rows.length === 1 ? secret : ((await totpSecret(id)) ?? secret);
     },
+    totpSecret,
     async recoveryCodes(id) {
       const [row] = await sql<{
         recoveryCodesSealed: Buffer | null;
       }>`SELECT recovery_codes_sealed FROM binding_session WHERE id = ${id}`;
-      if (!row?.recoveryCodesSealed) return undefined;
-      return JSON.parse(sealer.open(recoveryPlace(id), row.recoveryCodesSealed).toString()) as string[];
+      return row?.recoveryCodesSealed ? openRecoveryCodes(id, row.recoveryCodesSealed) : undefined;
     },
   };
 }

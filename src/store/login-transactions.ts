@@ -21,7 +21,7 @@ export interface LoginTransactions {
   /** Adds it, or returns the one that is there. */
   open(transaction: Omit<LoginTransaction, 'state' | 'endReason'>, now: Date): Promise<LoginTransaction>;
   byUid(uid: string): Promise<LoginTransaction | undefined>;
-  /** A right password: the account, and proofs from the start (a recovery code of the same account was used up, so it stays). @returns false where it is no longer open */
+  /** A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so it stays). @returns false where it is no longer open */
   start(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
   /** One more proof by the same account. @returns false where it is no longer open */
   prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
@@ -46,9 +46,9 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       return row;
     },
     async start(uid, accountId, proof, now) {
-      const rows =
-        await sql`UPDATE login_transaction SET account_id = ${accountId}, proofs = CASE WHEN account_id = ${accountId} AND 'recovery_code' = ANY(proofs)
-            THEN ARRAY[${proof}::text, 'recovery_code'] ELSE ARRAY[${proof}::text] END, auth_time = ${now}
+      const rows = await sql`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now},
+          proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
+            THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
         WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
       return rows.length === 1;
     },

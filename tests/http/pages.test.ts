@@ -145,6 +145,7 @@ describe('a stranger', () => {
         const text = laptop.page.html
           .replaceAll(email, 'E')
           .replace(/value="[^"]*"/g, '')
+          .replace(/challenge&quot;:&quot;[\w-]+/g, '')
           .replace(/interaction\/[\w-]+/g, '')
           .replace(/\d+ seconden/, 'N seconden');
         seen.push(`${laptop.page.status} ${text}`);

@@ -15,18 +15,35 @@ const waiting = { number: '42', spoken: '4 2', qrSvg: '<svg></svg>', until: '12:
 const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   home: [{ accountPath: '/mfa', companionPath: '/app' }],
   'sign-in': [
-    { action: '/a', client: HOSTILE, isAgain: false, email: '', error: null, emailError: null, passwordError: null },
+    {
+      action: '/a',
+      client: HOSTILE,
+      isAgain: false,
+      email: '',
+      passkeyAction: '/p',
+      passkeyOptions: '{"a":"b"}',
+      error: null,
+      emailError: null,
+      passwordError: null,
+    },
     {
       action: '/a',
       client: 'App',
       isAgain: true,
       email: HOSTILE,
+      passkeyAction: '/p',
+      passkeyOptions: HOSTILE,
       error: HOSTILE,
       emailError: HOSTILE,
       passwordError: HOSTILE,
     },
   ],
-  'more-info': [true, false].map((isAfterRecovery) => ({ action: '/a', cancelAction: '/c', isAfterRecovery })),
+  'more-info': (['first', 'recovery_code', 'temporary_pass', 'key'] as const).map((reason) => ({
+    action: '/a',
+    cancelAction: '/c',
+    client: HOSTILE,
+    reason,
+  })),
   approve: [
     {
       client: HOSTILE,
@@ -34,7 +51,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
       message: null,
       canSendAgain: true,
       againAction: '/a',
-      recoveryPath: '/r',
+      waysPath: '/w',
       cancelAction: '/c',
       herePath: '/h',
     },
@@ -44,7 +61,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
       message: HOSTILE,
       canSendAgain: true,
       againAction: '/a',
-      recoveryPath: '/r',
+      waysPath: '/w',
       cancelAction: '/c',
       herePath: '/h',
     },
@@ -54,23 +71,65 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
       message: HOSTILE,
       canSendAgain: false,
       againAction: '/a',
-      recoveryPath: '/r',
+      waysPath: '/w',
       cancelAction: '/c',
       herePath: '/h',
     },
   ],
-  recover: [
-    { action: '/a', error: HOSTILE, hasPhone: true, phonePath: '/p', cancelAction: '/c' },
-    { action: '/a', error: null, hasPhone: false, phonePath: '/p', cancelAction: '/c' },
+  typed: (['totp', 'recovery_code', 'temporary_pass'] as const).flatMap((way) =>
+    [HOSTILE, null].map((error) => ({
+      way,
+      client: HOSTILE,
+      action: '/a',
+      error,
+      hasNoneLeft: error === null,
+      waysPath: '/w',
+      cancelAction: '/c',
+    })),
+  ),
+  key: [HOSTILE, null].map((error) => ({
+    client: HOSTILE,
+    action: '/a',
+    options: HOSTILE,
+    error,
+    waysPath: '/w',
+    cancelAction: '/c',
+  })),
+  ways: [
+    {
+      client: HOSTILE,
+      ways: (['webauthn', 'push', 'totp', 'recovery_code', 'temporary_pass'] as const).map((way) => ({
+        way,
+        path: '/p',
+      })),
+      cancelAction: '/c',
+    },
   ],
   ended: (['denied', 'reported', 'wrong_number', 'cancelled', 'revoked'] as const).map((reason) => ({
     reason,
     client: HOSTILE,
     backAction: '/b',
   })),
-  unreachable: [{ client: HOSTILE, backAction: '/b' }],
   expired: [{}],
-  'wizard-app': [{ qrSvg: '<svg></svg>', url: HOSTILE, nextPath: '/n', samePath: '/s' }],
+  'wizard-app': [{ qrSvg: '<svg></svg>', url: HOSTILE, nextPath: '/n', samePath: '/s', choosePath: '/c' }],
+  'wizard-choose': [{ appPath: '/a', codePath: '/c', keyPath: '/k' }],
+  'wizard-code': [HOSTILE, null].map((error) => ({
+    qrSvg: '<svg></svg>',
+    address: HOSTILE,
+    secret: HOSTILE,
+    email: HOSTILE,
+    action: '/a',
+    error,
+    choosePath: '/c',
+  })),
+  'wizard-key': [HOSTILE, null].map((error) => ({ options: HOSTILE, action: '/a', error, choosePath: '/c' })),
+  'wizard-key-test': [HOSTILE, null].map((error) => ({
+    label: HOSTILE,
+    options: HOSTILE,
+    action: '/a',
+    error,
+    againAction: '/g',
+  })),
   'wizard-scan': [
     {
       offer: { qrSvg: '<svg></svg>', typed: 'ABCD', until: '12:00', samePath: '/s', eventsPath: '/e' },
@@ -111,8 +170,22 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     },
   ],
   'wizard-done': [
-    { label: HOSTILE, codes: ['AAAA-BBBB'], codesFile: 'data:text/plain,x', continuePath: '/c', client: HOSTILE },
-    { label: 'Phone', codes: null, codesFile: null, continuePath: '/c', client: null },
+    {
+      kind: 'push',
+      label: HOSTILE,
+      codes: ['AAAA-BBBB'],
+      codesFile: 'data:text/plain,x',
+      continuePath: '/c',
+      client: HOSTILE,
+    },
+    ...(['push', 'totp', 'webauthn'] as const).map((kind) => ({
+      kind,
+      label: HOSTILE,
+      codes: null,
+      codesFile: null,
+      continuePath: '/c',
+      client: null,
+    })),
   ],
   'wizard-expired': [{ againPath: '/a' }],
   account: [
@@ -157,7 +230,7 @@ describe('every page', () => {
   it('is listed here', () => {
     const templates = readdirSync(VIEWS)
       .map((file) => file.replace('.eta', ''))
-      .filter((name) => !['layout', 'number', 'progress'].includes(name));
+      .filter((name) => !['layout', 'number', 'progress', 'key-form'].includes(name));
     expect(Object.keys(STATES).sort()).toEqual(templates.sort());
   });
 

@@ -127,7 +127,7 @@ describe('the wizard', () => {
     const { laptop } = await atScan();
     const at = async (path: string) => new URL((await laptop.open(installation.url + path)).url).pathname;
     expect(await at('/mfa/setup/test')).toBe('/mfa/setup/scan');
-    expect(await at('/mfa/setup/done')).toBe('/mfa/setup/scan');
+    expect(await at('/mfa/setup/done')).toBe('/mfa/setup');
     expect(await at('/mfa/setup')).toBe('/mfa/setup');
     const phone = await enrolPhoneFromWizard(laptop, installation.url);
     expect(await at('/mfa/setup')).toBe('/mfa/setup/done');

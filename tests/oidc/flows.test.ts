@@ -264,14 +264,14 @@ describe('a request that asks for more', () => {
     const { laptop } = await signedIn();
     const claims = JSON.stringify({ id_token: { acr: { essential: true, value: 'phr' } } });
     await again(laptop, weak, { acr_values: '1fa', claims });
-    expect(laptop.title).toBe('Dit vraagt om een sterkere sleutel');
+    expect(laptop.page.html).toContain('vraagt om een toegangssleutel of een beveiligingssleutel');
   });
 
-  it('that nothing here can give is an error, never a weaker answer', async () => {
+  it('that a person does not reach is an error, never a weaker answer', async () => {
     await forgetBudget();
     const { laptop } = await signedIn();
     await again(laptop, rp, { acr_values: 'phr' });
-    expect(laptop.title).toBe('Dit vraagt om een sterkere sleutel');
+    expect(laptop.page.html).toContain('vraagt om een toegangssleutel of een beveiligingssleutel');
     await laptop.submit('/cancel', {}, rp.redirectUri);
     expect(errorOf(laptop)).toBe('unmet_authentication_requirements');
     await again(laptop, rp, {

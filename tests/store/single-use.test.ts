@@ -144,7 +144,7 @@ describe('exactly one of several at once', () => {
   it('uses a recovery code, and an invitation', async () => {
     const recovery = createRecoveryCodes(db);
     const codes = Array.from({ length: TRIES }, (_, index) => `recovery ${index}`);
-    await recovery.add(
+    await recovery.replace(
       { id: randomUUID(), accountId, kind: 'recovery_code', label: 'codes', state: 'active' },
       codes,
       new Date(),

@@ -98,7 +98,7 @@ export class Laptop {
       ([, name, value]) => [name!, value!],
     );
     const texts = Object.entries(fields).filter(([, value]) => typeof value === 'string');
-    const body = new URLSearchParams([...hidden, ...texts] as [string, string][]);
+    const body = new URLSearchParams(Object.fromEntries([...hidden, ...texts] as [string, string][]));
     const url = new URL(form[1]!.replaceAll('&amp;', '&'), this.page.url);
     return this.open(url.href, { method: 'POST', body, headers: { origin: url.origin } }, stopAt);
   }
@@ -120,6 +120,13 @@ export class Laptop {
   /** The code to type, as the wizard shows it. */
   get typedCode(): string {
     return /class="code typed">([^<]+)</.exec(this.page.html)?.[1] ?? '';
+  }
+
+  /** What the page hands to `navigator.credentials`. */
+  get keyOptions(): Record<string, unknown> & { challenge: string } {
+    const found = /data-options="([^"]+)"/.exec(this.page.html)?.[1];
+    if (!found) throw new Error(`no key is asked for on ${this.page.url}`);
+    return JSON.parse(found.replaceAll('&quot;', '"').replaceAll('&amp;', '&'));
   }
 
   get recoveryCodes(): string[] {

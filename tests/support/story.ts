@@ -1,7 +1,9 @@
+import type { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import type { TestInstallation } from './installation.ts';
 import type { Laptop, Page } from './laptop.ts';
 import { Phone } from './phone.ts';
 import type { AuthorizationRequest, RelyingParty } from './relying-party.ts';
+import { totpCode } from './totp.ts';
 
 export interface Credentials {
   readonly email: string;
@@ -53,6 +55,28 @@ export async function approveAndGoOn(laptop: Laptop, phone: Phone, rp: RelyingPa
   const approved = await phone.approve(laptop.number);
   if (approved.status !== 200) throw new Error(JSON.stringify(approved));
   return laptop.open(here, {}, rp.redirectUri);
+}
+
+/** From "more information required" to the end of the wizard, with an app that shows codes. @returns its secret */
+export async function enrolCodeApp(laptop: Laptop, server: string, now: Date): Promise<string> {
+  if (/action="[^"]*\/enrol"/.test(laptop.page.html)) await laptop.submit('/enrol');
+  await laptop.open(`${server}/mfa/setup/code`);
+  const secret = laptop.typedCode.replaceAll(' ', '');
+  await laptop.submit('/mfa/setup/code', { code: totpCode(secret, now) });
+  if (!laptop.page.url.endsWith('/mfa/setup/done')) throw new Error(laptop.page.html.slice(0, 3000));
+  return secret;
+}
+
+/** The same with a security key or passkey. */
+export async function enrolKey(laptop: Laptop, server: string, key: WebAuthnEmulator): Promise<void> {
+  if (/action="[^"]*\/enrol"/.test(laptop.page.html)) await laptop.submit('/enrol');
+  await laptop.open(`${server}/mfa/setup/key`);
+  await laptop.submit('/mfa/setup/key', {
+    response: JSON.stringify(key.createJSON(server, laptop.keyOptions as never)),
+  });
+  if (!laptop.page.url.endsWith('/key/test')) throw new Error(laptop.page.html.slice(0, 3000));
+  await laptop.submit('/key/test', { response: JSON.stringify(key.getJSON(server, laptop.keyOptions as never)) });
+  if (!laptop.page.url.endsWith('/mfa/setup/done')) throw new Error(laptop.page.html.slice(0, 3000));
 }
 
 export interface Enrolled extends Credentials {

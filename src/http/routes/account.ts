@@ -49,7 +49,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
       isProtected: mine.isProtected,
       authenticators: mine.authenticators.map(({ kind, label, state, createdAt, lastUsedAt }) => ({
         kind,
-        label: kind === 'push' ? label : t(`account.kind_${kind}`),
+        label: kind === 'password' || kind === 'recovery_code' ? t(`account.kind_${kind}`) : label,
         added: request.times.dateTime(createdAt),
         lastUsed:
           kind === 'password'

@@ -9,21 +9,7 @@ import type { EventStreams } from '../event-stream.ts';
 import { phoneName } from '../plugins/person.ts';
 import { sendRefusal } from '../problems.ts';
 import { text, tokenText } from '../text.ts';
-
-const binary = z
-  .string()
-  .max(8000)
-  .regex(/^[\w-]*$/);
-/** What a browser's `PublicKeyCredential` says of itself (WebAuthn, section 5.8), as far as it is needed. */
-const credential = { id: binary, rawId: binary, type: z.literal('public-key'), clientExtensionResults: z.object({}) };
-const attestationSchema = z.object({
-  ...credential,
-  response: z.object({ clientDataJSON: binary, attestationObject: binary }),
-});
-const assertionSchema = z.object({
-  ...credential,
-  response: z.object({ clientDataJSON: binary, authenticatorData: binary, signature: binary }),
-});
+import { assertionSchema, attestationSchema } from '../webauthn.ts';
 
 export interface CompanionApiNeeds {
   readonly takeAnswer: TakeAnswer;

@@ -7,6 +7,7 @@ import type { SignIn } from '../../flow/sign-in.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { EventStreams } from '../event-stream.ts';
 import { qrSvg } from '../qr.ts';
+import { placeOf } from '../wizard-place.ts';
 import { refusalInWords, spokenNumber, waitInWords } from '../wording.ts';
 
 export interface WizardRoutesNeeds {
@@ -27,13 +28,22 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
 
   app.get('/mfa/setup', { config }, async (request, reply) => {
     if (request.binding!.view.session.state === 'tested') return reply.redirect('/mfa/setup/done', 303);
+    const place = placeOf(request.binding!.view);
+    if (place === '/mfa/setup/key/test') return reply.redirect(place, 303);
     const url = `${n.publicUrl}/app`;
-    return reply.page('wizard-app', { qrSvg: await qrSvg(url), url, nextPath: '/mfa/setup/scan', samePath: '/app' });
+    return reply.page('wizard-app', {
+      qrSvg: await qrSvg(url),
+      url,
+      nextPath: '/mfa/setup/scan',
+      samePath: '/app',
+      choosePath: '/mfa/setup/choose',
+    });
   });
 
   app.get('/mfa/setup/scan', { config }, async (request, reply) => {
     const { view } = request.binding!;
-    if (view.session.state === 'tested') return reply.redirect('/mfa/setup/done', 303);
+    const place = placeOf(view);
+    if (place && place !== '/mfa/setup/scan') return reply.redirect(place, 303);
     const isBound = view.session.state === 'bound' && view.authenticator;
     const offer = isBound ? undefined : await n.binding.offer(view);
     return reply.page('wizard-scan', {
@@ -68,8 +78,9 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
   });
 
   app.post('/mfa/setup/again', { config }, async (request, reply) => {
-    await n.binding.startAgain(request.binding!.view, request.origin);
-    return reply.redirect('/mfa/setup/scan', 303);
+    const { view } = request.binding!;
+    await n.binding.startAgain(view, request.origin);
+    return reply.redirect(view.authenticator?.kind === 'webauthn' ? '/mfa/setup/choose' : '/mfa/setup/scan', 303);
   });
 
   const testPage = async (
@@ -110,13 +121,15 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
 
   app.get('/mfa/setup/test', { config }, async (request, reply) => {
     const { view } = request.binding!;
-    if (view.session.state === 'open') return reply.redirect('/mfa/setup/scan', 303);
+    if (view.session.state === 'open' || view.authenticator?.kind !== 'push')
+      return reply.redirect(placeOf(view) ?? '/mfa/setup/scan', 303);
     if (await n.binding.completeTest(view, request.origin)) return reply.redirect('/mfa/setup/done', 303);
     return testPage(request, reply, view);
   });
 
   app.post('/mfa/setup/test', { config }, async (request, reply) => {
     const { view } = request.binding!;
+    if (view.authenticator?.kind === 'webauthn') return reply.redirect('/mfa/setup/key/test', 303);
     const started = await n.binding.startTest(view, request.origin);
     if (started.ok || started.refusal.code === 'binding_not_ready') return reply.redirect('/mfa/setup/test', 303);
     return testPage(request, reply, view, started.refusal);
@@ -124,12 +137,13 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
 
   app.get('/mfa/setup/done', { config }, async (request, reply) => {
     const { view } = request.binding!;
-    if (view.session.state !== 'tested') return reply.redirect('/mfa/setup/test', 303);
-    const codes = await n.binding.recoveryCodes(view);
+    if (view.session.state !== 'tested') return reply.redirect(placeOf(view) ?? '/mfa/setup', 303);
+    const codes = await n.binding.recoveryCodes(view, request.origin);
     const { loginUid } = view.session;
     const interrupted = loginUid ? await n.signIn.look(loginUid, request.origin) : undefined;
     const canGoOn = interrupted?.transaction.state === 'open';
     return reply.page('wizard-done', {
+      kind: (['push', 'totp', 'webauthn'] as const).find((kind) => kind === view.authenticator?.kind) ?? 'push',
       label: view.authenticator?.label ?? '',
       codes: codes ?? null,
       codesFile: codes ? `data:text/plain;charset=utf-8,${encodeURIComponent(`${codes.join('\r\n')}\r\n`)}` : null,

@@ -1,0 +1,79 @@
+import type { Origin } from '../core/audit.ts';
+import type { Clock } from '../core/clock.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
+import { isHardStop, WAITS, WAITS_TOGETHER } from '../policy/throttling.ts';
+import type { Account } from '../store/accounts.ts';
+import type { AuthenticatorKind, Authenticators } from '../store/authenticators.ts';
+import type { Throttle } from '../store/throttle.ts';
+import { type Audit, byAccount } from './audit.ts';
+import type { Notify } from './notices.ts';
+
+/**
+ * Guesses at an account's second factors: each kind is slowed on its own and all of them together; at the hard stop
+ * the kind is disabled and must be bound again (NIST SP 800-63B-4, section 3.2.2).
+ */
+export interface Guessing {
+  /** Counts a guess before it is looked at. Refusal: `wait`. @returns failures of this kind in a row, this one included */
+  attempt(account: Account, kind: AuthenticatorKind): Promise<Result<number>>;
+  right(account: Account, kind: AuthenticatorKind): Promise<void>;
+  /** What to answer to a wrong guess. Refusals: `refusal`, or `authenticator_disabled` at the hard stop. */
+  wrong(
+    account: Account,
+    kind: AuthenticatorKind,
+    failures: number,
+    refusal: 'code_wrong' | 'recovery_code_wrong' | 'temporary_pass_wrong' | 'key_invalid',
+    origin: Origin,
+  ): Promise<Result<never>>;
+  /** A new authenticator of this kind starts with no failures. */
+  forget(accountId: string, kind: AuthenticatorKind): Promise<void>;
+}
+
+export interface GuessingNeeds {
+  authenticators: Authenticators;
+  throttle: Throttle;
+  audit: Audit;
+  notify: Notify;
+  clock: Clock;
+}
+
+const ownKey = (kind: AuthenticatorKind, accountId: string): string => `${kind}:${accountId}`;
+const togetherKey = (accountId: string): string => `second_factor:${accountId}`;
+
+export function createGuessing(n: GuessingNeeds): Guessing {
+  return {
+    async attempt({ id }, kind) {
+      const now = n.clock.now();
+      const own = await n.throttle.attempt(ownKey(kind, id), WAITS, now);
+      if (!own.ok) return own;
+      const together = await n.throttle.attempt(togetherKey(id), WAITS_TOGETHER, now);
+      if (together.ok) return accept(own.value);
+      await n.throttle.takeBack(ownKey(kind, id));
+      return together;
+    },
+
+    async right({ id }, kind) {
+      await n.throttle.forgive(ownKey(kind, id));
+      await n.throttle.forgive(togetherKey(id));
+    },
+
+    async wrong(account, kind, failures, refusal, origin) {
+      if (!isHardStop(failures)) return refuse(refusal);
+      for (const id of await n.authenticators.disableAll(account.id, kind, n.clock.now())) {
+        await n.audit({
+          action: 'authenticator.disabled',
+          object: `authenticator:${id}`,
+          result: 'success',
+          ...byAccount(account, origin),
+          actor: 'system',
+          detail: { kind, reason: 'too many failures' },
+        });
+      }
+      n.notify(account, { kind: 'authenticator_disabled', ip: origin.ip });
+      return refuse('authenticator_disabled');
+    },
+
+    async forget(accountId, kind) {
+      await n.throttle.forgive(ownKey(kind, accountId));
+    },
+  };
+}

@@ -1,0 +1,198 @@
+import type { VerifyRecoveryCode } from '../authenticators/recovery-code/verify.ts';
+import type { VerifyTemporaryPass } from '../authenticators/temporary-pass/verify.ts';
+import type { VerifyTotp } from '../authenticators/totp/verify.ts';
+import type { RequestOptions, WebauthnChallenges } from '../authenticators/webauthn/challenge.ts';
+import type { AuthenticationResponseJSON, VerifiedKey, VerifyWebauthn } from '../authenticators/webauthn/verify.ts';
+import type { Origin } from '../core/audit.ts';
+import type { Clock } from '../core/clock.ts';
+import { accept, type Refusal, type Result, refuse } from '../core/refusals.ts';
+import type { Account, Accounts } from '../store/accounts.ts';
+import type { Authenticators } from '../store/authenticators.ts';
+import type { LoginTransactions } from '../store/login-transactions.ts';
+import type { RecoveryCodes } from '../store/recovery-codes.ts';
+import { type Audit, byAccount, from } from './audit.ts';
+import type { Guessing } from './guessing.ts';
+import type { Notify } from './notices.ts';
+import type { SignInView } from './sign-in.ts';
+
+/** The second factors that are typed or touched; approvals by phone are in approvals.ts. */
+export interface SecondFactor {
+  /** Refusals: `code_wrong` (also for a code that was used before), `authenticator_disabled`, `wait`. */
+  totp(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  /** What a browser needs to ask for one of the account's keys. */
+  keyOptions(view: SignInView): Promise<RequestOptions>;
+  /** Refusals: `key_invalid`, `key_copied`, `authenticator_disabled`, `wait`. */
+  key(view: SignInView, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<void>>;
+  /** What a browser needs to offer any passkey, before it is known who signs in. */
+  passkeyOptions(uid: string): Promise<RequestOptions>;
+  /** A passkey that verified its user is all that is needed. Refusals: `key_invalid`, `key_copied`. */
+  passkey(uid: string, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<void>>;
+  /** Refusals: `recovery_code_wrong`, `authenticator_disabled`, `wait`. */
+  recoveryCode(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  /** Refusals: `temporary_pass_wrong`, `authenticator_disabled`, `wait`. */
+  temporaryPass(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+}
+
+export interface SecondFactorNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  recoveryCodes: RecoveryCodes;
+  transactions: LoginTransactions;
+  guessing: Guessing;
+  keys: WebauthnChallenges;
+  verifyTotp: VerifyTotp;
+  verifyWebauthn: VerifyWebauthn;
+  verifyRecoveryCode: VerifyRecoveryCode;
+  verifyTemporaryPass: VerifyTemporaryPass;
+  audit: Audit;
+  notify: Notify;
+  clock: Clock;
+}
+
+/** Subject of a challenge: this sign-in, and no other. */
+const subjectOf = (uid: string): string => `sign_in:${uid}`;
+
+export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
+  /** One guess at something typed: counted first, looked at, told. */
+  const guess = async (
+    { transaction, account }: SignInView,
+    kind: 'totp' | 'recovery_code' | 'temporary_pass',
+    action: string,
+    wrong: 'code_wrong' | 'recovery_code_wrong' | 'temporary_pass_wrong',
+    verify: (accountId: string, now: Date) => Promise<string | undefined>,
+    origin: Origin,
+  ): Promise<Result<Account>> => {
+    if (!account) return refuse(wrong);
+    const tried = await n.guessing.attempt(account, kind);
+    if (!tried.ok) return tried;
+    const now = n.clock.now();
+    const event = { action, object: `account:${account.id}`, ...byAccount(account, origin) };
+    const used = await verify(account.id, now);
+    if (used === undefined) {
+      await n.audit({ ...event, result: 'refused', detail: { kind, failures: tried.value } });
+      return n.guessing.wrong(account, kind, tried.value, wrong, origin);
+    }
+    await n.guessing.right(account, kind);
+    await n.authenticators.touch(used, now);
+    if (!(await n.transactions.prove(transaction.uid, account.id, kind, now))) return refuse(wrong);
+    await n.audit({ ...event, result: 'success', detail: { kind, authenticator: used } });
+    return accept(account);
+  };
+
+  /** A counter that did not grow: somebody may have a copy of the key. It is out of use until its owner is asked. */
+  const copied = async (account: Account, id: string, origin: Origin): Promise<void> => {
+    await n.authenticators.move(id, ['active', 'pending'], 'disabled', n.clock.now());
+    await n.audit({
+      action: 'authenticator.disabled',
+      object: `authenticator:${id}`,
+      result: 'success',
+      ...byAccount(account, origin),
+      actor: 'system',
+      detail: { kind: 'webauthn', reason: 'its signature counter did not grow' },
+    });
+    n.notify(account, { kind: 'key_copied', ip: origin.ip });
+  };
+
+  const refusedKey = async (refusal: Refusal, account: Account | undefined, origin: Origin): Promise<Refusal> => {
+    const event = { action: 'key.verified', result: 'refused', detail: { reason: refusal.code } } as const;
+    const known = refusal.authenticatorId ? await n.authenticators.byId(refusal.authenticatorId) : undefined;
+    const owner = account ?? (known && (await n.accounts.byId(known.accountId)));
+    await n.audit(
+      owner
+        ? { ...event, object: `account:${owner.id}`, ...byAccount(owner, origin) }
+        : { ...event, object: 'account:unknown', ...from(origin), actor: 'anonymous' },
+    );
+    if (owner && known) await copied(owner, known.id, origin);
+    return { code: refusal.code };
+  };
+
+  const provenKey = async (account: Account, { authenticator, proof }: VerifiedKey, origin: Origin): Promise<void> =>
+    n.audit({
+      action: 'key.verified',
+      object: `authenticator:${authenticator.id}`,
+      result: 'success',
+      ...byAccount(account, origin),
+      detail: { proof },
+    });
+
+  return {
+    async totp(view, code, origin) {
+      const right = await guess(
+        view,
+        'totp',
+        'code.verified',
+        'code_wrong',
+        (id, now) => n.verifyTotp(id, code, now),
+        origin,
+      );
+      return right.ok ? accept(undefined) : right;
+    },
+
+    keyOptions: ({ transaction, authenticators }) =>
+      n.keys.request(
+        subjectOf(transaction.uid),
+        authenticators.filter(({ kind, state }) => kind === 'webauthn' && state === 'active'),
+        n.clock.now(),
+      ),
+
+    async key({ transaction, account }, response, origin) {
+      if (!account) return refuse('key_invalid');
+      const tried = await n.guessing.attempt(account, 'webauthn');
+      if (!tried.ok) return tried;
+      const now = n.clock.now();
+      const verified = await n.verifyWebauthn(subjectOf(transaction.uid), account.id, response, now);
+      if (!verified.ok) {
+        const refusal = await refusedKey(verified.refusal, account, origin);
+        if (refusal.code !== 'key_invalid') return { ok: false, refusal };
+        return n.guessing.wrong(account, 'webauthn', tried.value, 'key_invalid', origin);
+      }
+      if (verified.value.authenticator.state !== 'active') return refuse('key_invalid');
+      await n.guessing.right(account, 'webauthn');
+      if (!(await n.transactions.prove(transaction.uid, account.id, verified.value.proof, now)))
+        return refuse('key_invalid');
+      await provenKey(account, verified.value, origin);
+      return accept(undefined);
+    },
+
+    passkeyOptions: (uid) => n.keys.request(subjectOf(uid), undefined, n.clock.now()),
+
+    async passkey(uid, response, origin) {
+      const now = n.clock.now();
+      const verified = await n.verifyWebauthn(subjectOf(uid), undefined, response, now);
+      if (!verified.ok) return { ok: false, refusal: await refusedKey(verified.refusal, undefined, origin) };
+      const { authenticator, proof } = verified.value;
+      const account = await n.accounts.byId(authenticator.accountId);
+      if (account?.status !== 'active' || authenticator.state !== 'active') return refuse('key_invalid');
+      if (!(await n.transactions.start(uid, account.id, proof, now))) return refuse('key_invalid');
+      await provenKey(account, verified.value, origin);
+      return accept(undefined);
+    },
+
+    async recoveryCode(view, code, origin) {
+      const used = await guess(
+        view,
+        'recovery_code',
+        'recovery_code.used',
+        'recovery_code_wrong',
+        (id, now) => n.verifyRecoveryCode(id, code, now),
+        origin,
+      );
+      if (!used.ok) return used;
+      const left = await n.recoveryCodes.left(used.value.id);
+      n.notify(used.value, { kind: 'recovery_code_used', left, ip: origin.ip });
+      return accept(undefined);
+    },
+
+    async temporaryPass(view, code, origin) {
+      const used = await guess(
+        view,
+        'temporary_pass',
+        'temporary_pass.used',
+        'temporary_pass_wrong',
+        (id, now) => n.verifyTemporaryPass(id, code, now),
+        origin,
+      );
+      return used.ok ? accept(undefined) : used;
+    },
+  };
+}

@@ -1,0 +1,8 @@
+import type { BindingView } from '../flow/binding.ts';
+
+/** Where an enrolment goes on; undefined while nothing is bound in it yet, and every way is open. */
+export function placeOf({ session, authenticator }: BindingView): string | undefined {
+  if (session.state === 'tested') return '/mfa/setup/done';
+  if (session.state !== 'bound') return undefined;
+  return authenticator?.kind === 'webauthn' ? '/mfa/setup/key/test' : '/mfa/setup/scan';
+}

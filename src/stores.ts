@@ -1,0 +1,47 @@
+import type { Sealer } from './crypto/seal.ts';
+import type { SecretKey } from './crypto/secret-key.ts';
+import { createAccounts } from './store/accounts.ts';
+import { createAuditStore } from './store/audit.ts';
+import { createAuthenticators } from './store/authenticators.ts';
+import { createBindingSessions } from './store/binding-sessions.ts';
+import { createChallenges } from './store/challenges.ts';
+import { createClients } from './store/clients.ts';
+import type { Database } from './store/database.ts';
+import { createInvitations } from './store/invitations.ts';
+import { createLoginTransactions } from './store/login-transactions.ts';
+import { createOidcPayloads } from './store/oidc-payloads.ts';
+import { createOpSessions } from './store/op-sessions.ts';
+import { createPortalSessions } from './store/portal-sessions.ts';
+import { createPushSubscriptions } from './store/push-subscriptions.ts';
+import { createRecoveryCodes } from './store/recovery-codes.ts';
+import { createKeptSettings } from './store/settings.ts';
+import { createSigningKeys } from './store/signing-keys.ts';
+import { createTemporaryPasses } from './store/temporary-passes.ts';
+import { createThrottle } from './store/throttle.ts';
+import { createTotpSecrets } from './store/totp-secrets.ts';
+import { createUsedProofs } from './store/used-proofs.ts';
+import { createWebauthnStore } from './store/webauthn.ts';
+
+/** Everything that is kept, on one database. */
+export const openStores = (database: Database, sealer: Sealer, secret: SecretKey) => ({
+  accounts: createAccounts(database),
+  auditStore: createAuditStore(database),
+  authenticators: createAuthenticators(database, sealer),
+  bindings: createBindingSessions(database, sealer),
+  challenges: createChallenges(database, sealer),
+  clients: createClients(database),
+  invitations: createInvitations(database),
+  opSessions: createOpSessions(database),
+  payloads: createOidcPayloads(database),
+  portalSessions: createPortalSessions(database),
+  recoveryCodes: createRecoveryCodes(database),
+  settings: createKeptSettings(database, sealer),
+  signingKeyStore: createSigningKeys(database, sealer),
+  subscriptions: createPushSubscriptions(database, sealer),
+  temporaryPasses: createTemporaryPasses(database),
+  throttle: createThrottle(database, secret),
+  totpSecrets: createTotpSecrets(database, sealer),
+  transactions: createLoginTransactions(database),
+  usedProofs: createUsedProofs(database),
+  webauthnStore: createWebauthnStore(database),
+});
