@@ -38,10 +38,10 @@ export class Stage {
     this.cameraFile = cameraFile;
   }
 
-  static async set(): Promise<Stage> {
+  static async set(environment: Record<string, string> = {}): Promise<Stage> {
     mkdirSync(screenshotFolder, { recursive: true });
     const service = await PushService.start();
-    const installation = await startInstallation({}, { testPushOrigin: service.origin });
+    const installation = await startInstallation(environment, { testPushOrigin: service.origin });
     const redirectUri = await RelyingParty.redirectUri();
     const secret = await installation.addClient({
       id: 'app',
