@@ -112,6 +112,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(companionAppRoutes, { publicDir, organisation });
   await app.register(companionApiRoutes, {
     companion,
+    transfers: d.transfers,
     takeAnswer: d.takeAnswer,
     waiting,
     streams,

@@ -8,6 +8,7 @@ import type { EndpointRules } from './authenticators/push/endpoint.ts';
 import { createPushGate } from './authenticators/push/gate.ts';
 import { createVerifyProof } from './authenticators/push/proof.ts';
 import { createVerifyAnswer } from './authenticators/push/verify.ts';
+import { createVerifyTransfer } from './authenticators/push/verify-transfer.ts';
 import { createVerifyRecoveryCode } from './authenticators/recovery-code/verify.ts';
 import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
 import { createVerifyTemporaryPass } from './authenticators/temporary-pass/verify.ts';
@@ -38,6 +39,7 @@ import { createMyAccount } from './flow/my-account.ts';
 import type { Notify } from './flow/notices.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
+import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
 import { createMailer } from './mail/mailer.ts';
@@ -176,6 +178,7 @@ export async function createDependencies(options: DependencyOptions) {
     verifyProof: createVerifyProof(stores.usedProofs, publicUrl),
   });
   const takeAnswer = createTakeAnswer({ ...common, gate, verifyAnswer: createVerifyAnswer(publicUrl) });
+  const transfers = createTransfers({ ...common, gate, publicUrl, verifyTransfer: createVerifyTransfer(publicUrl) });
   const administration = createAdministration({
     ...common,
     bindPassword,
@@ -205,6 +208,7 @@ export async function createDependencies(options: DependencyOptions) {
     codeBinding,
     keyBinding,
     companion,
+    transfers,
     takeAnswer,
     administration,
     clientRegistration,

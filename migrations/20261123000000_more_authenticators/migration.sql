@@ -26,6 +26,9 @@ CREATE INDEX webauthn_challenge_by_expiry ON webauthn_challenge (expires_at);
 ALTER TABLE binding_session
   -- The secret of a code app, until its first code was right.
   ADD COLUMN totp_secret_sealed bytea,
+  -- The phone that approves a new one in its place.
+  ADD COLUMN replaces_id uuid REFERENCES authenticator (id),
   DROP CONSTRAINT binding_session_basis_check,
   ADD CONSTRAINT binding_session_basis_check
     CHECK (basis IN ('password', 'recovery_code', 'temporary_pass', 'mfa'));
+CREATE INDEX binding_session_of_replaced ON binding_session (replaces_id) WHERE replaces_id IS NOT NULL;

@@ -1,6 +1,6 @@
 // The accounts on this phone, kept in step with the server.
 import { call, listen, serverSeconds } from './api.js';
-import { makeAnswer, makeKeys } from './crypto.js';
+import { importCodeKey, makeAnswer, makeKeys, makeTransfer } from './crypto.js';
 import { canGate, closeGate, passGate } from './gate.js';
 import { subscriptionFor } from './push.js';
 import { allAccounts, patchAccount, putAccount, removeAccount } from './store.js';
@@ -10,9 +10,10 @@ export { allAccounts };
 /** Makes a key and binds it with the code; the account is kept only when the server has agreed. */
 export async function enrol(code) {
   const keys = await makeKeys();
-  const known = await call(keys, 'POST', '/app/api/enrolments', { code, label: await phoneName() });
+  const { codeSecret, ...known } = await call(keys, 'POST', '/app/api/enrolments', { code, label: await phoneName() });
+  const codeKey = await importCodeKey(codeSecret);
   const { privateKey, publicJwk, thumbprint } = keys;
-  const account = { ...known, id: thumbprint, keys: { privateKey, publicJwk }, addedAt: Date.now() };
+  const account = { ...known, id: thumbprint, keys: { privateKey, publicJwk }, codeKey, addedAt: Date.now() };
   await putAccount(account);
   // Asks the browser not to clear what we keep. Never awaited: Firefox shows a question and stays pending.
   navigator.storage?.persist?.().catch(() => {});
@@ -100,6 +101,19 @@ export async function gate(account) {
   // Kept before the server hears of it: an answer that is lost on the way must not lock the phone out.
   await closeGate(account, (gateId) => change(account, { gateId }));
   await change(account, { hasGate: true });
+}
+
+/** Begins to hand the account to another phone. */
+export const startTransfer = (account) => call(account.keys, 'POST', '/app/api/transfer');
+export const transferOf = async (account) => (await call(account.keys, 'GET', '/app/api/transfer')).transfer;
+export const cancelTransfer = (account) => call(account.keys, 'DELETE', '/app/api/transfer');
+
+/** Approves the new phone: this one's key ends, and the account goes from it. */
+export async function approveTransfer(account, { id, newPhone }) {
+  const answer = await makeTransfer(account, id, newPhone.thumbprint, serverSeconds());
+  const assertion = account.gateId ? await passGate(account.gateId, answer) : undefined;
+  await call(account.keys, 'POST', '/app/api/transfer/approval', { answer, assertion });
+  await removeAccount(account.id);
 }
 
 /** Forgets an account. The server is told if it can be reached; the key is gone either way. */

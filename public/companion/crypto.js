@@ -45,6 +45,34 @@ export const makeProof = ({ privateKey, publicJwk }, method, path, now) =>
 export const contextDigest = (context) =>
   sha256([context.purpose, context.client, context.browser, context.ip, context.place ?? '', context.at].join('\n'));
 
+/** The phone's own code secret (base 32) as a key that nobody can read out. */
+export function importCodeKey(secret) {
+  const bits = [...secret]
+    .map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0'))
+    .join('');
+  const bytes = Uint8Array.from(bits.match(/.{8}/g), (byte) => Number.parseInt(byte, 2));
+  return crypto.subtle.importKey('raw', bytes, { name: 'HMAC', hash: 'SHA-1' }, false, ['sign']);
+}
+
+export const CODE_SECONDS = 30;
+
+/** The six digits of this moment (RFC 6238); `now` in seconds. */
+export async function codeAt(key, now) {
+  const counter = new DataView(new ArrayBuffer(8));
+  counter.setBigUint64(0, BigInt(Math.floor(now / CODE_SECONDS)));
+  const mac = new DataView(await crypto.subtle.sign('HMAC', key, counter.buffer));
+  const part = mac.getUint32(mac.getUint8(19) & 15) & 0x7fffffff;
+  return String(part % 1_000_000).padStart(6, '0');
+}
+
+/** Hands this account over to the phone with the key `key` (a thumbprint). */
+export const makeTransfer = ({ keys, id }, transfer, key, now) =>
+  sign(
+    keys.privateKey,
+    { typ: 'dubbelslot-transfer+jws', alg: 'ES256', kid: id },
+    { aud: location.origin, transfer, key, iat: now },
+  );
+
 /** The signed answer to a challenge. `match` is `{ number }` or `{ code }` for an approval. */
 export async function makeAnswer({ keys, id }, challenge, decision, match, now) {
   return sign(

@@ -2,6 +2,7 @@
 import * as accounts from './accounts.js';
 import { refused, request, result } from './request.js';
 import * as screens from './screens.js';
+import { transfer, transferred } from './transfer.js';
 import { draw, loadMessages, locale, notice, refusalText, t } from './ui.js';
 
 const SCREENS = {
@@ -20,6 +21,8 @@ const SCREENS = {
   refused,
   account: screens.account,
   remove: screens.remove,
+  transfer,
+  transferred,
   ios: screens.ios,
 };
 /** Where a request that comes in may take over: not while somebody is adding or answering. */
@@ -132,6 +135,7 @@ async function listenTo(account, signal) {
       await accounts.listenFor(account, signal, () => {
         attempt = 0;
         void lookForRequests();
+        if (account.state === 'pending') void becameActive(account);
       });
     } catch (error) {
       if (error.code === 'authenticator_unknown') return;
@@ -139,6 +143,12 @@ async function listenTo(account, signal) {
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]));
     if (!signal.aborted) void lookForRequests();
   }
+}
+
+/** A new phone learns that it was tested, or approved by the old one. */
+async function becameActive(account) {
+  await accounts.refresh(account);
+  if (account.state === 'active' && (current === 'list' || current === 'added')) await go('list', {}, true);
 }
 
 async function wakeUp() {

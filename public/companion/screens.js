@@ -1,6 +1,7 @@
 // Every screen of the app, one function each. `go` moves to another screen; `goBack` to the one before.
 import * as accounts from './accounts.js';
 import { isOnline } from './api.js';
+import { codeOf } from './code.js';
 import { canNotify, permission } from './push.js';
 import { scan } from './scan.js';
 import { button, dateTime, draw, el, icon, notice, refusalText, t } from './ui.js';
@@ -255,18 +256,20 @@ export function notifications({ go }, { isNew }) {
 }
 
 export async function added({ go, changed }) {
-  for (const account of await accounts.allAccounts()) await accounts.keepSubscription(account).catch(() => {});
+  const known = await accounts.allAccounts();
+  for (const account of known) await accounts.keepSubscription(account).catch(() => {});
   changed();
+  const isHandedOver = known.some(({ isTransfer, state }) => isTransfer && state === 'pending');
   draw(
     t('added_title'),
     {},
-    el('div.result', {}, icon('yes', 64), el('p', {}, t('added_text'))),
+    el('div.result', {}, icon('yes', 64), el('p', {}, t(isHandedOver ? 'added_by_transfer' : 'added_text'))),
     permission() !== 'granted' && notice(t(permission() === 'denied' ? 'notify_blocked' : 'notify_off')),
     button(t('title'), () => go('list', {}, true), 'quiet'),
   );
 }
 
-export async function account({ go, goBack }, { id }) {
+export async function account({ go, goBack, onLeave }, { id }) {
   const known = (await accounts.allAccounts()).find((each) => each.id === id);
   if (!known) return go('list', {}, true);
   const events = el('div', {}, el('p.hint', {}, t('loading')));
@@ -275,10 +278,12 @@ export async function account({ go, goBack }, { id }) {
     { back: goBack },
     el('p', {}, known.organisation),
     stateOf(known) && notice(stateOf(known)),
+    known.codeKey && known.state === 'active' && !known.isRevoked && codeOf(known, onLeave),
     el('h2', {}, t('history')),
     events,
     (await accounts.mayGate(known)) && button(t('gate_on_later'), () => go('gate', { id }), 'quiet'),
     known.hasGate && el('p.hint', {}, t('gate_is_on')),
+    known.state === 'active' && !known.isRevoked && button(t('transfer'), () => go('transfer', { id }), 'quiet'),
     button(t('remove'), () => go('remove', { id }), 'danger'),
   );
   try {

@@ -23,7 +23,7 @@ async function inTransaction(mode, work) {
 
 /**
  * An account on this phone: `{ id, email, displayName, organisation, label, state, isPushFrozen, vapidPublicKey,
- * keys: { privateKey: CryptoKey, publicJwk }, endpoint, isRevoked, addedAt }`; `id` is the key's thumbprint.
+ * keys: { privateKey: CryptoKey, publicJwk }, codeKey: CryptoKey, endpoint, isRevoked, addedAt }`; `id` is the key's thumbprint.
  */
 export const allAccounts = () => inTransaction('readonly', (store) => store.getAll());
 /** Changes some fields of an account that is still there, in one transaction: nobody's change is written over. */

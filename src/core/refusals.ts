@@ -40,6 +40,7 @@ export type RefusalCode =
   | 'key_model_not_allowed'
   | 'authenticator_disabled'
   | 'own_account'
+  | 'transfer_not_ready'
   | 'invitation_invalid';
 
 export interface Refusal {

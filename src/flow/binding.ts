@@ -81,7 +81,7 @@ export function createBinding(n: BindingNeeds): Binding {
       const token = token256(n.random);
       const id = n.random.uuid();
       await n.bindings.add(
-        { id, accountId: account.id, loginUid, basis, expiresAt: addSeconds(now, BINDING_SECONDS) },
+        { id, accountId: account.id, loginUid, basis, replacesId: null, expiresAt: addSeconds(now, BINDING_SECONDS) },
         token,
         now,
       );
@@ -107,21 +107,7 @@ export function createBinding(n: BindingNeeds): Binding {
 
     interrupted: (token) => n.bindings.openLoginOf(token, n.clock.now()),
 
-    async offer({ session }) {
-      const now = n.clock.now();
-      const open =
-        (await n.bindings.openCode(session.id, now)) ??
-        (await n.bindings.addCode(
-          session,
-          { code: normalizeTypedCode(formatTypedCode(n.random.bytes(CODE_BYTES))), expiresAt: session.expiresAt },
-          now,
-        ));
-      return {
-        qrUrl: `${n.publicUrl}/app#e=${open.code}`,
-        typed: open.code.match(/.{1,4}/g)?.join('-') ?? open.code,
-        secondsLeft: secondsUntil(now, open.expiresAt),
-      };
-    },
+    offer: ({ session }) => offerCode(n, session),
 
     async startTest({ session, account, authenticator }, origin) {
       if (session.state !== 'bound' || authenticator?.kind !== 'push') return refuse('binding_not_ready');
@@ -184,5 +170,25 @@ export function createBinding(n: BindingNeeds): Binding {
       }
       return issued;
     },
+  };
+}
+
+/** The code to scan: the one that is open, or a new one where it expired. */
+export async function offerCode(
+  n: { bindings: BindingSessions; clock: Clock; random: Random; publicUrl: string },
+  session: BindingSession,
+): Promise<EnrolmentOffer> {
+  const now = n.clock.now();
+  const open =
+    (await n.bindings.openCode(session.id, now)) ??
+    (await n.bindings.addCode(
+      session,
+      { code: normalizeTypedCode(formatTypedCode(n.random.bytes(CODE_BYTES))), expiresAt: session.expiresAt },
+      now,
+    ));
+  return {
+    qrUrl: `${n.publicUrl}/app#e=${open.code}`,
+    typed: open.code.match(/.{1,4}/g)?.join('-') ?? open.code,
+    secondsLeft: secondsUntil(now, open.expiresAt),
   };
 }

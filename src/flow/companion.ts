@@ -2,8 +2,10 @@ import type { BindPush } from '../authenticators/push/bind.ts';
 import { areKeysValid, type EndpointRules, isEndpointAllowed } from '../authenticators/push/endpoint.ts';
 import type { GateOptions, PushGate, RegistrationResponseJSON } from '../authenticators/push/gate.ts';
 import type { VerifyProof } from '../authenticators/push/proof.ts';
+import { makeTotpSecret } from '../authenticators/totp/code.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { normalizeTypedCode } from '../core/typed-code.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
@@ -17,6 +19,14 @@ import { type Audit, byPhone, from } from './audit.ts';
 export interface Phone {
   readonly authenticator: Authenticator;
   readonly account: Account;
+}
+
+/** A phone that was just added, still to be tested or approved. */
+export interface EnrolledPhone extends Phone {
+  /** Base 32: with it the phone shows codes of its own, for when it has no network. Told this once. */
+  readonly codeSecret: string;
+  /** It comes in the place of another phone, which must approve it. */
+  readonly isTransfer: boolean;
 }
 
 /** Whether a challenge is this phone's to see and to answer. */
@@ -33,7 +43,13 @@ export interface Companion {
    * Binds the key that made the proof to the account of an enrolment code.
    * Refusals: those of `VerifyProof`, the `enrolment_code_*`, `key_in_use`.
    */
-  enrol(proof: string | undefined, path: string, code: string, label: string, origin: Origin): Promise<Result<Phone>>;
+  enrol(
+    proof: string | undefined,
+    path: string,
+    code: string,
+    label: string,
+    origin: Origin,
+  ): Promise<Result<EnrolledPhone>>;
   /** Refusals: `endpoint_not_allowed`, `subscription_invalid`. */
   subscribe(
     phone: Phone,
@@ -69,6 +85,7 @@ export interface CompanionNeeds {
   endpointRules: EndpointRules;
   audit: Audit;
   clock: Clock;
+  random: Random;
 }
 
 const HISTORY_LENGTH = 10;
@@ -116,6 +133,19 @@ export function createCompanion(n: CompanionNeeds): Companion {
         await n.authenticators.move(bound.value, ['pending'], 'revoked', now);
         return refuse('enrolment_code_used');
       }
+      const codeSecret = makeTotpSecret(n.random);
+      await n.authenticators.add(
+        {
+          id: n.random.uuid(),
+          accountId: account.id,
+          kind: 'totp',
+          label: label.slice(0, LONGEST_LABEL),
+          state: 'pending',
+          secret: codeSecret,
+          parentId: bound.value,
+        },
+        now,
+      );
       const authenticator = await n.authenticators.byId(bound.value);
       if (!authenticator) return refuse('authenticator_unknown');
       await n.audit({
@@ -126,7 +156,7 @@ export function createCompanion(n: CompanionNeeds): Companion {
         accountId: account.id,
         detail: { kind: 'push', label: authenticator.label, thumbprint: authenticator.thumbprint },
       });
-      return accept({ authenticator, account });
+      return accept({ authenticator, account, codeSecret, isTransfer: binding.replacesId !== null });
     },
 
     async subscribe({ authenticator, account }, subscription, origin) {

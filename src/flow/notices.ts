@@ -3,6 +3,7 @@ import type { Account } from '../store/accounts.ts';
 /** Something a person must hear about, by mail. `to` may be the owner or an administrator. */
 export type Notice =
   | { readonly kind: 'authenticator_added'; readonly label: string; readonly ip: string }
+  | { readonly kind: 'phone_replaced'; readonly label: string; readonly ip: string }
   | { readonly kind: 'authenticator_disabled'; readonly ip: string }
   | { readonly kind: 'temporary_pass_issued' }
   | { readonly kind: 'key_copied'; readonly ip: string }

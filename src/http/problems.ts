@@ -34,6 +34,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   key_in_use: 409,
   challenge_unknown: 404,
   challenge_closed: 409,
+  transfer_not_ready: 409,
   challenge_expired: 410,
   push_frozen: 403,
   wait: 429,

@@ -3,7 +3,12 @@ import { type Locale, translator } from '../i18n/translate.ts';
 import type { Mail } from './mailer.ts';
 
 /** Somebody else may be at work. */
-const ALARMS: readonly Notice['kind'][] = ['authenticator_added', 'recovery_code_used', 'temporary_pass_issued'];
+const ALARMS: readonly Notice['kind'][] = [
+  'authenticator_added',
+  'phone_replaced',
+  'recovery_code_used',
+  'temporary_pass_issued',
+];
 
 export interface Addressee {
   readonly displayName: string;

@@ -15,6 +15,8 @@ export interface BindingSession {
   readonly loginUid: string | null;
   /** What the person had shown when it was opened. */
   readonly basis: BindingBasis;
+  /** The phone in whose place the new one comes, by its own approval. */
+  readonly replacesId: string | null;
   /** The authenticator that was bound in it. */
   readonly authenticatorId: string | null;
   readonly state: 'open' | 'bound' | 'tested' | 'ended';
@@ -31,6 +33,10 @@ export interface BindingSessions {
   byToken(token: string, now: Date): Promise<BindingSession | undefined>;
   /** The sign-in that an enrolment interrupted, also after its end, while that sign-in is still open. */
   openLoginOf(token: string, now: Date): Promise<string | undefined>;
+  /** What a phone has begun to hand its account to another. */
+  transferOf(authenticatorId: string, now: Date): Promise<BindingSession | undefined>;
+  /** @returns whether there was one */
+  endTransfers(authenticatorId: string): Promise<boolean>;
   /** The code that is shown, if it still can be used. */
   openCode(bindingId: string, now: Date): Promise<EnrolmentCode | undefined>;
   /** Adds a code; the ones before it stop working. @returns the code that counts when two pages ask at once */
@@ -43,8 +49,8 @@ export interface BindingSessions {
   /** @returns false where an authenticator was bound before, or the session ended */
   bound(id: string, authenticatorId: string, now: Date): Promise<boolean>;
   /**
-   * The test was passed: what was bound becomes active, or what is `added` is, and every other binding of the account
-   * ends. One transaction, one at a time per account: of two that a password alone opened, only the first one counts.
+   * The test was passed: what was bound becomes active, or what is `added` is; what it replaces is revoked, and every
+   * other binding of the account ends. One transaction, one at a time per account: of two that a password alone opened, only the first one counts.
    * @returns whether this call did it
    */
   complete(session: BindingSession, now: Date, added?: NewAuthenticator): Promise<boolean>;
@@ -97,14 +103,26 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
   };
   return {
     async add(s, token, now) {
-      await sql`INSERT INTO binding_session (id, token_digest, account_id, login_uid, basis, created_at, expires_at)
-        VALUES (${s.id}, ${digest(token)}, ${s.accountId}, ${s.loginUid}, ${s.basis}, ${now}, ${s.expiresAt})`;
+      await sql`INSERT INTO binding_session (id, token_digest, account_id, login_uid, basis, replaces_id, created_at, expires_at)
+        VALUES (${s.id}, ${digest(token)}, ${s.accountId}, ${s.loginUid}, ${s.basis}, ${s.replacesId}, ${now}, ${s.expiresAt})`;
     },
     async byToken(token, now) {
       const [row] =
-        await sql<BindingSession>`SELECT id, account_id, login_uid, basis, authenticator_id, state, expires_at
+        await sql<BindingSession>`SELECT id, account_id, login_uid, basis, replaces_id, authenticator_id, state, expires_at
         FROM binding_session WHERE token_digest = ${digest(token)} AND state <> 'ended' AND expires_at > ${now}`;
       return row;
+    },
+    async transferOf(authenticatorId, now) {
+      const [row] =
+        await sql<BindingSession>`SELECT id, account_id, login_uid, basis, replaces_id, authenticator_id, state, expires_at
+        FROM binding_session WHERE replaces_id = ${authenticatorId} AND state IN ('open', 'bound') AND expires_at > ${now}
+        ORDER BY created_at DESC LIMIT 1`;
+      return row;
+    },
+    async endTransfers(authenticatorId) {
+      const rows = await sql`UPDATE binding_session SET state = 'ended'
+        WHERE replaces_id = ${authenticatorId} AND state IN ('open', 'bound') RETURNING id`;
+      return rows.length > 0;
     },
     async openLoginOf(token, now) {
       const [row] = await sql<{
@@ -128,7 +146,7 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
       const [row] = await sql<BindingSession>`UPDATE enrolment_code c SET used_at = ${now} FROM binding_session b
         WHERE c.code_digest = ${codeDigest} AND c.used_at IS NULL AND c.expires_at > ${now}
           AND b.id = c.binding_id AND b.state = 'open' AND b.expires_at > ${now}
-        RETURNING b.id, b.account_id, b.login_uid, b.basis, b.authenticator_id, b.state, b.expires_at`;
+        RETURNING b.id, b.account_id, b.login_uid, b.basis, b.replaces_id, b.authenticator_id, b.state, b.expires_at`;
       if (row) return accept(row);
       const [found] = await sql<{
         usedAt: Date | null;
@@ -142,8 +160,8 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
         await sql`WITH done AS (UPDATE binding_session SET state = 'bound', authenticator_id = ${authenticatorId}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now}
             AND (basis <> 'password' OR NOT EXISTS (SELECT 1 FROM authenticator a
-              WHERE a.account_id = binding_session.account_id AND a.kind = ANY(${SECOND_FACTORS}) AND a.state = 'active')) RETURNING id)
-        SELECT id, pg_notify('dubbelslot', 'binding:' || id) FROM done`;
+              WHERE a.account_id = binding_session.account_id AND a.kind = ANY(${SECOND_FACTORS}) AND a.state = 'active')) RETURNING id, account_id)
+        SELECT id, pg_notify('dubbelslot', 'binding:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
       return rows.length === 1;
     },
     complete: (session, now, added) =>
@@ -167,6 +185,13 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
               WHERE (id = ${session.authenticatorId} OR parent_id = ${session.authenticatorId}) AND state = 'pending' RETURNING id`;
             if (!activated.some(({ id }) => id === session.authenticatorId)) throw new NotCompleted();
           }
+          if (session.replacesId !== null) {
+            const replaced = await tx`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
+              WHERE (id = ${session.replacesId} OR parent_id = ${session.replacesId}) AND state = 'active' RETURNING id`;
+            if (replaced.length === 0) throw new NotCompleted();
+            await tx`DELETE FROM push_subscription WHERE authenticator_id = ${session.replacesId}`;
+          }
+          await tx`SELECT pg_notify('dubbelslot', ${`account:${session.accountId}`})`;
           await tx`WITH done AS (UPDATE binding_session SET state = 'ended'
             WHERE account_id = ${session.accountId} AND id <> ${session.id} AND state IN ('open', 'bound') RETURNING id)
           SELECT id, pg_notify('dubbelslot', 'binding:' || id) FROM done`;

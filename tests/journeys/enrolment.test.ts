@@ -65,6 +65,7 @@ describe('an enrolment code', () => {
       const results = fulfilled(await together(3, (index) => phones[index]!.enrol(typed)));
       expect(results.filter(({ status }) => status === 201)).toHaveLength(1);
       await installation.d.database.sql`DELETE FROM binding_session`;
+      await installation.d.database.sql`DELETE FROM authenticator WHERE parent_id IS NOT NULL`;
       await installation.d.database.sql`DELETE FROM authenticator WHERE kind = 'push'`;
     }
   }, 120_000);

@@ -109,7 +109,14 @@ describe('exactly one of several at once', () => {
     const bindings = createBindingSessions(db, sealer);
     expect(
       await winners(async (attempt) => {
-        const session = { id: randomUUID(), accountId, loginUid: null, basis: 'mfa' as const, expiresAt: soon() };
+        const session = {
+          id: randomUUID(),
+          accountId,
+          loginUid: null,
+          replacesId: null,
+          basis: 'mfa' as const,
+          expiresAt: soon(),
+        };
         await bindings.add(session, `token ${attempt}`, new Date());
         const code = `code ${attempt}`;
         await bindings.addCode(
@@ -122,7 +129,14 @@ describe('exactly one of several at once', () => {
     ).toEqual([1]);
     expect(
       await winners(async (attempt) => {
-        const session = { id: randomUUID(), accountId, loginUid: null, basis: 'mfa' as const, expiresAt: soon() };
+        const session = {
+          id: randomUUID(),
+          accountId,
+          loginUid: null,
+          replacesId: null,
+          basis: 'mfa' as const,
+          expiresAt: soon(),
+        };
         await bindings.add(session, `second token ${attempt}`, new Date());
         return () => bindings.bound(session.id, phoneId, new Date());
       }),

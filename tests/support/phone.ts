@@ -100,6 +100,14 @@ export class Phone {
       .sign(this.#privateKey);
   }
 
+  /** What the old phone signs to hand its account to the phone with this key. */
+  signTransfer(transfer: string, key: string, overrides: Record<string, unknown> = {}): Promise<string> {
+    const payload = { aud: this.server, transfer, key, iat: Math.floor(Date.now() / 1000), ...overrides };
+    return new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
+      .setProtectedHeader({ typ: 'dubbelslot-transfer+jws', alg: 'ES256', kid: this.thumbprint })
+      .sign(this.#privateKey);
+  }
+
   async answer(challenge: ShownChallenge, decision: string, match: object = {}): ReturnType<Phone['call']> {
     return this.call('POST', `/app/api/challenges/${challenge.id}/answer`, {
       answer: await this.signAnswer(challenge, decision, match),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import type { TakeAnswer } from '../../flow/answers.ts';
 import type { Companion, Phone } from '../../flow/companion.ts';
+import type { Transfers, TransferView } from '../../flow/transfer.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { Challenge } from '../../store/challenges.ts';
 import type { EventStreams } from '../event-stream.ts';
@@ -14,6 +15,7 @@ import { assertionSchema, attestationSchema } from '../webauthn.ts';
 export interface CompanionApiNeeds {
   readonly takeAnswer: TakeAnswer;
   readonly companion: Companion;
+  readonly transfers: Transfers;
   readonly waiting: Waiting;
   readonly streams: EventStreams;
   readonly organisation: string;
@@ -62,7 +64,9 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
         label,
         request.origin,
       );
-      return enrolled.ok ? reply.code(201).send(await accountOf(enrolled.value)) : sendRefusal(reply, enrolled.refusal);
+      if (!enrolled.ok) return sendRefusal(reply, enrolled.refusal);
+      const { codeSecret, isTransfer } = enrolled.value;
+      return reply.code(201).send({ ...(await accountOf(enrolled.value)), codeSecret, isTransfer });
     },
   );
 
@@ -142,6 +146,39 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
       const { answer: jws, assertion } = request.body;
       const answered = await n.takeAnswer(request.phone!, request.params.id, { jws, assertion }, request.origin);
       return answered.ok ? { state: answered.value } : sendRefusal(reply, answered.refusal);
+    },
+  );
+
+  const shownTransfer = ({ id, expiresAt, offer, newPhone }: TransferView) => ({
+    id,
+    expiresAt,
+    qrUrl: offer?.qrUrl ?? null,
+    typed: offer?.typed ?? null,
+    newPhone: newPhone ?? null,
+  });
+
+  app.post('/app/api/transfer', { config: phone }, async (request, reply) => {
+    const started = await n.transfers.start(request.phone!, request.origin);
+    return started.ok ? reply.code(201).send(shownTransfer(started.value)) : sendRefusal(reply, started.refusal);
+  });
+
+  app.get('/app/api/transfer', { config: phone }, async (request) => {
+    const transfer = await n.transfers.look(request.phone!);
+    return { transfer: transfer ? shownTransfer(transfer) : null };
+  });
+
+  app.delete('/app/api/transfer', { config: phone }, async (request, reply) => {
+    await n.transfers.cancel(request.phone!, request.origin);
+    return reply.code(204).send();
+  });
+
+  app.post(
+    '/app/api/transfer/approval',
+    { config: phone, schema: { body: z.object({ answer: tokenText(4000), assertion: assertionSchema.optional() }) } },
+    async (request, reply) => {
+      const { answer: jws, assertion } = request.body;
+      const approved = await n.transfers.approve(request.phone!, { jws, assertion }, request.origin);
+      return approved.ok ? reply.code(204).send() : sendRefusal(reply, approved.refusal);
     },
   );
 
