@@ -20,6 +20,7 @@ import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { homeRoutes } from './http/routes/home.ts';
+import { mailLinkRoutes } from './http/routes/mail-links.ts';
 import { createShowWay, secondFactorRoutes } from './http/routes/second-factor.ts';
 import { setupRoutes } from './http/routes/setup.ts';
 import { signInRoutes } from './http/routes/sign-in.ts';
@@ -102,6 +103,8 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     interactions,
     signIn,
     secondFactor,
+    passwordLinks: d.passwordLinks,
+    isSecure,
     showWay: createShowWay(secondFactorNeeds).show,
     organisation,
     bindingCookie,
@@ -109,6 +112,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(secondFactorRoutes, secondFactorNeeds);
   await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
   await app.register(otherWizardRoutes, { codeBinding: d.codeBinding, keyBinding: d.keyBinding });
+  await app.register(mailLinkRoutes, { passwordLinks: d.passwordLinks, reports: d.reports, isSecure });
   await app.register(companionAppRoutes, { publicDir, organisation });
   await app.register(companionApiRoutes, {
     companion,

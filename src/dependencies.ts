@@ -20,7 +20,7 @@ import type { WebauthnParty } from './authenticators/webauthn/relying-party.ts';
 import { createVerifyWebauthn } from './authenticators/webauthn/verify.ts';
 import type { Config } from './config/load.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { type Random, systemRandom } from './core/random.ts';
+import { type Random, systemRandom, token256 } from './core/random.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
@@ -36,16 +36,20 @@ import { createClientRegistration } from './flow/clients.ts';
 import { createCompanion } from './flow/companion.ts';
 import { createGuessing } from './flow/guessing.ts';
 import { createMyAccount } from './flow/my-account.ts';
-import type { Notify } from './flow/notices.ts';
+import { isAlarm, type Notice, type Notify } from './flow/notices.ts';
+import { createPasswordLinks } from './flow/password-links.ts';
+import { createReports, notMeUntil } from './flow/reports.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
 import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
+import { createRenderMail } from './mail/html.ts';
 import { createMailer } from './mail/mailer.ts';
 import { mailFor } from './mail/notices.ts';
 import { INTERACTION_SECONDS } from './oidc/provider.ts';
 import { openPlaces } from './places.ts';
+import type { Account } from './store/accounts.ts';
 import { openDatabase } from './store/database.ts';
 import { openSignals } from './store/signals.ts';
 import { openStores } from './stores.ts';
@@ -104,28 +108,33 @@ export async function createDependencies(options: DependencyOptions) {
     await audit({ action: 'key.made', object: `key:${kid}`, result: 'success', origin: 'system', actor: 'system' });
   }
   const sendMail = createMailer(config.smtpUrl, config.mailFrom, join(config.dataDir, 'outbox'), random.uuid);
+  const mailSettings = { organisation, render: createRenderMail(join(import.meta.dirname, '../views/mail')) };
   const mails = new Set<Promise<void>>();
-  const notify: Notify = (to, notice) => {
-    const addresses = new Set([to.email, to.notifyEmail].filter((address) => address !== null));
-    for (const address of addresses) {
-      const mail = mailFor(
-        { displayName: to.displayName, address, locale: to.locale ?? DEFAULT_LOCALE },
-        notice,
-        organisation,
-      );
-      const sending: Promise<void> = sendMail(mail)
-        .then(() =>
-          log.info(
-            { notice: notice.kind, account: to.id },
-            config.smtpUrl ? 'mail sent' : 'mail written to the outbox',
-          ),
-        )
-        .catch((error: unknown) =>
-          log.error({ err: error, notice: notice.kind, account: to.id }, 'mail could not be sent'),
-        )
-        .finally(() => mails.delete(sending));
-      mails.add(sending);
+  const send = async (to: Account, notice: Notice): Promise<void> => {
+    let notMeUrl: string | undefined;
+    if (isAlarm(notice)) {
+      const code = token256(random);
+      const now = clock.now();
+      await stores.mailLinks.add({ purpose: 'not_me', accountId: to.id, expiresAt: notMeUntil(now) }, code, now);
+      notMeUrl = `${publicUrl}/not-me?code=${code}`;
     }
+    for (const address of new Set([to.email, to.notifyEmail].filter((each) => each !== null))) {
+      // Only the owner's own mailbox gets a way in.
+      if ('url' in notice && address !== to.email) continue;
+      const addressee = { displayName: to.displayName, address, locale: to.locale ?? DEFAULT_LOCALE };
+      await sendMail(mailFor(addressee, notice, notMeUrl, mailSettings));
+    }
+  };
+  const notify: Notify = (to, notice) => {
+    const sending: Promise<void> = send(to, notice)
+      .then(() =>
+        log.info({ notice: notice.kind, account: to.id }, config.smtpUrl ? 'mail sent' : 'mail written to the outbox'),
+      )
+      .catch((error: unknown) =>
+        log.error({ err: error, notice: notice.kind, account: to.id }, 'mail could not be sent'),
+      )
+      .finally(() => mails.delete(sending));
+    mails.add(sending);
   };
 
   const places = await openPlaces(config.geoipFile);
@@ -157,6 +166,8 @@ export async function createDependencies(options: DependencyOptions) {
     ...common,
     approvals,
     binding,
+    placeOf: places,
+    organisation,
     verifyPassword: createVerifyPassword(stores.authenticators, hasher),
     ttlSeconds: INTERACTION_SECONDS,
   });
@@ -177,11 +188,14 @@ export async function createDependencies(options: DependencyOptions) {
     bindPush: createBindPush(stores.authenticators, random),
     verifyProof: createVerifyProof(stores.usedProofs, publicUrl),
   });
-  const takeAnswer = createTakeAnswer({ ...common, gate, verifyAnswer: createVerifyAnswer(publicUrl) });
+  const reports = createReports(common);
+  const takeAnswer = createTakeAnswer({ ...common, gate, reports, verifyAnswer: createVerifyAnswer(publicUrl) });
   const transfers = createTransfers({ ...common, gate, publicUrl, verifyTransfer: createVerifyTransfer(publicUrl) });
+  const passwordLinks = createPasswordLinks({ ...common, bindPassword, publicUrl, organisation });
   const administration = createAdministration({
     ...common,
     bindPassword,
+    passwordLinks,
     bindTemporaryPass: createBindTemporaryPass(stores.temporaryPasses, random),
     organisation,
   });
@@ -210,6 +224,8 @@ export async function createDependencies(options: DependencyOptions) {
     companion,
     transfers,
     takeAnswer,
+    reports,
+    passwordLinks,
     administration,
     clientRegistration,
     waiting,
@@ -217,6 +233,7 @@ export async function createDependencies(options: DependencyOptions) {
     /** Waits for what is on its way, then lets go of the database. */
     async close(): Promise<void> {
       await approvals.settled();
+      await passwordLinks.settled();
       await Promise.all(mails);
       await signals.close();
       await database.close();

@@ -8,7 +8,9 @@ import { createChallenges } from './store/challenges.ts';
 import { createClients } from './store/clients.ts';
 import type { Database } from './store/database.ts';
 import { createInvitations } from './store/invitations.ts';
+import { createKnownPlaces } from './store/known-places.ts';
 import { createLoginTransactions } from './store/login-transactions.ts';
+import { createMailLinks } from './store/mail-links.ts';
 import { createOidcPayloads } from './store/oidc-payloads.ts';
 import { createOpSessions } from './store/op-sessions.ts';
 import { createPortalSessions } from './store/portal-sessions.ts';
@@ -31,6 +33,8 @@ export const openStores = (database: Database, sealer: Sealer, secret: SecretKey
   challenges: createChallenges(database, sealer),
   clients: createClients(database),
   invitations: createInvitations(database),
+  mailLinks: createMailLinks(database),
+  knownPlaces: createKnownPlaces(database, secret),
   opSessions: createOpSessions(database),
   payloads: createOidcPayloads(database),
   portalSessions: createPortalSessions(database),

@@ -20,6 +20,7 @@ const BY = { actor: 'cli', origin: 'cli' } as const;
 
 const REFUSALS: Partial<Record<RefusalCode, string>> = {
   account_exists: 'There is an account with this e-mail address already.',
+  password_there: 'This person has a password. They can choose a new one with “forgotten password”.',
   account_unknown: 'There is no account with this e-mail address.',
   email_invalid: 'This is not an e-mail address.',
   password_weak: 'A password has 8 to 256 characters.',
@@ -51,8 +52,8 @@ export const commands: readonly Command[] = [
   {
     words: 'account add',
     usage:
-      'account add <e-mail> [--name <name>] [--language nl|en] [--notify <e-mail>] [--role owner|administrator|helpdesk|auditor] [--generate]',
-    help: 'Adds a person. The password is asked for, or made up and shown once with --generate.',
+      'account add <e-mail> [--name <name>] [--language nl|en] [--notify <e-mail>] [--role owner|administrator|helpdesk|auditor] [--generate | --invite]',
+    help: 'Adds a person. The password is asked for, made up and shown once with --generate, or chosen by the person through a link in a mail with --invite.',
     async run(d, args) {
       const { values, positionals } = parseArgs({
         args,
@@ -63,6 +64,7 @@ export const commands: readonly Command[] = [
           notify: { type: 'string' },
           role: { type: 'string' },
           generate: { type: 'boolean' },
+          invite: { type: 'boolean' },
         },
       });
       const email = oneEmail(positionals);
@@ -74,13 +76,28 @@ export const commands: readonly Command[] = [
           ? null
           : (['owner', 'administrator', 'helpdesk', 'auditor'] as const).find((each) => each === values.role);
       if (role === undefined) throw new UsageError('The role is owner, administrator, helpdesk or auditor.');
-      const { password, told } = await newPassword(d, values.generate);
+      if (values.generate && values.invite) throw new UsageError('Use --generate or --invite, not both.');
+      const { password, told } = values.invite
+        ? { password: undefined, told: '\nAn invitation is on its way by mail.' }
+        : await newPassword(d, values.generate);
       const added = await d.administration.addAccount(
         { email, displayName: values.name ?? '', password, locale, role, notifyEmail: values.notify ?? null },
         BY,
       );
       if (!added.ok) throw refused(added.refusal.code);
       return `Added ${added.value.email}.${told}`;
+    },
+  },
+  {
+    words: 'account invite',
+    usage: 'account invite <e-mail>',
+    help: 'Mails a new link to choose a password, to somebody who has none. It works for seven days.',
+    async run(d, args) {
+      const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+      const email = oneEmail(positionals);
+      const invited = await d.administration.invite(email, BY);
+      if (!invited.ok) throw refused(invited.refusal.code);
+      return `An invitation to ${email} is on its way by mail.`;
     },
   },
   {

@@ -38,6 +38,8 @@ export const satisfies = (reached: string | undefined, required: Acr): boolean =
  */
 export type Proof =
   | 'password'
+  /** A link that was mailed: in the place of the password until there is a new one; worth nothing by itself. */
+  | 'mail_link'
   | 'push'
   | 'verified_push'
   | 'totp'

@@ -8,6 +8,7 @@ export type RefusalCode =
   | 'password_weak'
   | 'password_personal'
   | 'password_common'
+  | 'password_there'
   | 'account_exists'
   | 'account_unknown'
   | 'email_invalid'
@@ -41,7 +42,8 @@ export type RefusalCode =
   | 'authenticator_disabled'
   | 'own_account'
   | 'transfer_not_ready'
-  | 'invitation_invalid';
+  | 'invitation_invalid'
+  | 'link_invalid';
 
 export interface Refusal {
   readonly code: RefusalCode;

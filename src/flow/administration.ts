@@ -16,11 +16,13 @@ import type { Throttle } from '../store/throttle.ts';
 import type { Audit } from './audit.ts';
 import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
 import type { Notify } from './notices.ts';
+import type { PasswordLinks } from './password-links.ts';
 
 export interface PersonToAdd {
   readonly email: string;
   readonly displayName: string;
-  readonly password: string;
+  /** Without one, a link to choose it is mailed. */
+  readonly password?: string | undefined;
   readonly locale?: Locale | null;
   readonly notifyEmail?: string | null;
   readonly role?: Role | null;
@@ -36,6 +38,8 @@ export interface Actor {
 export interface Administration {
   /** Refusals: `email_invalid`, `account_exists`, `password_*`. */
   addAccount(person: PersonToAdd, by: Actor): Promise<Result<Account>>;
+  /** Mails a new link to choose a password. Refusals: `account_unknown`, `password_there` where one is in use. */
+  invite(email: string, by: Actor): Promise<Result<void>>;
   /** Refusals: `account_unknown`, `password_*`. Lifts a freeze, and ends every session and sign-in. */
   setPassword(email: string, password: string, by: Actor): Promise<Result<void>>;
   /**
@@ -67,6 +71,7 @@ export interface AdministrationNeeds {
   transactions: LoginTransactions;
   bindPassword: BindPassword;
   bindTemporaryPass: BindTemporaryPass;
+  passwordLinks: PasswordLinks;
   notify: Notify;
   audit: Audit;
   clock: Clock;
@@ -84,7 +89,8 @@ export function createAdministration(n: AdministrationNeeds): Administration {
   const checkPerson = (person: PersonToAdd): Result<string> => {
     const email = person.email.trim().toLowerCase();
     if (!EMAIL.test(email)) return refuse('email_invalid');
-    const problem = problemWith({ ...person, email });
+    const problem =
+      person.password === undefined ? undefined : problemWith({ ...person, email, password: person.password });
     return problem ? refuse(problem) : accept(email);
   };
 
@@ -97,15 +103,16 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       now,
     );
     if (!added.ok) return added;
-    await n.bindPassword(added.value.id, person.password, now);
+    if (person.password !== undefined) await n.bindPassword(added.value.id, person.password, now);
     await n.audit({
       action: 'account.added',
       object: `account:${added.value.id}`,
       result: 'success',
       ...by,
       accountId: added.value.id,
-      detail: { role: added.value.role },
+      detail: { role: added.value.role, isInvited: person.password === undefined },
     });
+    if (person.password === undefined) await n.passwordLinks.invite(added.value);
     return added;
   };
 
@@ -118,6 +125,21 @@ export function createAdministration(n: AdministrationNeeds): Administration {
 
   return {
     addAccount,
+
+    async invite(email, by) {
+      const account = await n.accounts.byEmail(email.trim());
+      if (account?.status !== 'active') return refuse('account_unknown');
+      if (await n.authenticators.passwordOf(account.id)) return refuse('password_there');
+      await n.passwordLinks.invite(account);
+      await n.audit({
+        action: 'account.invited',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...by,
+        accountId: account.id,
+      });
+      return accept(undefined);
+    },
 
     async setPassword(email, password, by) {
       const account = await n.accounts.byEmail(email.trim());

@@ -4,15 +4,12 @@ import { isRightAnswer, type VerifyAnswer } from '../authenticators/push/verify.
 import type { Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
-import type { Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
-import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { Challenge, ChallengeState, Challenges } from '../store/challenges.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
-import type { OpSessions } from '../store/op-sessions.ts';
 import { type Audit, byPhone } from './audit.ts';
 import { isFor, type Phone } from './companion.ts';
-import type { Notify } from './notices.ts';
+import type { Reports } from './reports.ts';
 
 export interface PhoneAnswer {
   /** Signed by the phone's key. */
@@ -34,16 +31,13 @@ export type TakeAnswer = (
 ) => Promise<Result<ChallengeState>>;
 
 export interface AnswerNeeds {
-  accounts: Accounts;
   authenticators: Authenticators;
-  bindings: BindingSessions;
   challenges: Challenges;
-  opSessions: OpSessions;
   transactions: LoginTransactions;
   verifyAnswer: VerifyAnswer;
   gate: PushGate;
+  reports: Reports;
   audit: Audit;
-  notify: Notify;
   clock: Clock;
 }
 
@@ -58,31 +52,20 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
       detail: { evidence: jws, key: phone.authenticator.publicJwk, context: challenge.context },
     });
 
-  /** "This was not me": somebody else has the password. Nothing that they started goes on. */
+  /** "This was not me": somebody else has the password. */
   const report = async (phone: Phone, challenge: Challenge, origin: Origin): Promise<void> => {
-    const now = n.clock.now();
     const { account } = phone;
     const transaction = challenge.loginUid ? await n.transactions.byUid(challenge.loginUid) : undefined;
-    await n.accounts.setPushFrozen(account.id, now, now);
-    await n.bindings.endAll(account.id);
-    await n.transactions.endAll(account.id, 'reported');
-    const wasPasswordUsed = challenge.purpose === 'enrolment_test' || transaction?.proofs.includes('password') === true;
-    if (wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
-    const sessions = await n.opSessions.revokeAll(account.id, now);
-    await n.audit({
-      action: 'account.push_frozen',
-      object: `account:${account.id}`,
-      result: 'success',
-      ...byPhone(phone, origin),
-      detail: { challenge: challenge.id, passwordRevoked: wasPasswordUsed, sessionsEnded: sessions },
-    });
     const { client, ip } = challenge.context;
-    n.notify(account, { kind: 'not_me_reported', client, ip });
-    for (const other of await n.accounts.list()) {
-      if (other.role === 'owner' || other.role === 'administrator') {
-        n.notify(other, { kind: 'not_me_alert', email: account.email, client, ip });
-      }
-    }
+    await n.reports.secure({
+      account,
+      origin,
+      actor: `authenticator:${phone.authenticator.id}`,
+      wasPasswordUsed: challenge.purpose === 'enrolment_test' || transaction?.proofs.includes('password') === true,
+      toOwner: { kind: 'not_me_reported', client, ip },
+      toAdministrators: { kind: 'not_me_alert', email: account.email, client, ip },
+      detail: { challenge: challenge.id },
+    });
   };
 
   const close = async (

@@ -28,6 +28,8 @@ export type Step =
   | { readonly step: 'enrol'; readonly needsKey: boolean }
   /** One of these, strongest first; those that lead to a new authenticator come last. */
   | { readonly step: 'prove'; readonly ways: readonly Way[] }
+  /** Came by a link that was mailed, and has proven a second factor, or never had one. */
+  | { readonly step: 'new_password' }
   | { readonly step: 'finish'; readonly assurance: Assurance }
   | { readonly step: 'ended'; readonly reason: string };
 
@@ -45,26 +47,31 @@ export interface Situation {
 /** Pure: the same situation always has the same next step. */
 export function nextStep(s: Situation): Step {
   if (s.state === 'ended') return { step: 'ended', reason: s.endReason ?? 'ended' };
-  if (!s.proofs.some((proof) => proof === 'password' || isPasskey(proof))) return { step: 'password' };
-  const isProven = s.proofs.some(isStrong);
-  // A recovery code opens the door to a new authenticator, not to the web app.
-  if (s.proofs.some(isRecovery) && !isProven) return enrolment(s, false);
-  const assurance = assuranceOf(s.proofs);
-  if (satisfies(assurance.acr, s.requiredAcr)) return { step: 'finish', assurance };
+  const has = (proof: Proof): boolean => s.proofs.includes(proof);
+  if (!has('password') && !has('mail_link') && !s.proofs.some(isPasskey)) return { step: 'password' };
+
   const second = s.authenticators.filter(({ kind }) => STRONG_WAYS.some((way) => way === kind));
   const canUse = (way: Way): boolean =>
     second.some(({ kind, state }) => kind === way && state === 'active') && !(way === 'push' && s.isPushFrozen);
-  if (s.requiredAcr === ACR_PHISHING_RESISTANT) {
-    if (canUse('webauthn')) return { step: 'prove', ways: ['webauthn', ...RECOVERY_WAYS] };
-    // Whoever has proven another second factor may add the key that is asked for.
-    if (isProven) return enrolment(s, true);
-  }
   const usable = STRONG_WAYS.filter(canUse);
   // Lost, removed or disabled still counts as having had one: a password alone may not enrol again.
   const hasHadOne = s.isPushFrozen || second.some(({ state }) => state !== 'pending' && state !== 'revoked');
-  return usable.length > 0 || hasHadOne
-    ? { step: 'prove', ways: [...usable, ...RECOVERY_WAYS] }
-    : enrolment(s, s.requiredAcr === ACR_PHISHING_RESISTANT);
+  const isProven = s.proofs.some(isStrong);
+  const hasRecovered = s.proofs.some(isRecovery);
+  const prove: Step = { step: 'prove', ways: [...usable, ...RECOVERY_WAYS] };
+
+  // A new password never bypasses the second factor: that comes first.
+  if (has('mail_link') && !has('password'))
+    return isProven || hasRecovered || !hasHadOne ? { step: 'new_password' } : prove;
+  // A recovery code opens the door to a new authenticator, not to the web app.
+  if (hasRecovered && !isProven) return enrolment(s, false);
+  const assurance = assuranceOf(s.proofs);
+  if (satisfies(assurance.acr, s.requiredAcr)) return { step: 'finish', assurance };
+  const needsKey = s.requiredAcr === ACR_PHISHING_RESISTANT;
+  if (needsKey && canUse('webauthn')) return { step: 'prove', ways: ['webauthn', ...RECOVERY_WAYS] };
+  // Whoever has proven another second factor may add the key that is asked for.
+  if (needsKey && isProven) return enrolment(s, true);
+  return hasHadOne ? prove : enrolment(s, needsKey);
 }
 
 const enrolment = ({ isPasswordFresh }: Situation, needsKey: boolean): Step =>

@@ -1,16 +1,42 @@
 import type { Account } from '../store/accounts.ts';
 
-/** Something a person must hear about, by mail. `to` may be the owner or an administrator. */
+/** Something that a person must hear about, by mail. `to` may be the owner or an administrator. */
 export type Notice =
-  | { readonly kind: 'authenticator_added'; readonly label: string; readonly ip: string }
-  | { readonly kind: 'phone_replaced'; readonly label: string; readonly ip: string }
-  | { readonly kind: 'authenticator_disabled'; readonly ip: string }
+  | { readonly kind: 'first_password' | 'password_reset'; readonly url: string }
+  | { readonly kind: 'password_changed' | 'recovery_codes_renewed'; readonly ip: string }
+  | {
+      readonly kind: 'authenticator_added' | 'authenticator_removed' | 'phone_replaced';
+      readonly label: string;
+      readonly ip: string;
+    }
+  | { readonly kind: 'authenticator_disabled' | 'key_copied'; readonly ip: string }
   | { readonly kind: 'temporary_pass_issued' }
-  | { readonly kind: 'key_copied'; readonly ip: string }
-  | { readonly kind: 'not_me_reported'; readonly client: string; readonly ip: string }
-  | { readonly kind: 'not_me_alert'; readonly email: string; readonly client: string; readonly ip: string }
   | { readonly kind: 'recovery_code_used'; readonly left: number; readonly ip: string }
+  | {
+      readonly kind: 'new_place';
+      readonly client: string;
+      readonly browser: string;
+      readonly ip: string;
+      readonly place: string;
+    }
+  | { readonly kind: 'not_me_reported'; readonly client: string; readonly ip: string }
+  | { readonly kind: 'not_me_secured'; readonly ip: string }
+  | { readonly kind: 'not_me_alert'; readonly email: string; readonly client: string; readonly ip: string }
+  | { readonly kind: 'not_me_said'; readonly email: string; readonly ip: string }
   | { readonly kind: 'phone_unreachable'; readonly label: string };
+
+/** What its owner may not have done: the mail about it has a link "this was not me". */
+const ALARMS: readonly Notice['kind'][] = [
+  'password_changed',
+  'recovery_codes_renewed',
+  'authenticator_added',
+  'authenticator_removed',
+  'phone_replaced',
+  'temporary_pass_issued',
+  'recovery_code_used',
+  'new_place',
+];
+export const isAlarm = ({ kind }: Notice): boolean => ALARMS.includes(kind);
 
 /** Sends a notice, later and without failing what caused it. */
 export type Notify = (to: Account, notice: Notice) => void;

@@ -4,6 +4,7 @@ import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { proofsOf } from '../policy/assurance.ts';
+import { networkOf } from '../policy/networks.ts';
 import { requiredAcr } from '../policy/requirements.ts';
 import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
@@ -11,12 +12,14 @@ import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis } from '../store/binding-sessions.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { Client, Clients } from '../store/clients.ts';
+import type { KnownPlaces } from '../store/known-places.ts';
 import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Approvals } from './approvals.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import { BINDING_SECONDS, type Binding } from './binding.ts';
 import { nextStep, type Step } from './next-step.ts';
+import type { Notify } from './notices.ts';
 
 /** A person whom oidc-provider has paused for. */
 export interface SignInRequest {
@@ -68,6 +71,11 @@ export interface SignInNeeds {
   verifyPassword: VerifyPassword;
   audit: Audit;
   binding: Binding;
+  knownPlaces: KnownPlaces;
+  /** A place in words for an address, where a local file knows it. */
+  placeOf(ip: string): string | null;
+  notify: Notify;
+  organisation: string;
   clock: Clock;
   ttlSeconds: number;
 }
@@ -223,15 +231,27 @@ export function createSignIn(n: SignInNeeds): SignIn {
       }
     },
 
-    async finished({ transaction, account }, acr, origin) {
+    async finished({ transaction, account, client }, acr, origin) {
       await n.transactions.finish(transaction.uid);
       await n.audit({
         action: 'sign_in.completed',
         object: `client:${transaction.clientId}`,
         result: 'success',
         ...(account ? byAccount(account, origin) : { ...from(origin), actor: 'anonymous' }),
-        detail: { acr, proofs: transaction.proofs, prompt: transaction.prompt },
+        detail: { acr, proofs: transaction.proofs, prompt: transaction.prompt, browser: origin.browser },
       });
+      if (!account) return;
+      const place = n.placeOf(origin.ip);
+      const seen = await n.knownPlaces.see(account.id, place ?? networkOf(origin.ip), n.clock.now());
+      if (seen === 'new') {
+        n.notify(account, {
+          kind: 'new_place',
+          client: client?.name ?? n.organisation,
+          browser: origin.browser,
+          ip: origin.ip,
+          place: place ?? '',
+        });
+      }
     },
   };
 }

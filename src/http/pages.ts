@@ -6,6 +6,7 @@ export interface PageModels {
     client: string;
     isAgain: boolean;
     email: string;
+    forgottenPath: string;
     passkeyAction: string;
     /** For `navigator.credentials.get()`, as JSON. */
     passkeyOptions: string;
@@ -129,6 +130,18 @@ export interface PageModels {
     error: string | null;
     field: 'name' | 'email' | 'password' | null;
   };
+  'password-forgotten': { action: string; email: string; error: string | null };
+  'password-link': { purpose: 'first_password' | 'password_reset'; email: string; action: string; code: string };
+  'new-password': {
+    email: string;
+    action: string;
+    error: string | null;
+    /** Within a sign-in, or on one's own page. */
+    cancelAction: string | null;
+    backPath: string | null;
+  };
+  /** `about` in words, where it is about one thing. */
+  'not-me': { about: string | null; action: string; code: string; backPath: string };
   'setup-done': { nextPath: string };
   message: { title: string; text: string; reference: string | null };
   'sign-out': { form: string; formId: string; stayPath: string };

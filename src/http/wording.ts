@@ -24,6 +24,7 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   password_weak: 'setup.password_weak',
   password_common: 'setup.password_common',
   password_personal: 'setup.password_personal',
+  link_invalid: 'link.gone_text',
   account_exists: 'setup.account_exists',
 };
 

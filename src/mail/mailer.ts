@@ -6,6 +6,7 @@ export interface Mail {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
+  readonly html: string;
 }
 
 /** Hands over one mail. @throws where the mail server or the outbox refuses it */

@@ -1,14 +1,7 @@
-import type { Notice } from '../flow/notices.ts';
+import { isAlarm, type Notice } from '../flow/notices.ts';
 import { type Locale, translator } from '../i18n/translate.ts';
+import type { RenderMail } from './html.ts';
 import type { Mail } from './mailer.ts';
-
-/** Somebody else may be at work. */
-const ALARMS: readonly Notice['kind'][] = [
-  'authenticator_added',
-  'phone_replaced',
-  'recovery_code_used',
-  'temporary_pass_issued',
-];
 
 export interface Addressee {
   readonly displayName: string;
@@ -16,15 +9,40 @@ export interface Addressee {
   readonly locale: Locale;
 }
 
-/** The mail for a notice, in the addressee's language. */
-export function mailFor(to: Addressee, notice: Notice, organisation: string): Mail {
+export interface MailSettings {
+  readonly organisation: string;
+  readonly render: RenderMail;
+}
+
+/**
+ * The mail for a notice, in the addressee's language, as text and as HTML.
+ * @param notMeUrl where "this was not me" goes, for a notice that is an alarm
+ */
+export function mailFor(to: Addressee, notice: Notice, notMeUrl: string | undefined, settings: MailSettings): Mail {
+  const { organisation, render } = settings;
   const t = translator(to.locale);
   const { kind, ...values } = notice;
-  const paragraphs = [
-    t('mail.greeting', { name: to.displayName }),
-    t(`mail.${kind}.text`, values),
-    ...(ALARMS.includes(kind) ? [t('mail.not_you')] : []),
-    t('mail.closing', { organisation }),
-  ];
-  return { to: to.address, subject: t(`mail.${kind}.subject`, values), text: `${paragraphs.join('\n\n')}\n` };
+  const url = notice.kind === 'first_password' || notice.kind === 'password_reset' ? notice.url : undefined;
+  const subject = t(`mail.${kind}.subject`, { organisation, ...values });
+  const greeting = t('mail.greeting', { name: to.displayName });
+  const body = t(`mail.${kind}.text`, { organisation, ...values });
+  const closing = t('mail.closing', { organisation });
+  const alarm = isAlarm(notice)
+    ? { text: t('mail.not_you'), label: t('mail.not_you_link'), url: notMeUrl ?? null }
+    : null;
+  const paragraphs = [greeting, body, ...(url ? [url] : [])];
+  if (alarm) paragraphs.push(alarm.url ? `${alarm.text}\n${alarm.label}: ${alarm.url}` : alarm.text);
+  return {
+    to: to.address,
+    subject,
+    text: `${[...paragraphs, closing].join('\n\n')}\n`,
+    html: render({
+      locale: to.locale,
+      organisation,
+      subject,
+      paragraphs: [greeting, body, closing],
+      action: url ? { url, label: t(`mail.${kind as 'first_password'}.action`), hint: t('mail.link_hint') } : null,
+      alarm,
+    }),
+  };
 }

@@ -90,6 +90,8 @@ export function sessionAdapter(sessions: OpSessions, clock: Clock): Adapter {
           payload: stored,
           replaceAuthorizations: route === 'end_session_confirm',
           expiresAt: expiry(clock, expiresIn),
+          userAgent: (Provider.ctx?.get('user-agent') ?? '').slice(0, 500),
+          ip: Provider.ctx?.ip ?? '',
         },
         clock.now(),
       );

@@ -13,8 +13,8 @@ export interface SignedIn {
 }
 
 export interface PortalSignIn {
-  /** Where to send a browser that must sign in; `maxAge` in seconds asks for a fresh sign-in. */
-  address(state: string, options?: { maxAge?: number; uiLocales?: string }): string;
+  /** Where to send a browser that must sign in; `maxAge` in seconds asks for a fresh sign-in, `isAgain` for one now. */
+  address(state: string, options?: { maxAge?: number; isAgain?: boolean }): string;
   signOutAddress(): string;
   /** Reads the OP session of this browser, signature checked. */
   who(request: IncomingMessage, response: ServerResponse): Promise<SignedIn | undefined>;
@@ -22,7 +22,7 @@ export interface PortalSignIn {
 
 export function createPortalSignIn(provider: Provider, publicUrl: string): PortalSignIn {
   return {
-    address(state, { maxAge, uiLocales } = {}) {
+    address(state, { maxAge, isAgain } = {}) {
       const query = new URLSearchParams({
         client_id: PORTAL_CLIENT_ID,
         response_type: 'none',
@@ -30,7 +30,7 @@ export function createPortalSignIn(provider: Provider, publicUrl: string): Porta
         redirect_uri: publicUrl + PORTAL_CALLBACK,
         state,
         ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
-        ...(uiLocales ? { ui_locales: uiLocales } : {}),
+        ...(isAgain ? { prompt: 'login' } : {}),
       });
       return `/oidc/auth?${query}`;
     },

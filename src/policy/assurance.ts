@@ -13,6 +13,7 @@ import {
 /** What each proof says of itself, in the words of RFC 8176. */
 const METHODS: Readonly<Record<Proof, readonly string[]>> = {
   password: ['pwd'],
+  mail_link: [],
   // Proof of possession, with a key kept in software, over another channel.
   push: ['pop', 'swk', 'mca'],
   // The phone's platform authenticator verified its user as well: possession and inherence or knowledge.

@@ -28,8 +28,8 @@ export interface LoginTransactions {
   finish(uid: string): Promise<void>;
   /** @returns whether this call ended it */
   end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
-  /** Ends every sign-in of an account that is in progress: what was shown counts no longer. */
-  endAll(accountId: string, reason: string): Promise<void>;
+  /** Ends every sign-in of an account that is in progress but one: what was shown counts no longer. */
+  endAll(accountId: string, reason: string, exceptUid?: string): Promise<void>;
 }
 
 export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTransactions {
@@ -66,8 +66,9 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
         WHERE uid = ${uid} AND state = 'open' AND (${accountId ?? null}::uuid IS NULL OR account_id = ${accountId ?? null}) RETURNING uid`;
       return rows.length === 1;
     },
-    async endAll(accountId, reason) {
-      await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason} WHERE account_id = ${accountId} AND state = 'open'`;
+    async endAll(accountId, reason, exceptUid) {
+      await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
+        WHERE account_id = ${accountId} AND state = 'open' AND uid IS DISTINCT FROM ${exceptUid ?? null}`;
     },
   };
 }

@@ -13,6 +13,20 @@ export interface OpSessionWrite {
   /** Signing out of one client takes its entry out; otherwise entries of other tabs are kept. */
   readonly replaceAuthorizations: boolean;
   readonly expiresAt: Date;
+  /** Of the browser that wrote it last, as it says itself; empty where unknown. */
+  readonly userAgent: string;
+  readonly ip: string;
+}
+
+/** What a person sees of a session. */
+export interface ShownSession {
+  readonly uid: string;
+  readonly userAgent: string | null;
+  readonly ip: string | null;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date;
+  /** The web apps that were opened in it. */
+  readonly clientIds: readonly string[];
 }
 
 export interface OpSessions {
@@ -25,25 +39,41 @@ export interface OpSessions {
   findByUid(uid: string, now: Date): Promise<OidcPayload | undefined>;
   /** Ends the session for good, by uid where it is known: also if its id was rotated meanwhile. */
   revoke(session: { uid?: string | undefined; id: string }, now: Date): Promise<void>;
+  /** Ends all of an account's sessions, with their tokens. */
   revokeAll(accountId: string, now: Date): Promise<number>;
+  /** The same for all but one session. */
+  revokeOthers(accountId: string, keptUid: string, now: Date): Promise<number>;
+  /** One session, with the tokens of its grants. @returns whether it was this account's, and open */
+  revokeOne(accountId: string, uid: string, now: Date): Promise<boolean>;
+  /** The sessions that are open, newest use first. */
+  ofAccount(accountId: string, now: Date): Promise<ShownSession[]>;
 }
 
 /** NIST SP 800-63B-4, section 2.2.3 (AAL2): at most 24 hours, whatever the activity. */
 const ABSOLUTE_LIFETIME = '24 hours';
 
 export function createOpSessions({ sql }: Database): OpSessions {
+  const revokeOne = async (accountId: string, uid: string, now: Date): Promise<boolean> => {
+    const rows = await sql`WITH ended AS (UPDATE op_session SET revoked_at = ${now}
+        WHERE uid = ${uid} AND account_id = ${accountId} AND revoked_at IS NULL RETURNING payload),
+      grants AS (SELECT value->>'grantId' AS id FROM ended, jsonb_each(coalesce(payload->'authorizations', '{}'))),
+      tokens AS (DELETE FROM oidc_payload WHERE grant_id IN (SELECT id FROM grants))
+      SELECT 1 FROM ended`;
+    return rows.length === 1;
+  };
   return {
     async put(w, now) {
       const id = digest(w.id);
       const oldId = w.oldId === undefined ? null : digest(w.oldId);
-      await sql`INSERT INTO op_session (uid, id_digest, account_id, payload, created_at, expires_at)
-        VALUES (${w.uid}, ${id}, ${w.accountId ?? null}, ${w.payload}, ${now}, ${w.expiresAt})
+      await sql`INSERT INTO op_session (uid, id_digest, account_id, payload, user_agent, ip, created_at, last_used_at, expires_at)
+        VALUES (${w.uid}, ${id}, ${w.accountId ?? null}, ${w.payload}, ${w.userAgent}, ${w.ip}, ${now}, ${now}, ${w.expiresAt})
         ON CONFLICT (uid) DO UPDATE SET
           payload = (CASE WHEN op_session.id_digest IN (${id}, ${oldId}) THEN excluded.payload ELSE op_session.payload END)
             || CASE WHEN ${w.replaceAuthorizations} THEN '{}'::jsonb ELSE jsonb_build_object('authorizations',
                  coalesce(op_session.payload->'authorizations', '{}') || coalesce(excluded.payload->'authorizations', '{}')) END,
           account_id = CASE WHEN op_session.id_digest IN (${id}, ${oldId}) THEN excluded.account_id ELSE op_session.account_id END,
           id_digest = CASE WHEN op_session.id_digest IN (${id}, ${oldId}) THEN ${id} ELSE op_session.id_digest END,
+          user_agent = excluded.user_agent, ip = excluded.ip, last_used_at = excluded.last_used_at,
           expires_at = least(excluded.expires_at, op_session.created_at + ${ABSOLUTE_LIFETIME}::interval)
         WHERE op_session.revoked_at IS NULL`;
     },
@@ -69,6 +99,22 @@ export function createOpSessions({ sql }: Database): OpSessions {
           OR (type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
         SELECT uid FROM ended`;
       return rows.length;
+    },
+    async revokeOthers(accountId, keptUid, now) {
+      const rows = await sql<{ uid: string }>`SELECT uid FROM op_session
+        WHERE account_id = ${accountId} AND uid <> ${keptUid} AND revoked_at IS NULL AND expires_at > ${now}`;
+      for (const { uid } of rows) await revokeOne(accountId, uid, now);
+      return rows.length;
+    },
+    revokeOne,
+    async ofAccount(accountId, now) {
+      const rows = await sql<ShownSession & { payload: OidcPayload }>`SELECT uid, user_agent, ip, created_at,
+          coalesce(last_used_at, created_at) AS last_used_at, payload FROM op_session
+        WHERE account_id = ${accountId} AND revoked_at IS NULL AND expires_at > ${now} ORDER BY last_used_at DESC`;
+      return rows.map(({ payload, ...session }) => ({
+        ...session,
+        clientIds: Object.keys((payload.authorizations as Record<string, unknown> | undefined) ?? {}),
+      }));
     },
   };
 }

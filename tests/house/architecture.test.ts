@@ -61,7 +61,7 @@ describe('the house', () => {
       'oidc-provider': /^oidc\//,
       pg: /^store\//,
       fastify: /^(http|oidc\/mount)|^(app|server)\.ts$/,
-      eta: /^http\/views\.ts$/,
+      eta: /^http\/views\.ts$|^mail\/html\.ts$/,
       'web-push': /^authenticators\/push\//,
       nodemailer: /^mail\//,
       '@node-rs/argon2': /^crypto\//,

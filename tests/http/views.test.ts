@@ -20,6 +20,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
       client: HOSTILE,
       isAgain: false,
       email: '',
+      forgottenPath: '/f',
       passkeyAction: '/p',
       passkeyOptions: '{"a":"b"}',
       error: null,
@@ -31,6 +32,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
       client: 'App',
       isAgain: true,
       email: HOSTILE,
+      forgottenPath: '/f',
       passkeyAction: '/p',
       passkeyOptions: HOSTILE,
       error: HOSTILE,
@@ -206,6 +208,18 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { action: '/s', code: 'x', name: '', email: '', error: null, field: null },
     { action: '/s', code: 'x', name: '', email: '', error: 'x', field: 'password' },
   ],
+  'password-forgotten': [HOSTILE, null].map((error) => ({ action: '/a', email: HOSTILE, error })),
+  'password-link': (['first_password', 'password_reset'] as const).map((purpose) => ({
+    purpose,
+    email: HOSTILE,
+    action: '/a',
+    code: HOSTILE,
+  })),
+  'new-password': [
+    { email: HOSTILE, action: '/a', error: HOSTILE, cancelAction: '/c', backPath: null },
+    { email: HOSTILE, action: '/a', error: null, cancelAction: null, backPath: '/b' },
+  ],
+  'not-me': [HOSTILE, null].map((about) => ({ about, action: '/a', code: HOSTILE, backPath: '/b' })),
   'setup-done': [{ nextPath: '/n' }],
   message: [
     { title: HOSTILE, text: HOSTILE, reference: HOSTILE },
@@ -230,7 +244,7 @@ describe('every page', () => {
   it('is listed here', () => {
     const templates = readdirSync(VIEWS)
       .map((file) => file.replace('.eta', ''))
-      .filter((name) => !['layout', 'number', 'progress', 'key-form'].includes(name));
+      .filter((name) => !['layout', 'number', 'progress', 'key-form', 'reveal', 'mail'].includes(name));
     expect(Object.keys(STATES).sort()).toEqual(templates.sort());
   });
 

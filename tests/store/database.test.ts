@@ -120,6 +120,8 @@ describe('an OP session', () => {
     oldId: undefined,
     accountId: 'somebody',
     replaceAuthorizations: false,
+    userAgent: '',
+    ip: '127.0.0.1',
     expiresAt: new Date(Date.now() + 60_000),
     payload: { uid, acr: 'one' },
     ...more,

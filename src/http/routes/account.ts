@@ -25,7 +25,9 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
   app.get('/mfa/sign-in', { config: { public: true } }, async (request, reply) => {
     const state = token128(n.random);
     request.session.state = state;
-    return reply.redirect(n.portal.address(state), 303);
+    // A link from a mail asks for a sign-in of its own, whoever is signed in here.
+    const isAgain = (request.query as { again?: string }).again === 'yes';
+    return reply.redirect(n.portal.address(state, { isAgain }), 303);
   });
 
   app.get('/mfa/callback', { config: { public: true } }, async (request, reply) => {

@@ -1,10 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { PasswordLinks } from '../../flow/password-links.ts';
 import type { SecondFactor } from '../../flow/second-factor.ts';
 import type { SignIn, SignInView } from '../../flow/sign-in.ts';
 import type { Interactions, PausedSignIn, SignInResult } from '../../oidc/interactions.ts';
+import { PORTAL_CLIENT_ID } from '../../oidc/portal-client.ts';
 import { clearBindingCookie, setBindingCookie } from '../binding-cookie.ts';
+import { clearLinkCookie, linkCookie } from '../link-cookie.ts';
 import type { PageModels } from '../pages.ts';
 import { text } from '../text.ts';
 import { assertionSchema, fromField, responseField } from '../webauthn.ts';
@@ -15,6 +18,8 @@ export interface SignInRoutesNeeds {
   readonly interactions: Interactions;
   readonly signIn: SignIn;
   readonly secondFactor: SecondFactor;
+  readonly passwordLinks: PasswordLinks;
+  readonly isSecure: boolean;
   readonly showWay: ShowWay;
   readonly organisation: string;
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
@@ -46,6 +51,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
       client: clientName(view),
       isAgain: paused.session !== undefined,
       email: paused.loginHint ?? '',
+      forgottenPath: '/password/forgotten',
       passkeyAction: `/interaction/${paused.uid}/passkey`,
       passkeyOptions: JSON.stringify(await n.secondFactor.passkeyOptions(paused.uid)),
       error: null,
@@ -56,13 +62,36 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     return reply.page('sign-in', model, status);
   };
 
+  const newPasswordPage = (request: FastifyRequest, reply: FastifyReply, error: string | null = null): FastifyReply => {
+    const { paused, view } = request.signIn!;
+    const base = `/interaction/${paused.uid}`;
+    return reply.page(
+      'new-password',
+      {
+        email: view.account?.email ?? '',
+        action: `${base}/new-password`,
+        error,
+        cancelAction: `${base}/cancel`,
+        backPath: null,
+      },
+      error ? 422 : 200,
+    );
+  };
+
   app.get('/interaction/:uid', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
     const { step } = view;
     const base = `/interaction/${paused.uid}`;
     switch (step.step) {
-      case 'password':
+      case 'password': {
+        // Somebody who followed a link from a mail, at our own pages: the link stands in for the password.
+        const code = paused.clientId === PORTAL_CLIENT_ID ? linkCookie(request, n.isSecure) : undefined;
+        if (code && (await n.passwordLinks.start(paused.uid, code, request.origin))) return reply.redirect(base, 303);
+        if (code) clearLinkCookie(reply, n.isSecure);
         return passwordPage(request, reply);
+      }
+      case 'new_password':
+        return newPasswordPage(request, reply);
       case 'enrol':
         return reply.page('more-info', {
           action: `${base}/enrol`,
@@ -149,6 +178,24 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     },
   );
 
+  app.post(
+    '/interaction/:uid/new-password',
+    { config, schema: { body: z.object({ password: z.string().max(4000).default('') }) } },
+    async (request, reply) => {
+      const { paused, view } = request.signIn!;
+      const code = linkCookie(request, n.isSecure) ?? '';
+      const set = await n.passwordLinks.setPassword(view, code, request.body.password, request.origin);
+      if (!set.ok && set.refusal.code !== 'link_invalid')
+        return newPasswordPage(request, reply, refusalInWords(request.t, set.refusal, 'sign_in.throttled'));
+      if (!set.ok && view.step.step === 'new_password') {
+        const { t } = request;
+        return reply.page('message', { title: t('link.gone_title'), text: t('link.gone_text'), reference: null }, 410);
+      }
+      clearLinkCookie(reply, n.isSecure);
+      return reply.redirect(`/interaction/${paused.uid}`, 303);
+    },
+  );
+
   app.post('/interaction/:uid/enrol', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
     const opened = await n.signIn.enrol(view, request.origin);
@@ -161,6 +208,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
   app.post('/interaction/:uid/cancel', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
     await n.signIn.cancel(view, request.origin);
+    clearLinkCookie(reply, n.isSecure);
     return finish(
       request,
       reply,
