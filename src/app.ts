@@ -16,6 +16,7 @@ import { person } from './http/plugins/person.ts';
 import { securityHeaders } from './http/plugins/security-headers.ts';
 import { createPortalSessionStore, PORTAL_IDLE_SECONDS } from './http/portal-session.ts';
 import { accountRoutes } from './http/routes/account.ts';
+import { accountActivityRoutes } from './http/routes/account-activity.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
 import { healthRoutes } from './http/routes/health.ts';
@@ -82,7 +83,15 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(pages, { render, organisation, support });
   await app.register(errors);
   await app.register(guards, {
-    guards: createGuards({ interactions, signIn, binding, companion, bindingCookie: bindingCookie.name }),
+    guards: createGuards({
+      interactions,
+      signIn,
+      binding,
+      companion,
+      myAccount,
+      clock: d.clock,
+      bindingCookie: bindingCookie.name,
+    }),
   });
   await app.register(forms, { publicUrl, isSecure });
   await app.register(fastifyStatic, { root: publicDir, serve: false, cacheControl: false });
@@ -136,7 +145,13 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       saveUninitialized: false,
       store: createPortalSessionStore(d.portalSessions, d.clock),
     });
-    await own.register(accountRoutes, { binding, myAccount, portal, random, clock: d.clock, bindingCookie });
+    await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie });
+    await own.register(accountActivityRoutes, {
+      myAccount,
+      passwordLinks: d.passwordLinks,
+      reports: d.reports,
+      placeOf: d.placeOf,
+    });
   });
   return app;
 }

@@ -224,6 +224,7 @@ export async function createDependencies(options: DependencyOptions) {
     companion,
     transfers,
     takeAnswer,
+    placeOf: places,
     reports,
     passwordLinks,
     administration,

@@ -21,6 +21,8 @@ export type RefusalCode =
   | 'proof_replayed'
   | 'proof_time'
   | 'authenticator_unknown'
+  | 'last_authenticator'
+  | 'label_missing'
   | 'subscription_invalid'
   | 'endpoint_not_allowed'
   | 'challenge_unknown'

@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ACR_MFA, satisfies } from '../core/assurance.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Binding } from '../flow/binding.ts';
 import type { Companion } from '../flow/companion.ts';
+import type { MyAccount } from '../flow/my-account.ts';
 import type { SignIn } from '../flow/sign-in.ts';
 import { chooseLocale } from '../i18n/choose.ts';
 import type { Interactions } from '../oidc/interactions.ts';
@@ -16,10 +18,28 @@ export interface GuardNeeds {
   readonly signIn: SignIn;
   readonly binding: Binding;
   readonly companion: Companion;
+  readonly myAccount: MyAccount;
+  readonly clock: Clock;
   readonly bindingCookie: string;
 }
 
+/** How fresh a sign-in must be for a change. Seconds. */
+export const FRESH_SECONDS = 600;
+
 export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> {
+  /** Signed in at our own pages, with two factors. */
+  const portal: Guard = async (request, reply) => {
+    const { signedIn } = request.session;
+    const account =
+      signedIn && satisfies(signedIn.acr, ACR_MFA) ? (await n.myAccount.look(signedIn.sub))?.account : undefined;
+    if (!signedIn || !account) {
+      if (request.method === 'GET') request.session.returnTo = request.url;
+      return reply.redirect('/mfa/sign-in', 303);
+    }
+    request.portal = { sub: signedIn.sub, opUid: signedIn.opUid, account };
+    return undefined;
+  };
+
   return {
     /** The browser that oidc-provider paused: its cookie is signed and bound to this very address. */
     'sign-in': async (request, reply) => {
@@ -52,14 +72,17 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
       return reply.page('wizard-expired', { againPath: uid ? `/interaction/${uid}` : '/mfa' }, 403);
     },
 
-    /** Signed in at our own pages, with two factors. */
-    portal: async (request, reply) => {
-      const { signedIn } = request.session;
-      if (signedIn && satisfies(signedIn.acr, ACR_MFA)) {
-        request.portal = { sub: signedIn.sub };
-        return undefined;
-      }
-      return reply.redirect('/mfa/sign-in', 303);
+    portal,
+
+    /** The same, not long ago: what changes how somebody signs in. */
+    'portal-fresh': async (request, reply) => {
+      const answered = await portal(request, reply);
+      if (!request.portal) return answered;
+      const authTime = request.session.signedIn?.authTime ?? 0;
+      if (n.clock.now().getTime() / 1000 - authTime <= FRESH_SECONDS) return undefined;
+      request.portal = null;
+      request.session.returnTo = request.method === 'GET' ? request.url : '/mfa';
+      return reply.redirect('/mfa/sign-in?fresh=yes', 303);
     },
 
     /** A phone that proves its key on every call. */

@@ -110,18 +110,60 @@ export interface PageModels {
   'wizard-expired': { againPath: string };
   account: {
     email: string;
+    said: { text: string; isGood: boolean } | null;
+    codesReminder: string | null;
     authenticators: readonly {
-      kind: 'password' | 'push' | 'totp' | 'webauthn' | 'recovery_code';
       label: string;
+      /** In words; null where the label says it. */
+      kind: string | null;
       added: string;
       /** A sentence; null for a password, whose use is in every sign-in. */
       lastUsed: string | null;
       note: string | null;
+      links: readonly { path: string; text: string }[];
     }[];
-    isProtected: boolean;
     addAction: string;
+    languageAction: string;
+    languages: readonly { locale: string; name: string; isChosen: boolean }[];
     signOutPath: string;
   };
+  'account-rename': { label: string; action: string; error: string | null; backPath: string };
+  'account-remove': { label: string; isLast: boolean; action: string; backPath: string };
+  /** Before new codes are made, and with them. */
+  'account-codes': {
+    codes: readonly string[] | null;
+    codesFile: string | null;
+    left: number;
+    action: string;
+    backPath: string;
+  };
+  'account-sessions': {
+    email: string;
+    said: string | null;
+    sessions: readonly {
+      uid: string;
+      isCurrent: boolean;
+      browser: string;
+      where: string;
+      since: string;
+      used: string;
+      apps: string;
+    }[];
+    endAction: string;
+    endOthersAction: string;
+  };
+  'account-history': {
+    email: string;
+    events: readonly {
+      text: string;
+      time: string;
+      where: string | null;
+      isBad: boolean;
+      reportPath: string | null;
+    }[];
+    olderPath: string | null;
+  };
+  'account-password': { email: string; said: string | null; error: string | null; action: string };
   setup: {
     action: string;
     code: string;
@@ -136,9 +178,7 @@ export interface PageModels {
     email: string;
     action: string;
     error: string | null;
-    /** Within a sign-in, or on one's own page. */
-    cancelAction: string | null;
-    backPath: string | null;
+    cancelAction: string;
   };
   /** `about` in words, where it is about one thing. */
   'not-me': { about: string | null; action: string; code: string; backPath: string };

@@ -3,12 +3,13 @@ import type { Origin } from '../core/audit.ts';
 import type { BindingView } from '../flow/binding.ts';
 import type { Phone } from '../flow/companion.ts';
 import type { SignInView } from '../flow/sign-in.ts';
-import type { Locale, TimeFormat, Translate } from '../i18n/translate.ts';
+import type { Locale, MessageKey, TimeFormat, Translate } from '../i18n/translate.ts';
 import type { PausedSignIn } from '../oidc/interactions.ts';
+import type { Account } from '../store/accounts.ts';
 import type { PageModels, PageName } from './pages.ts';
 
 /** Who may use a route. A route without a guard says `public: true`, or the server does not start. */
-export type GuardName = 'sign-in' | 'binding' | 'portal' | 'phone';
+export type GuardName = 'sign-in' | 'binding' | 'portal' | 'portal-fresh' | 'phone';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,7 +30,7 @@ declare module 'fastify' {
     /** Set by the guard of the same name. */
     signIn: { paused: PausedSignIn; view: SignInView } | null;
     binding: { token: string; view: BindingView } | null;
-    portal: { sub: string } | null;
+    portal: { sub: string; opUid: string; account: Account } | null;
     phone: Phone | null;
   }
   interface FastifyReply {
@@ -38,7 +39,10 @@ declare module 'fastify' {
   }
   interface Session {
     state?: string;
+    /** Where to go on after signing in again, below `/mfa`. */
     returnTo?: string;
+    /** A sentence to show once. */
+    said?: MessageKey;
     signedIn?: {
       opUid: string;
       sub: string;

@@ -36,6 +36,7 @@ export interface Accounts {
   byId(id: string): Promise<Account | undefined>;
   list(): Promise<Account[]>;
   countWithRole(role: Role): Promise<number>;
+  setLocale(id: string, locale: Locale, now: Date): Promise<void>;
   setStatus(id: string, status: AccountStatus, now: Date): Promise<void>;
   setPushFrozen(id: string, at: Date | null, now: Date): Promise<void>;
 }
@@ -74,6 +75,9 @@ export function createAccounts({ prisma }: Database): Accounts {
       return (await prisma.account.findMany({ orderBy: { email: 'asc' } })).map(toAccount);
     },
     countWithRole: (role) => prisma.account.count({ where: { role, status: 'active' } }),
+    async setLocale(id, locale, now) {
+      await prisma.account.update({ where: { id }, data: { locale, updatedAt: now } });
+    },
     async setStatus(id, status, now) {
       await prisma.account.update({ where: { id }, data: { status, updatedAt: now } });
     },

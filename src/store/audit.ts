@@ -9,6 +9,10 @@ export interface RecordedEvent extends AuditEvent {
 export interface AuditStore {
   append(event: AuditEvent, at: Date): Promise<void>;
   list(options: { action?: string; accountId?: string; limit: number }): Promise<RecordedEvent[]>;
+  /** An account's events of these kinds, newest first, older than `before`. */
+  history(accountId: string, actions: readonly string[], limit: number, before?: string): Promise<RecordedEvent[]>;
+  /** One event of an account. */
+  eventOf(accountId: string, id: string): Promise<RecordedEvent | undefined>;
 }
 
 export function createAuditStore({ sql }: Database): AuditStore {
@@ -16,6 +20,14 @@ export function createAuditStore({ sql }: Database): AuditStore {
     async append(e, at) {
       await sql`INSERT INTO audit_event (at, action, object, result, origin, actor, account_id, request_id, detail)
         VALUES (${at}, ${e.action}, ${e.object}, ${e.result}, ${e.origin}, ${e.actor}, ${e.accountId ?? null}, ${e.requestId ?? null}, ${e.detail ?? {}})`;
+    },
+    history: (accountId, actions, limit, before) =>
+      sql<RecordedEvent>`SELECT * FROM audit_event WHERE account_id = ${accountId} AND action = ANY(${actions})
+          AND (${before ?? null}::bigint IS NULL OR id < ${before ?? null}) ORDER BY id DESC LIMIT ${limit}`,
+    async eventOf(accountId, id) {
+      const [row] =
+        await sql<RecordedEvent>`SELECT * FROM audit_event WHERE id = ${id}::bigint AND account_id = ${accountId}`;
+      return row;
     },
     list: ({ action, accountId, limit }) =>
       sql<RecordedEvent>`SELECT * FROM audit_event

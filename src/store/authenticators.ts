@@ -88,6 +88,16 @@ export interface Authenticators {
   revokeAll(accountId: string, kinds: readonly AuthenticatorKind[], now: Date): Promise<number>;
   /** Too many failures: every active one of a kind. @returns their ids */
   disableAll(accountId: string, kind: AuthenticatorKind, now: Date): Promise<string[]>;
+  /**
+   * Takes an authenticator away at its owner's wish, with what belongs to it; never the last active one of `strong`
+   * kinds. One at a time per account, so that two removals at once leave one.
+   */
+  remove(
+    id: string,
+    accountId: string,
+    strong: readonly AuthenticatorKind[],
+    now: Date,
+  ): Promise<'removed' | 'last' | 'unknown'>;
   /** @returns false where it is not this account's */
   rename(id: string, accountId: string, label: string): Promise<boolean>;
   touch(id: string, now: Date): Promise<void>;
@@ -164,6 +174,21 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
         WHERE account_id = ${accountId} AND kind = ${kind} AND state = 'active' RETURNING id`;
       return rows.map(({ id }) => id);
     },
+    remove: (id, accountId, strong, now) =>
+      db.transaction(async (sql) => {
+        await sql`SELECT 1 FROM account WHERE id = ${accountId} FOR UPDATE`;
+        const [mine] = await sql<{ state: string }>`SELECT state FROM authenticator
+          WHERE id = ${id} AND account_id = ${accountId} AND kind = ANY(${strong}) AND parent_id IS NULL
+            AND state IN ('active', 'disabled')`;
+        if (!mine) return 'unknown';
+        const others = await sql`SELECT 1 FROM authenticator WHERE account_id = ${accountId} AND id <> ${id}
+          AND kind = ANY(${strong}) AND parent_id IS NULL AND state = 'active' LIMIT 1`;
+        if (mine.state === 'active' && others.length === 0) return 'last';
+        await sql`UPDATE authenticator SET state = 'removed', ended_at = ${now}
+          WHERE (id = ${id} OR parent_id = ${id}) AND state IN ('active', 'disabled')`;
+        await sql`DELETE FROM push_subscription WHERE authenticator_id = ${id}`;
+        return 'removed';
+      }),
     async rename(id, accountId, label) {
       const rows = await db.sql`UPDATE authenticator SET label = ${label}
         WHERE id = ${id} AND account_id = ${accountId} AND parent_id IS NULL RETURNING id`;

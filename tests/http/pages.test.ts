@@ -286,12 +286,12 @@ describe('one’s own page', () => {
     await laptop.open(`${installation.url}/mfa`);
     expect(laptop.title).toBe('Mijn aanmeldgegevens');
     await laptop.submit('/mfa/add');
-    expect(laptop.title).toBe('Open de app op uw telefoon');
+    expect(laptop.title).toBe('Kies hoe u zich aanmeldt');
     await laptop.open(`${installation.url}/mfa`);
     installation.clock.advance(601);
     await laptop.submit('/mfa/add');
     // max_age is oidc-provider's own clock; ours says that ten minutes are over, so the wizard stays closed.
-    expect(laptop.title).not.toBe('Open de app op uw telefoon');
+    expect(laptop.title).not.toBe('Kies hoe u zich aanmeldt');
     installation.clock.advance(-601);
   });
   it('is closed at once when the OP session ends', async () => {

@@ -193,15 +193,76 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   account: [
     {
       email: HOSTILE,
+      said: { text: HOSTILE, isGood: true },
+      codesReminder: HOSTILE,
       authenticators: [
-        { kind: 'push', label: HOSTILE, added: 'a', lastUsed: null, note: HOSTILE },
-        { kind: 'password', label: 'b', added: 'a', lastUsed: 'c', note: null },
+        {
+          kind: HOSTILE,
+          label: HOSTILE,
+          added: 'a',
+          lastUsed: null,
+          note: HOSTILE,
+          links: [{ path: '/p', text: 't' }],
+        },
+        { kind: null, label: 'b', added: 'a', lastUsed: 'c', note: null, links: [] },
       ],
-      isProtected: true,
       addAction: '/a',
+      languageAction: '/l',
+      languages: [
+        { locale: 'nl', name: 'Nederlands', isChosen: true },
+        { locale: 'en', name: 'English', isChosen: false },
+      ],
       signOutPath: '/s',
     },
-    { email: 'a@example.org', authenticators: [], isProtected: false, addAction: '/a', signOutPath: '/s' },
+    {
+      email: 'a@example.org',
+      said: { text: 'x', isGood: false },
+      codesReminder: null,
+      authenticators: [],
+      addAction: '/a',
+      languageAction: '/l',
+      languages: [],
+      signOutPath: '/s',
+    },
+  ],
+  'account-rename': [HOSTILE, null].map((error) => ({ label: HOSTILE, action: '/a', error, backPath: '/b' })),
+  'account-remove': [true, false].map((isLast) => ({ label: HOSTILE, isLast, action: '/a', backPath: '/b' })),
+  'account-codes': [
+    { codes: ['AAAA-BBBB'], codesFile: 'data:text/plain,x', left: 10, action: '/a', backPath: '/b' },
+    { codes: null, codesFile: null, left: 2, action: '/a', backPath: '/b' },
+  ],
+  'account-sessions': [
+    {
+      email: HOSTILE,
+      said: HOSTILE,
+      sessions: [true, false].map((isCurrent) => ({
+        uid: 'u',
+        isCurrent,
+        browser: HOSTILE,
+        where: HOSTILE,
+        since: 'a',
+        used: 'b',
+        apps: isCurrent ? HOSTILE : '',
+      })),
+      endAction: '/e',
+      endOthersAction: '/o',
+    },
+    { email: 'a', said: null, sessions: [], endAction: '/e', endOthersAction: '/o' },
+  ],
+  'account-history': [
+    {
+      email: HOSTILE,
+      events: [
+        { text: HOSTILE, time: 'a', where: HOSTILE, isBad: true, reportPath: '/r' },
+        { text: 'b', time: 'a', where: null, isBad: false, reportPath: null },
+      ],
+      olderPath: '/o',
+    },
+    { email: 'a', events: [], olderPath: null },
+  ],
+  'account-password': [
+    { email: HOSTILE, said: HOSTILE, error: null, action: '/a' },
+    { email: 'a', said: null, error: HOSTILE, action: '/a' },
   ],
   setup: [
     { action: '/s', code: HOSTILE, name: HOSTILE, email: HOSTILE, error: HOSTILE, field: 'email' },
@@ -216,8 +277,8 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     code: HOSTILE,
   })),
   'new-password': [
-    { email: HOSTILE, action: '/a', error: HOSTILE, cancelAction: '/c', backPath: null },
-    { email: HOSTILE, action: '/a', error: null, cancelAction: null, backPath: '/b' },
+    { email: HOSTILE, action: '/a', error: HOSTILE, cancelAction: '/c' },
+    { email: HOSTILE, action: '/a', error: null, cancelAction: '/c' },
   ],
   'not-me': [HOSTILE, null].map((about) => ({ about, action: '/a', code: HOSTILE, backPath: '/b' })),
   'setup-done': [{ nextPath: '/n' }],
@@ -244,7 +305,10 @@ describe('every page', () => {
   it('is listed here', () => {
     const templates = readdirSync(VIEWS)
       .map((file) => file.replace('.eta', ''))
-      .filter((name) => !['layout', 'number', 'progress', 'key-form', 'reveal', 'mail'].includes(name));
+      .filter(
+        (name) =>
+          !['layout', 'number', 'progress', 'key-form', 'reveal', 'mail', 'account-nav', 'codes'].includes(name),
+      );
     expect(Object.keys(STATES).sort()).toEqual(templates.sort());
   });
 

@@ -1,88 +1,205 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import type { Clock } from '../../core/clock.ts';
+import { z } from 'zod';
 import { type Random, token128 } from '../../core/random.ts';
 import type { Binding } from '../../flow/binding.ts';
-import type { MyAccount } from '../../flow/my-account.ts';
+import type { MyAccount, ShownAuthenticator } from '../../flow/my-account.ts';
+import { LOCALES, type Translate } from '../../i18n/translate.ts';
 import type { PortalSignIn } from '../../oidc/portal-sign-in.ts';
 import { setBindingCookie } from '../binding-cookie.ts';
+import { FRESH_SECONDS } from '../guards.ts';
+import { LANGUAGE_COOKIE } from '../plugins/person.ts';
+import { codesFile } from '../recovery-codes.ts';
+import { takeSaid } from '../said.ts';
+import { text } from '../text.ts';
 
 export interface AccountRoutesNeeds {
   readonly binding: Binding;
   readonly myAccount: MyAccount;
   readonly portal: PortalSignIn;
   readonly random: Random;
-  readonly clock: Clock;
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
 }
 
-/** A phone is added only soon after signing in with two factors. Seconds. */
-const FRESH_SECONDS = 600;
+/** At so few recovery codes people are reminded to make new ones. */
+const FEW_CODES = 3;
 
-/** The person's own page. Signing in to it is signing in like to any web app. */
+/** The person's own page: what they sign in with. Signing in to it is signing in like to any web app. */
 export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (app, n) => {
   const config = { guard: 'portal' } as const;
+  const fresh = { guard: 'portal-fresh' } as const;
+  const params = z.object({ id: z.uuid() });
 
   app.get('/mfa/sign-in', { config: { public: true } }, async (request, reply) => {
+    const { again, fresh: isFresh } = request.query as { again?: string; fresh?: string };
     const state = token128(n.random);
     request.session.state = state;
     // A link from a mail asks for a sign-in of its own, whoever is signed in here.
-    const isAgain = (request.query as { again?: string }).again === 'yes';
-    return reply.redirect(n.portal.address(state, { isAgain }), 303);
+    return reply.redirect(
+      n.portal.address(state, { isAgain: again === 'yes', ...(isFresh ? { maxAge: FRESH_SECONDS - 60 } : {}) }),
+      303,
+    );
   });
 
   app.get('/mfa/callback', { config: { public: true } }, async (request, reply) => {
     const { state } = request.query as { state?: string };
-    const expected = request.session.state;
+    const { state: expected, returnTo } = request.session;
     if (!expected || state !== expected) return reply.redirect('/mfa', 303);
     const signedIn = await n.portal.who(request.raw, reply.raw);
     // A new id for the session that now belongs to somebody (session fixation).
     await request.session.regenerate();
     if (!signedIn) return reply.redirect('/', 303);
     request.session.signedIn = signedIn;
-    return reply.redirect('/mfa', 303);
+    return reply.redirect(returnTo && /^\/mfa(\/|\?|$)/.test(returnTo) ? returnTo : '/mfa', 303);
   });
 
   app.get('/mfa', { config }, async (request, reply) => {
     const { t } = request;
-    const mine = await n.myAccount.look(request.portal!.sub);
-    if (!mine) return reply.redirect('/', 303);
+    const mine = (await n.myAccount.look(request.portal!.sub))!;
+    const left = mine.recoveryCodesLeft;
     return reply.page('account', {
       email: mine.account.email,
-      isProtected: mine.isProtected,
-      authenticators: mine.authenticators.map(({ kind, label, state, createdAt, lastUsedAt }) => ({
-        kind,
-        label: kind === 'password' || kind === 'recovery_code' ? t(`account.kind_${kind}`) : label,
-        added: request.times.dateTime(createdAt),
-        lastUsed:
-          kind === 'password'
-            ? null
-            : lastUsedAt
-              ? t('account.last_used', { time: request.times.dateTime(lastUsedAt) })
-              : t('account.never_used'),
-        note:
-          kind === 'recovery_code'
-            ? t('account.recovery_left', { count: mine.recoveryCodesLeft })
-            : state === 'removed'
-              ? t('account.state_removed')
-              : state === 'disabled'
-                ? t('account.state_disabled')
-                : null,
-      })),
+      said: takeSaid(request),
+      codesReminder: left <= FEW_CODES ? t('account.codes_few', { count: left }) : null,
+      authenticators: mine.authenticators.map((a) => cardOf(a, left, request)),
       addAction: '/mfa/add',
+      languageAction: '/mfa/language',
+      languages: LOCALES.map((locale) => ({
+        locale,
+        name: t(`language.${locale}`),
+        isChosen: locale === (mine.account.locale ?? request.locale),
+      })),
       signOutPath: n.portal.signOutAddress(),
     });
   });
 
-  app.post('/mfa/add', { config }, async (request, reply) => {
-    const mine = await n.myAccount.look(request.portal!.sub);
-    const authTime = request.session.signedIn?.authTime ?? 0;
-    if (!mine || n.clock.now().getTime() / 1000 - authTime > FRESH_SECONDS) {
-      const state = token128(n.random);
-      request.session.state = state;
-      return reply.redirect(n.portal.address(state, { maxAge: FRESH_SECONDS - 60 }), 303);
-    }
-    const opened = await n.binding.open(mine.account, null, 'mfa', request.origin);
+  app.post('/mfa/add', { config: fresh }, async (request, reply) => {
+    const opened = await n.binding.open(request.portal!.account, null, 'mfa', request.origin);
     setBindingCookie(reply, n.bindingCookie, opened.token, opened.ttlSeconds);
-    return reply.redirect('/mfa/setup', 303);
+    return reply.redirect('/mfa/setup/choose', 303);
+  });
+
+  app.post(
+    '/mfa/language',
+    { config, schema: { body: z.object({ locale: z.enum(LOCALES) }) } },
+    async (request, reply) => {
+      const { locale } = request.body;
+      await n.myAccount.setLocale(request.portal!.account, locale);
+      reply.setCookie(LANGUAGE_COOKIE, locale, {
+        path: '/',
+        httpOnly: true,
+        sameSite: 'lax',
+        secure: n.bindingCookie.isSecure,
+        maxAge: 365 * 86_400,
+      });
+      return reply.redirect('/mfa', 303);
+    },
+  );
+
+  const renamePage = (reply: FastifyReply, id: string, label: string, error?: string) =>
+    reply.page(
+      'account-rename',
+      { action: `/mfa/authenticators/${id}/rename`, label, error: error ?? null, backPath: '/mfa' },
+      error ? 422 : 200,
+    );
+
+  app.get('/mfa/authenticators/:id/rename', { config: fresh, schema: { params } }, async (request, reply) => {
+    const { id } = request.params;
+    const mine = await n.myAccount.authenticator(request.portal!.sub, id);
+    return mine ? renamePage(reply, id, mine.shown.label) : reply.redirect('/mfa', 303);
+  });
+
+  app.post(
+    '/mfa/authenticators/:id/rename',
+    { config: fresh, schema: { params, body: z.object({ label: text(200).default('') }) } },
+    async (request, reply) => {
+      const { id } = request.params;
+      const renamed = await n.myAccount.rename(request.portal!.account, id, request.body.label, request.origin);
+      if (!renamed.ok && renamed.refusal.code === 'label_missing')
+        return renamePage(reply, id, '', request.t('account.label_missing'));
+      request.session.said = renamed.ok ? 'account.said_renamed' : 'account.said_unknown';
+      return reply.redirect('/mfa', 303);
+    },
+  );
+
+  app.get('/mfa/authenticators/:id/remove', { config: fresh, schema: { params } }, async (request, reply) => {
+    const { id } = request.params;
+    const mine = await n.myAccount.authenticator(request.portal!.sub, id);
+    if (!mine) return reply.redirect('/mfa', 303);
+    return reply.page('account-remove', {
+      label: mine.shown.label,
+      isLast: mine.isLast,
+      action: `/mfa/authenticators/${id}/remove`,
+      backPath: '/mfa',
+    });
+  });
+
+  app.post('/mfa/authenticators/:id/remove', { config: fresh, schema: { params } }, async (request, reply) => {
+    const removed = await n.myAccount.remove(request.portal!.account, request.params.id, request.origin);
+    request.session.said = removed.ok
+      ? 'account.said_removed'
+      : removed.refusal.code === 'last_authenticator'
+        ? 'account.remove_last'
+        : 'account.said_unknown';
+    return reply.redirect('/mfa', 303);
+  });
+
+  app.get('/mfa/recovery-codes', { config: fresh }, async (request, reply) => {
+    const mine = (await n.myAccount.look(request.portal!.sub))!;
+    return reply.page('account-codes', {
+      codes: null,
+      codesFile: null,
+      left: mine.recoveryCodesLeft,
+      action: '/mfa/recovery-codes',
+      backPath: '/mfa',
+    });
+  });
+
+  app.post('/mfa/recovery-codes', { config: fresh }, async (request, reply) => {
+    const codes = await n.myAccount.renewRecoveryCodes(request.portal!.account, request.origin);
+    return reply.page('account-codes', {
+      codes,
+      codesFile: codesFile(codes),
+      left: codes.length,
+      action: '/mfa/recovery-codes',
+      backPath: '/mfa',
+    });
   });
 };
+
+function cardOf(a: ShownAuthenticator, codesLeft: number, { t, times }: FastifyRequest) {
+  const { kind, id, state } = a;
+  const isOwn = kind === 'password' || kind === 'recovery_code';
+  return {
+    label: isOwn ? t(`account.kind_${kind}`) : a.label,
+    kind: isOwn ? null : kindInWords(a, t),
+    added: times.dateTime(a.createdAt),
+    lastUsed:
+      kind === 'password'
+        ? null
+        : a.lastUsedAt
+          ? t('account.last_used', { time: times.dateTime(a.lastUsedAt) })
+          : t('account.never_used'),
+    note:
+      kind === 'recovery_code'
+        ? t('account.recovery_left', { count: codesLeft })
+        : state === 'disabled'
+          ? t('account.state_disabled')
+          : null,
+    links:
+      kind === 'password'
+        ? [{ path: '/mfa/password', text: t('account.change') }]
+        : kind === 'recovery_code'
+          ? [{ path: '/mfa/recovery-codes', text: t('account.codes_make') }]
+          : [
+              { path: `/mfa/authenticators/${id}/rename`, text: t('account.rename') },
+              { path: `/mfa/authenticators/${id}/remove`, text: t('account.remove') },
+            ],
+  };
+}
+
+/** Device-bound and synced keys are told apart, because they are lost in different ways. */
+function kindInWords({ kind, credential }: ShownAuthenticator, t: Translate): string {
+  if (kind === 'webauthn') return t(credential?.isSynced ? 'account.kind_synced_key' : 'account.kind_bound_key');
+  return t(kind === 'totp' ? 'account.kind_totp' : 'account.kind_push');
+}

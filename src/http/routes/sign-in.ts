@@ -72,7 +72,6 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
         action: `${base}/new-password`,
         error,
         cancelAction: `${base}/cancel`,
-        backPath: null,
       },
       error ? 422 : 200,
     );

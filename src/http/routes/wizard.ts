@@ -7,6 +7,7 @@ import type { SignIn } from '../../flow/sign-in.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { EventStreams } from '../event-stream.ts';
 import { qrSvg } from '../qr.ts';
+import { codesFile } from '../recovery-codes.ts';
 import { placeOf } from '../wizard-place.ts';
 import { refusalInWords, spokenNumber, waitInWords } from '../wording.ts';
 
@@ -146,7 +147,7 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
       kind: (['push', 'totp', 'webauthn'] as const).find((kind) => kind === view.authenticator?.kind) ?? 'push',
       label: view.authenticator?.label ?? '',
       codes: codes ?? null,
-      codesFile: codes ? `data:text/plain;charset=utf-8,${encodeURIComponent(`${codes.join('\r\n')}\r\n`)}` : null,
+      codesFile: codes ? codesFile(codes) : null,
       continuePath: canGoOn ? `/interaction/${loginUid}` : '/mfa',
       client: canGoOn ? (interrupted.client?.name ?? null) : null,
     });
