@@ -38,8 +38,10 @@ export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
   const key = `${locale} ${timeZone}`;
   let made = formats.get(key);
   if (!made) {
-    const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone });
-    const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short', timeZone });
+    // English as it is written in Europe: the day before the month, and 24 hours.
+    const written = locale === 'en' ? 'en-GB' : locale;
+    const time = new Intl.DateTimeFormat(written, { hour: '2-digit', minute: '2-digit', timeZone });
+    const dateTime = new Intl.DateTimeFormat(written, { dateStyle: 'long', timeStyle: 'short', timeZone });
     made = { time: (at) => time.format(at), dateTime: (at) => dateTime.format(at) };
     formats.set(key, made);
   }

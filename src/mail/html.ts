@@ -5,6 +5,7 @@ export interface MailPage {
   readonly organisation: string;
   readonly subject: string;
   readonly paragraphs: readonly string[];
+  readonly closing: string;
   /** A button, with the same address in words below it. */
   readonly action: { readonly url: string; readonly label: string; readonly hint: string } | null;
   readonly alarm: { readonly text: string; readonly label: string; readonly url: string | null } | null;

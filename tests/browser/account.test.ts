@@ -15,15 +15,18 @@ afterAll(async () => {
 });
 
 for (const [locale, width, words] of [
-  [
-    'nl-NL',
-    1280,
-    { rename: 'Naam wijzigen', remove: 'Verwijderen', sessions: 'Waar u bent aangemeld', history: 'Wat er gebeurde' },
-  ],
-  ['en-GB', 390, { rename: 'Rename', remove: 'Remove', sessions: 'Where you are signed in', history: 'What happened' }],
+  ['nl-NL', 1280, { rename: 'Naam wijzigen', remove: 'Verwijderen', sessions: 'Apparaten', history: 'Geschiedenis' }],
+  ['en-GB', 390, { rename: 'Rename', remove: 'Remove', sessions: 'Devices', history: 'History' }],
 ] as const) {
   describe(`one’s own pages, ${locale} at ${width}`, () => {
     const tongue = locale.slice(0, 2);
+    /** As a mail program shows it: nothing of ours around it. */
+    const shotOfMail = async (html: string, name: string) => {
+      const page = await stage.openLaptop({ locale, width });
+      await page.setContent(html);
+      await stage.shot(page, name);
+      await page.context().close();
+    };
 
     it('show what one signs in with, where and when, and let it be changed', async () => {
       const person = await stage.addEnrolledPerson({ locale });
@@ -81,8 +84,7 @@ for (const [locale, width, words] of [
       await laptop.waitForSelector(`text=${person.email}`);
       await stage.shot(laptop, `${tongue}-forgotten-sent-${width}`);
       const mail = await mails.next(person.email, 'nieuw wachtwoord');
-      await laptop.setContent(mail.html as string);
-      await stage.shot(laptop, `mail-password-reset-${width}`);
+      await shotOfMail(mail.html as string, `mail-password-reset-${width}`);
       await laptop.goto(linkIn(mail, '/password/link'));
       await stage.shot(laptop, `${tongue}-password-link-${width}`);
       await laptop.locator('main form button').click();
@@ -93,9 +95,8 @@ for (const [locale, width, words] of [
       await laptop.keyboard.press('Enter');
       await laptop.waitForSelector('.tabs');
       const changed = await mails.next(person.email, 'Uw wachtwoord is veranderd');
-      await laptop.setContent(changed.html as string);
-      await stage.shot(laptop, `mail-password-changed-${width}`);
-      expect(laptop.errors.filter((error) => !error.includes('style'))).toEqual([]);
+      await shotOfMail(changed.html as string, `mail-password-changed-${width}`);
+      expect(laptop.errors).toEqual([]);
       await laptop.context().close();
       await person.phone.close();
     });

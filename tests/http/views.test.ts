@@ -321,7 +321,7 @@ describe('every page', () => {
           expect(html).toContain(`<html lang="${locale}">`);
           expect(html).not.toContain('<script>alert');
           expect(html).not.toMatch(/\{(?!organisation\})\w+\}/);
-          expect(html).not.toMatch(/\bundefined\b|\[object /);
+          expect(html).not.toMatch(/\bundefined\b|\[object |>null</);
           // The Content-Security-Policy allows neither.
           expect(html).not.toMatch(/ style="| on\w+="|<style/);
           expect(html.match(/<h1/g)?.length ?? 0).toBe(name === 'companion' ? 0 : 1);
