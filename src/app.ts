@@ -15,6 +15,7 @@ import { pages } from './http/plugins/page.ts';
 import { person } from './http/plugins/person.ts';
 import { securityHeaders } from './http/plugins/security-headers.ts';
 import { createPortalSessionStore, PORTAL_IDLE_SECONDS } from './http/portal-session.ts';
+import { rememberedCookieName } from './http/remembered-cookie.ts';
 import { accountRoutes } from './http/routes/account.ts';
 import { accountActivityRoutes } from './http/routes/account-activity.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
@@ -54,6 +55,8 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     payloads: d.payloads,
     sessions: d.opSessions,
     pages: createOidcPages(render, { organisation, support }),
+    judgeSession: d.judgeSession,
+    rememberedCookie: rememberedCookieName(isSecure),
     clock: d.clock,
     audit: d.audit,
     onError: (error, request) =>
@@ -111,6 +114,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(signInRoutes, {
     interactions,
     signIn,
+    signInEnd: d.signInEnd,
     secondFactor,
     passwordLinks: d.passwordLinks,
     isSecure,

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { type Command, commands, UsageError } from './cli/commands.ts';
+import { type Command, UsageError } from './cli/command.ts';
+import { commands } from './cli/commands.ts';
 import { loadConfig } from './config/load.ts';
 import { Fault } from './core/errors.ts';
 import { systemRandom } from './core/random.ts';

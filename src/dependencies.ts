@@ -19,11 +19,13 @@ import { createWebauthnChallenges } from './authenticators/webauthn/challenge.ts
 import type { WebauthnParty } from './authenticators/webauthn/relying-party.ts';
 import { createVerifyWebauthn } from './authenticators/webauthn/verify.ts';
 import type { Config } from './config/load.ts';
+import { ACR_MFA } from './core/assurance.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { type Random, systemRandom, token256 } from './core/random.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
+import { createAccess } from './flow/access.ts';
 import { createAdministration } from './flow/administration.ts';
 import { createTakeAnswer } from './flow/answers.ts';
 import { createApprovals } from './flow/approvals.ts';
@@ -38,15 +40,19 @@ import { createGuessing } from './flow/guessing.ts';
 import { createMyAccount } from './flow/my-account.ts';
 import { isAlarm, type Notice, type Notify } from './flow/notices.ts';
 import { createPasswordLinks } from './flow/password-links.ts';
+import { createPolicyAdministration } from './flow/policy-administration.ts';
 import { createReports, notMeUntil } from './flow/reports.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
+import { createSignInEnd } from './flow/sign-in-end.ts';
 import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
 import { createRenderMail } from './mail/html.ts';
 import { createMailer } from './mail/mailer.ts';
 import { mailFor } from './mail/notices.ts';
+import type { JudgeSession } from './oidc/interaction-policy.ts';
+import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
 import { INTERACTION_SECONDS } from './oidc/provider.ts';
 import { openPlaces } from './places.ts';
 import type { Account } from './store/accounts.ts';
@@ -162,15 +168,20 @@ export async function createDependencies(options: DependencyOptions) {
     verifyWebauthn,
     bindWebauthn: createBindWebauthn(stores.authenticators, stores.webauthnStore, party, random),
   });
+  const access = createAccess({ ...common, portal: { clientId: PORTAL_CLIENT_ID, requires: ACR_MFA } });
+  const judgeSession: JudgeSession = async ({ accountId, ...question }) => {
+    const account = await stores.accounts.byId(accountId);
+    return account?.status === 'active' ? (await access.judge({ account, ...question })).decision : undefined;
+  };
   const signIn = createSignIn({
     ...common,
+    access,
     approvals,
     binding,
-    placeOf: places,
-    organisation,
     verifyPassword: createVerifyPassword(stores.authenticators, hasher),
     ttlSeconds: INTERACTION_SECONDS,
   });
+  const signInEnd = createSignInEnd({ ...common, placeOf: places, organisation });
   const secondFactor = createSecondFactor({
     ...common,
     guessing,
@@ -199,6 +210,7 @@ export async function createDependencies(options: DependencyOptions) {
     bindTemporaryPass: createBindTemporaryPass(stores.temporaryPasses, random),
     organisation,
   });
+  const policyAdministration = createPolicyAdministration({ ...common, access, portalClientId: PORTAL_CLIENT_ID });
   const clientRegistration = createClientRegistration(common);
   const waiting = createWaiting({ ...common, signals });
   const myAccount = createMyAccount(common);
@@ -216,7 +228,10 @@ export async function createDependencies(options: DependencyOptions) {
     ...stores,
     audit,
     approvals,
+    access,
+    judgeSession,
     signIn,
+    signInEnd,
     secondFactor,
     binding,
     codeBinding,
@@ -228,6 +243,7 @@ export async function createDependencies(options: DependencyOptions) {
     reports,
     passwordLinks,
     administration,
+    policyAdministration,
     clientRegistration,
     waiting,
     myAccount,

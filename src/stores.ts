@@ -13,9 +13,11 @@ import { createLoginTransactions } from './store/login-transactions.ts';
 import { createMailLinks } from './store/mail-links.ts';
 import { createOidcPayloads } from './store/oidc-payloads.ts';
 import { createOpSessions } from './store/op-sessions.ts';
+import { createPolicies } from './store/policies.ts';
 import { createPortalSessions } from './store/portal-sessions.ts';
 import { createPushSubscriptions } from './store/push-subscriptions.ts';
 import { createRecoveryCodes } from './store/recovery-codes.ts';
+import { createRememberedBrowsers } from './store/remembered-browsers.ts';
 import { createKeptSettings } from './store/settings.ts';
 import { createSigningKeys } from './store/signing-keys.ts';
 import { createTemporaryPasses } from './store/temporary-passes.ts';
@@ -37,6 +39,8 @@ export const openStores = (database: Database, sealer: Sealer, secret: SecretKey
   knownPlaces: createKnownPlaces(database, secret),
   opSessions: createOpSessions(database),
   payloads: createOidcPayloads(database),
+  policies: createPolicies(database),
+  rememberedBrowsers: createRememberedBrowsers(database),
   portalSessions: createPortalSessions(database),
   recoveryCodes: createRecoveryCodes(database),
   settings: createKeptSettings(database, sealer),

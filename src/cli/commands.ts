@@ -1,43 +1,10 @@
 import { parseArgs } from 'node:util';
 import { acrNamed } from '../core/assurance.ts';
-import type { RefusalCode } from '../core/refusals.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { STRONG_WAYS } from '../flow/next-step.ts';
+import { BY, type Command, counted, oneEmail, refused, UsageError } from './command.ts';
+import { policyCommands } from './policy-commands.ts';
 import { askPassword } from './prompt.ts';
-
-/** A mistake of whoever typed the command: told in one sentence, exit code 2. */
-export class UsageError extends Error {}
-
-export interface Command {
-  readonly words: string;
-  readonly usage: string;
-  readonly help: string;
-  /** @returns what to print */
-  run(d: Dependencies, args: string[]): Promise<string>;
-}
-
-const BY = { actor: 'cli', origin: 'cli' } as const;
-
-const REFUSALS: Partial<Record<RefusalCode, string>> = {
-  account_exists: 'There is an account with this e-mail address already.',
-  password_there: 'This person has a password. They can choose a new one with “forgotten password”.',
-  account_unknown: 'There is no account with this e-mail address.',
-  email_invalid: 'This is not an e-mail address.',
-  password_weak: 'A password has 8 to 256 characters.',
-  password_common: 'This password is used too often. Choose another.',
-  password_personal: 'The password may not be made of the person’s own name or address.',
-};
-
-const refused = (code: RefusalCode): UsageError => new UsageError(REFUSALS[code] ?? `Refused: ${code}.`);
-
-const counted = (count: number, what: string): string =>
-  count === 0 ? '' : `${count} ${what}${count === 1 ? '' : 's'}`;
-
-function oneEmail(positionals: readonly string[]): string {
-  const [email, ...rest] = positionals;
-  if (!email || rest.length > 0) throw new UsageError('Give one e-mail address.');
-  return email;
-}
 
 async function newPassword(
   d: Dependencies,
@@ -49,6 +16,7 @@ async function newPassword(
 }
 
 export const commands: readonly Command[] = [
+  ...policyCommands,
   {
     words: 'account add',
     usage:
@@ -144,6 +112,26 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    words: 'account groups',
+    usage: 'account groups <e-mail> [--set <group>,<group>...]',
+    help: 'Shows or replaces the groups of a person, which the policy can ask about.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { set: { type: 'string' } } });
+      const email = oneEmail(positionals);
+      if (values.set !== undefined) {
+        const groups = values.set
+          .split(',')
+          .map((group) => group.trim())
+          .filter(Boolean);
+        const set = await d.policyAdministration.setGroups(email, [...new Set(groups)], BY);
+        if (!set.ok) throw refused(set.refusal.code);
+      }
+      const account = await d.accounts.byEmail(email);
+      if (!account) throw refused('account_unknown');
+      return account.groups.length > 0 ? account.groups.join('\n') : `${email} is in no group.`;
+    },
+  },
+  {
     words: 'account password',
     usage: 'account password <e-mail> [--generate]',
     help: 'Gives a person a new password and ends their sessions.',
@@ -197,7 +185,7 @@ export const commands: readonly Command[] = [
     words: 'client add',
     usage:
       'client add <id> --name <name> --redirect <address>... [--sign-out <address>...] [--public] [--refresh] [--acr 1fa|mfa|phr] [--alg ES256|RS256]',
-    help: 'Registers a web app, or replaces it. The secret is shown once. --acr 1fa asks for no second factor.',
+    help: 'Registers a web app, or replaces it. The secret is shown once. With --acr the app asks at least that, whatever the policy says; 1fa asks for no second factor by itself.',
     async run(d, args) {
       const { values, positionals } = parseArgs({
         args,
@@ -212,8 +200,8 @@ export const commands: readonly Command[] = [
           alg: { type: 'string' },
         },
       });
-      const acr = acrNamed(values.acr ?? 'mfa');
-      if (!acr) throw new UsageError('The acr is 1fa, mfa or phr.');
+      const acr = values.acr === undefined ? undefined : acrNamed(values.acr);
+      if (values.acr !== undefined && !acr) throw new UsageError('The acr is 1fa, mfa or phr.');
       const alg = (['ES256', 'RS256'] as const).find((each) => each === (values.alg ?? 'ES256'));
       if (!alg) throw new UsageError('The algorithm is ES256 or RS256.');
       const client = {
@@ -223,7 +211,7 @@ export const commands: readonly Command[] = [
         postLogoutRedirectUris: values['sign-out'] ?? [],
         isPublic: values.public ?? false,
         mayRefresh: values.refresh ?? false,
-        requiredAcr: acr,
+        ...(acr ? { requiredAcr: acr } : {}),
         idTokenAlgorithm: alg,
       };
       const problems = d.clientRegistration.problems(client);
@@ -247,7 +235,7 @@ export const commands: readonly Command[] = [
       if (values.json) return JSON.stringify(clients, null, 2);
       if (clients.length === 0) return 'There are no web apps yet. Register one: client add <id> --redirect <address>';
       return clients
-        .map((c) => `${c.id}  ${c.name}  ${c.requiredAcr}  ${c.metadata.redirect_uris.join(' ')}`)
+        .map((c) => `${c.id}  ${c.name}  ${c.requiredAcr ?? 'by policy'}  ${c.metadata.redirect_uris.join(' ')}`)
         .join('\n');
     },
   },

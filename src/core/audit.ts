@@ -21,4 +21,6 @@ export interface Origin {
   /** The browser and system in words, `Firefox on Windows`; empty where unknown. */
   readonly browser: string;
   readonly requestId?: string | undefined;
+  /** The secret of a browser that is remembered; never logged. */
+  readonly rememberedToken?: string | undefined;
 }

@@ -12,6 +12,7 @@ import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { Invitations } from '../store/invitations.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Audit } from './audit.ts';
 import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
@@ -26,6 +27,7 @@ export interface PersonToAdd {
   readonly locale?: Locale | null;
   readonly notifyEmail?: string | null;
   readonly role?: Role | null;
+  readonly groups?: readonly string[];
 }
 
 /** Who administers: `cli`, `account:<id>`; and from where. */
@@ -67,6 +69,7 @@ export interface AdministrationNeeds {
   bindings: BindingSessions;
   invitations: Invitations;
   opSessions: OpSessions;
+  rememberedBrowsers: RememberedBrowsers;
   throttle: Throttle;
   transactions: LoginTransactions;
   bindPassword: BindPassword;
@@ -120,6 +123,7 @@ export function createAdministration(n: AdministrationNeeds): Administration {
   const endWhatIsOpen = async (account: Account, now: Date): Promise<number> => {
     await n.bindings.endAll(account.id);
     await n.transactions.endAll(account.id, 'revoked');
+    await n.rememberedBrowsers.revokeAll(account.id, now);
     return n.opSessions.revokeAll(account.id, now);
   };
 

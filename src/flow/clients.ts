@@ -1,4 +1,4 @@
-import { ACR_MFA, type Acr } from '../core/assurance.ts';
+import type { Acr } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
 import type { ClientMetadata, Clients } from '../store/clients.ts';
@@ -13,6 +13,7 @@ export interface ClientToAdd {
   /** Runs in a browser or on a phone and can keep no secret. */
   readonly isPublic?: boolean;
   readonly mayRefresh?: boolean;
+  /** Asked at least, whatever the policy says; without it the policy alone decides. */
   readonly requiredAcr?: Acr;
   readonly idTokenAlgorithm?: 'ES256' | 'RS256';
 }
@@ -58,7 +59,7 @@ export function createClientRegistration(n: {
         application_type: client.redirectUris.some((uri) => uri.startsWith('http:')) ? 'native' : 'web',
       };
       await n.clients.put(
-        { id: client.id, name: client.name.trim(), metadata, requiredAcr: client.requiredAcr ?? ACR_MFA },
+        { id: client.id, name: client.name.trim(), metadata, requiredAcr: client.requiredAcr ?? null },
         secret,
         n.clock.now(),
       );
@@ -67,7 +68,7 @@ export function createClientRegistration(n: {
         object: `client:${client.id}`,
         result: 'success',
         ...by,
-        detail: { name: client.name, redirectUris: client.redirectUris, requiredAcr: client.requiredAcr ?? ACR_MFA },
+        detail: { name: client.name, redirectUris: client.redirectUris, requiredAcr: client.requiredAcr ?? null },
       });
       return secret;
     },

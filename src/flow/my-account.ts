@@ -9,6 +9,7 @@ import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { Clients } from '../store/clients.ts';
 import type { OpSessions, ShownSession } from '../store/op-sessions.ts';
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
+import type { RememberedBrowser, RememberedBrowsers } from '../store/remembered-browsers.ts';
 import { type Audit, byAccount } from './audit.ts';
 import { STRONG_WAYS } from './next-step.ts';
 import type { Notify } from './notices.ts';
@@ -34,6 +35,9 @@ export interface MyAccount {
   /** New recovery codes in place of the old ones. @returns the codes, as people read them, this once */
   renewRecoveryCodes(account: Account, origin: Origin): Promise<readonly string[]>;
   sessions(accountId: string): Promise<ShownSession[]>;
+  remembered(accountId: string): Promise<RememberedBrowser[]>;
+  /** @returns whether it was this account's */
+  forgetBrowser(account: Account, id: string, origin: Origin): Promise<boolean>;
   /** @returns how many ended; `uid` for one, without it all but `keptUid` */
   endSessions(account: Account, end: { uid: string } | { keptUid: string }, origin: Origin): Promise<number>;
   history(accountId: string, before?: string): Promise<{ events: RecordedEvent[]; hasMore: boolean }>;
@@ -50,6 +54,7 @@ export interface MyAccountNeeds {
   clients: Clients;
   opSessions: OpSessions;
   recoveryCodes: RecoveryCodes;
+  rememberedBrowsers: RememberedBrowsers;
   audit: Audit;
   notify: Notify;
   clock: Clock;
@@ -81,6 +86,9 @@ export const HISTORY_ACTIONS = [
   'account.reset',
   'account.push_frozen',
   'session.ended',
+  'browser.remembered',
+  'browser.forgotten',
+  'enrolment.postponed',
 ] as const;
 export type HistoryAction = (typeof HISTORY_ACTIONS)[number];
 
@@ -160,8 +168,22 @@ export function createMyAccount(n: MyAccountNeeds): MyAccount {
 
     sessions: (accountId) => n.opSessions.ofAccount(accountId, n.clock.now()),
 
+    remembered: (accountId) => n.rememberedBrowsers.ofAccount(accountId, n.clock.now()),
+
+    async forgetBrowser(account, id, origin) {
+      if (!(await n.rememberedBrowsers.revoke(account.id, id, n.clock.now()))) return false;
+      await n.audit({
+        action: 'browser.forgotten',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...byAccount(account, origin),
+      });
+      return true;
+    },
+
     async endSessions(account, end, origin) {
       const now = n.clock.now();
+      if ('keptUid' in end) await n.rememberedBrowsers.revokeAll(account.id, now);
       const ended =
         'uid' in end
           ? Number(await n.opSessions.revokeOne(account.id, end.uid, now))

@@ -1,4 +1,5 @@
 import {
+  ACR_PASSWORD,
   ACR_PHISHING_RESISTANT,
   type Acr,
   isPasskey,
@@ -25,7 +26,9 @@ export type Step =
    * More information is required: no second authenticator yet, a new one is due after a recovery code, or none of
    * those there are reaches what was asked (`needsKey`).
    */
-  | { readonly step: 'enrol'; readonly needsKey: boolean }
+  | { readonly step: 'enrol'; readonly needsKey: boolean; readonly mayPostpone: boolean }
+  /** The policy says no: to this sign-in, or to setting up a second factor here. */
+  | { readonly step: 'denied'; readonly what: 'sign_in' | 'enrolment' }
   /** One of these, strongest first; those that lead to a new authenticator come last. */
   | { readonly step: 'prove'; readonly ways: readonly Way[] }
   /** Came by a link that was mailed, and has proven a second factor, or never had one. */
@@ -36,7 +39,12 @@ export type Step =
 export interface Situation {
   readonly state: 'open' | 'finished' | 'ended';
   readonly endReason: string | null;
-  readonly requiredAcr: Acr;
+  /** What the policy, the web app and its request ask together. */
+  readonly access: Acr | 'deny';
+  readonly enrolment: 'allow' | 'deny' | 'pass';
+  readonly mayPostpone: boolean;
+  /** Was put off, with the policy's leave: the password is enough this time. */
+  readonly isPostponed: boolean;
   readonly proofs: readonly Proof[];
   /** The first factor was given in the last ten minutes: what enrolment needs. */
   readonly isPasswordFresh: boolean;
@@ -60,19 +68,25 @@ export function nextStep(s: Situation): Step {
   const hasRecovered = s.proofs.some(isRecovery);
   const prove: Step = { step: 'prove', ways: [...usable, ...RECOVERY_WAYS] };
 
+  if (s.access === 'deny') return { step: 'denied', what: 'sign_in' };
   // A new password never bypasses the second factor: that comes first.
   if (has('mail_link') && !has('password'))
     return isProven || hasRecovered || !hasHadOne ? { step: 'new_password' } : prove;
   // A recovery code opens the door to a new authenticator, not to the web app.
   if (hasRecovered && !isProven) return enrolment(s, false);
   const assurance = assuranceOf(s.proofs);
-  if (satisfies(assurance.acr, s.requiredAcr)) return { step: 'finish', assurance };
-  const needsKey = s.requiredAcr === ACR_PHISHING_RESISTANT;
+  if (satisfies(assurance.acr, s.isPostponed ? ACR_PASSWORD : s.access)) return { step: 'finish', assurance };
+  const needsKey = s.access === ACR_PHISHING_RESISTANT;
   if (needsKey && canUse('webauthn')) return { step: 'prove', ways: ['webauthn', ...RECOVERY_WAYS] };
   // Whoever has proven another second factor may add the key that is asked for.
   if (needsKey && isProven) return enrolment(s, true);
   return hasHadOne ? prove : enrolment(s, needsKey);
 }
 
-const enrolment = ({ isPasswordFresh }: Situation, needsKey: boolean): Step =>
-  isPasswordFresh ? { step: 'enrol', needsKey } : { step: 'password' };
+/** Setting up a second factor, where the policy lets it happen. */
+function enrolment(s: Situation, needsKey: boolean): Step {
+  const isVouchedFor = s.proofs.some((proof) => isStrong(proof) || isRecovery(proof));
+  if (!isVouchedFor && s.enrolment === 'pass') return { step: 'prove', ways: ['temporary_pass'] };
+  if (!isVouchedFor && s.enrolment === 'deny' && !s.mayPostpone) return { step: 'denied', what: 'enrolment' };
+  return s.isPasswordFresh ? { step: 'enrol', needsKey, mayPostpone: s.mayPostpone } : { step: 'password' };
+}

@@ -10,6 +10,7 @@ import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { MailLink, MailLinkPurpose, MailLinks } from '../store/mail-links.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import type { Notify } from './notices.ts';
@@ -41,6 +42,7 @@ export interface PasswordLinksNeeds {
   bindings: BindingSessions;
   mailLinks: MailLinks;
   opSessions: OpSessions;
+  rememberedBrowsers: RememberedBrowsers;
   throttle: Throttle;
   transactions: LoginTransactions;
   bindPassword: BindPassword;
@@ -84,6 +86,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
     passwordProblem(password, { ...account, organisation: n.organisation }, isCommonPassword);
 
   const replaced = async (account: Account, how: string, origin: Origin): Promise<void> => {
+    await n.rememberedBrowsers.revokeAll(account.id, n.clock.now());
     await n.throttle.forgive(`password:${account.email}`);
     await n.audit({
       action: 'password.set',

@@ -6,6 +6,7 @@ import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { MailLinks } from '../store/mail-links.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import type { Audit } from './audit.ts';
 import type { Notice, Notify } from './notices.ts';
 
@@ -44,6 +45,7 @@ export interface ReportsNeeds {
   bindings: BindingSessions;
   mailLinks: MailLinks;
   opSessions: OpSessions;
+  rememberedBrowsers: RememberedBrowsers;
   transactions: LoginTransactions;
   audit: Audit;
   notify: Notify;
@@ -59,6 +61,7 @@ export function createReports(n: ReportsNeeds): Reports {
     await n.transactions.endAll(account.id, 'reported');
     await n.mailLinks.endPasswordLinks(account.id, now);
     if (report.wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
+    await n.rememberedBrowsers.revokeAll(account.id, now);
     const sessions = await n.opSessions.revokeAll(account.id, now);
     await n.audit({
       action: 'account.push_frozen',

@@ -1,25 +1,23 @@
 import type { VerifyPassword } from '../authenticators/password/verify.ts';
-import { type Acr, acrNamed, isRecovery, isStrong, type Proof } from '../core/assurance.ts';
+import { ACR_MFA, isRecovery, isStrong, type Proof, satisfies } from '../core/assurance.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { proofsOf } from '../policy/assurance.ts';
-import { networkOf } from '../policy/networks.ts';
-import { requiredAcr } from '../policy/requirements.ts';
+import { requestedAcr } from '../policy/requirements.ts';
 import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis } from '../store/binding-sessions.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { Client, Clients } from '../store/clients.ts';
-import type { KnownPlaces } from '../store/known-places.ts';
 import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
 import type { Throttle } from '../store/throttle.ts';
+import { type Access, floorOf, type Judgement } from './access.ts';
 import type { Approvals } from './approvals.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import { BINDING_SECONDS, type Binding } from './binding.ts';
 import { nextStep, type Step } from './next-step.ts';
-import type { Notify } from './notices.ts';
 
 /** A person whom oidc-provider has paused for. */
 export interface SignInRequest {
@@ -39,6 +37,8 @@ export interface SignInView {
   readonly client: Client | undefined;
   readonly account: Account | undefined;
   readonly authenticators: readonly Authenticator[];
+  /** What the policy says, once it is known who signs in. */
+  readonly judgement: Judgement | undefined;
   /** The newest challenge of this sign-in, answered or not. */
   readonly challenge: Challenge | undefined;
   readonly step: Step;
@@ -55,9 +55,6 @@ export interface SignIn {
   askApproval(view: SignInView, origin: Origin, onlyFirst: boolean): Promise<Result<void>>;
   /** Opens the wizard, on what has been shown so far. @returns the token for the browser's cookie */
   enrol(view: SignInView, origin: Origin): Promise<{ token: string; ttlSeconds: number } | undefined>;
-  /** The person gives up. */
-  cancel(view: SignInView, origin: Origin): Promise<void>;
-  finished(view: SignInView, acr: string, origin: Origin): Promise<void>;
 }
 
 export interface SignInNeeds {
@@ -71,30 +68,40 @@ export interface SignInNeeds {
   verifyPassword: VerifyPassword;
   audit: Audit;
   binding: Binding;
-  knownPlaces: KnownPlaces;
-  /** A place in words for an address, where a local file knows it. */
-  placeOf(ip: string): string | null;
-  notify: Notify;
-  organisation: string;
+  access: Access;
   clock: Clock;
   ttlSeconds: number;
 }
 
 export function createSignIn(n: SignInNeeds): SignIn {
-  const situation = async (transaction: LoginTransaction): Promise<Omit<SignInView, 'step'>> => {
+  const situation = async (transaction: LoginTransaction, origin: Origin): Promise<Omit<SignInView, 'step'>> => {
     const account = transaction.accountId ? await n.accounts.byId(transaction.accountId) : undefined;
     const [client, authenticators, challenge] = await Promise.all([
       n.clients.byId(transaction.clientId),
       account ? n.authenticators.ofAccount(account.id) : [],
       account ? n.challenges.latestOfLogin(transaction.uid, account.id) : undefined,
     ]);
-    return { transaction, client, account, authenticators, challenge };
+    const judgement =
+      account &&
+      (await n.access.judge({
+        account,
+        clientId: transaction.clientId,
+        requested: transaction.requiredAcr,
+        ip: origin.ip,
+        rememberedToken: origin.rememberedToken,
+        authenticators,
+      }));
+    return { transaction, client, account, authenticators, challenge, judgement };
   };
 
   const withStep = (view: Omit<SignInView, 'step'>): SignInView => ({
     ...view,
     step: nextStep({
       ...view.transaction,
+      access: view.judgement?.decision.access ?? ACR_MFA,
+      enrolment: view.judgement?.decision.enrolment ?? 'deny',
+      mayPostpone: view.judgement?.decision.mayPostpone ?? false,
+      isPostponed: isPostponed(view),
       isPasswordFresh:
         view.transaction.authTime !== null && addSeconds(view.transaction.authTime, BINDING_SECONDS) > n.clock.now(),
       isPushFrozen: view.account?.pushFrozenAt != null,
@@ -120,7 +127,6 @@ export function createSignIn(n: SignInNeeds): SignIn {
   return {
     async open(request) {
       const now = n.clock.now();
-      const client = await n.clients.byId(request.clientId);
       const { session } = request;
       const isStepUp = request.prompt === 'mfa' && session !== undefined;
       return n.transactions.open(
@@ -128,7 +134,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
           uid: request.uid,
           clientId: request.clientId,
           prompt: request.prompt,
-          requiredAcr: requiredAcr(client?.requiredAcr ?? DEFAULT_REQUIRED, request.requestedAcrs),
+          requiredAcr: requestedAcr(request.requestedAcrs),
           accountId: isStepUp ? session.accountId : null,
           proofs: isStepUp ? proofsOf(session.amr) : [],
           authTime: isStepUp ? session.authTime : null,
@@ -141,7 +147,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
     async look(uid, origin) {
       const transaction = await n.transactions.byUid(uid);
       if (!transaction) return undefined;
-      const view = await situation(transaction);
+      const view = await situation(transaction, origin);
       const { account, challenge } = view;
       if (
         account &&
@@ -158,7 +164,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
             ...byAccount(account, origin),
           });
         }
-        return withStep(await situation((await n.transactions.byUid(uid)) ?? transaction));
+        return withStep(await situation((await n.transactions.byUid(uid)) ?? transaction, origin));
       }
       return withStep(view);
     },
@@ -219,42 +225,11 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const basis = proofs.some(isStrong) ? 'mfa' : (proofs.find(isRecovery) ?? 'password');
       return n.binding.open(account, transaction.uid, basis as BindingBasis, origin);
     },
-
-    async cancel({ transaction, account }, origin) {
-      if (await n.transactions.end(transaction.uid, undefined, 'cancelled')) {
-        await n.audit({
-          action: 'sign_in.cancelled',
-          object: `client:${transaction.clientId}`,
-          result: 'success',
-          ...(account ? byAccount(account, origin) : { ...from(origin), actor: 'anonymous' }),
-        });
-      }
-    },
-
-    async finished({ transaction, account, client }, acr, origin) {
-      await n.transactions.finish(transaction.uid);
-      await n.audit({
-        action: 'sign_in.completed',
-        object: `client:${transaction.clientId}`,
-        result: 'success',
-        ...(account ? byAccount(account, origin) : { ...from(origin), actor: 'anonymous' }),
-        detail: { acr, proofs: transaction.proofs, prompt: transaction.prompt, browser: origin.browser },
-      });
-      if (!account) return;
-      const place = n.placeOf(origin.ip);
-      const seen = await n.knownPlaces.see(account.id, place ?? networkOf(origin.ip), n.clock.now());
-      if (seen === 'new') {
-        n.notify(account, {
-          kind: 'new_place',
-          client: client?.name ?? n.organisation,
-          browser: origin.browser,
-          ip: origin.ip,
-          place: place ?? '',
-        });
-      }
-    },
   };
 }
 
-/** Closed unless it says open: a client that says nothing needs a second factor. */
-const DEFAULT_REQUIRED: Acr = acrNamed('mfa')!;
+/** What was put off counts only as long as nothing but the policy asks for it. */
+const isPostponed = ({ transaction, judgement }: Omit<SignInView, 'step'>): boolean =>
+  transaction.postponedAt !== null &&
+  judgement?.decision.access === ACR_MFA &&
+  !satisfies(floorOf(judgement.facts) ?? undefined, ACR_MFA);

@@ -25,6 +25,9 @@ const SENTENCES: Readonly<Record<HistoryAction, readonly [success: MessageKey, r
   'account.reset': ['history.reset', 'history.reset'],
   'account.push_frozen': ['history.secured', 'history.secured'],
   'session.ended': ['history.ended', 'history.ended'],
+  'browser.remembered': ['history.remembered', 'history.remembered'],
+  'browser.forgotten': ['history.forgotten', 'history.forgotten'],
+  'enrolment.postponed': ['history.postponed', 'history.postponed'],
 };
 
 /** What may have been somebody else's doing. */

@@ -18,6 +18,8 @@ export interface PageModels {
   'more-info': {
     action: string;
     cancelAction: string;
+    /** Where the policy lets it wait. */
+    laterAction: string | null;
     client: string;
     /** Why: no second factor yet, a recovery code or pass was used, or the web app wants a key. */
     reason: 'first' | 'recovery_code' | 'temporary_pass' | 'key';
@@ -149,6 +151,9 @@ export interface PageModels {
       used: string;
       apps: string;
     }[];
+    /** Browsers that are asked for the password only. */
+    remembered: readonly { id: string; browser: string; where: string; until: string }[];
+    forgetAction: string;
     endAction: string;
     endOthersAction: string;
   };
@@ -182,6 +187,8 @@ export interface PageModels {
   };
   /** `about` in words, where it is about one thing. */
   'not-me': { about: string | null; action: string; code: string; backPath: string };
+  denied: { what: 'sign_in' | 'enrolment'; client: string; backAction: string };
+  remember: { action: string; hours: number; client: string };
   'setup-done': { nextPath: string };
   message: { title: string; text: string; reference: string | null };
   'sign-out': { form: string; formId: string; stayPath: string };

@@ -1,15 +1,26 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { type Acr, acrNamed, satisfies } from '../core/assurance.ts';
-import { requiredAcr } from '../policy/requirements.ts';
+import { ACR_PASSWORD, type Acr, acrNamed, satisfies } from '../core/assurance.ts';
+import type { Decision } from '../policy/decide.ts';
+import { requestedAcr } from '../policy/requirements.ts';
+import { POSTPONED } from './interactions.ts';
 import { requestedAcrs } from './requested-acrs.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
+/** What the policy says of the person who is signed in already, for this request. */
+export type JudgeSession = (question: {
+  accountId: string;
+  clientId: string;
+  requested: Acr | null;
+  ip: string;
+  rememberedToken: string | undefined;
+}) => Promise<Decision | undefined>;
+
 /**
- * When a person is asked for something. Beyond the library's own: a session that is too weak for this client or
- * this request is asked for a second factor (`mfa`), not for a whole new sign-in.
+ * When a person is asked for something. Beyond the library's own: a session that is too weak or too old for this
+ * client, this request or the policy is asked for a second factor (`mfa`) or to sign in again (`login`).
  */
-export function dubbelslotPolicy(clientRequires: (clientId: string) => Promise<Acr>): interactionPolicy.DefaultPolicy {
+export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string): interactionPolicy.DefaultPolicy {
   const policy = base();
   const login = policy.get('login');
   // These would start a whole new sign-in for what a step-up gives.
@@ -25,14 +36,47 @@ export function dubbelslotPolicy(clientRequires: (clientId: string) => Promise<A
   // Web apps are the organisation's own; consent is not asked, for native ones neither.
   policy.get('consent')?.checks.remove('native_client_prompt');
 
-  const isTooWeak = async (ctx: KoaContextWithOIDC): Promise<boolean> => {
+  const judged = new WeakMap<KoaContextWithOIDC['oidc'], Promise<Decision | undefined>>();
+  const decisionFor = (ctx: KoaContextWithOIDC): Promise<Decision | undefined> => {
     const { oidc } = ctx;
-    const requested = requestedAcrs(oidc.params ?? {});
+    const accountId = oidc.session?.accountId;
+    if (!accountId || !oidc.account) return Promise.resolve(undefined);
+    let decision = judged.get(oidc);
+    if (!decision) {
+      decision = judge({
+        accountId,
+        clientId: oidc.client?.clientId ?? '',
+        requested: requestedAcr(requestedAcrs(oidc.params ?? {}).values),
+        ip: ctx.ip,
+        rememberedToken: ctx.cookies.get(rememberedCookie),
+      });
+      judged.set(oidc, decision);
+    }
+    return decision;
+  };
+
+  const isTooOld = async (ctx: KoaContextWithOIDC): Promise<boolean> => {
+    const after = (await decisionFor(ctx))?.reauthenticateAfter;
+    const since = ctx.oidc.session?.loginTs;
+    // Whoever has just signed in comes by here as well: their sign-in is seconds old.
+    return typeof after === 'number' && since !== undefined && Date.now() / 1000 - since > after;
+  };
+  login?.checks.add(new Check('sign_in_too_old', 'the policy asks for a more recent sign-in', isTooOld));
+
+  const isTooWeak = async (ctx: KoaContextWithOIDC): Promise<boolean> => {
+    const requested = requestedAcrs(ctx.oidc.params ?? {});
     if (requested.isEssential && !requested.values.some(acrNamed)) {
       throw new errors.UnmetAuthenticationRequirements('none of the requested acr values is known here');
     }
-    const needs = requiredAcr(await clientRequires(oidc.client?.clientId ?? ''), requested.values);
-    return !satisfies(oidc.session?.acr, needs);
+    const decision = await decisionFor(ctx);
+    if (!decision) return true;
+    // Our own page says no, in words.
+    if (decision.access === 'deny') return true;
+    const reached = ctx.oidc.session?.acr;
+    // Put off a moment ago, perhaps for the last time, or earlier in this session, with leave that still lasts.
+    const isPutOff =
+      (ctx.oidc.result?.[POSTPONED] === true || decision.mayPostpone) && satisfies(reached, ACR_PASSWORD);
+    return !satisfies(reached, decision.access) && !isPutOff;
   };
 
   policy.add(

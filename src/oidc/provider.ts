@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { JWK } from 'jose';
 import { type ClientMetadata, type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
-import { ACR_ALIASES, ACR_MFA, ACRS } from '../core/assurance.ts';
+import { ACR_ALIASES, ACRS } from '../core/assurance.ts';
 import type { AuditEvent } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Accounts } from '../store/accounts.ts';
@@ -11,7 +11,7 @@ import type { OpSessions } from '../store/op-sessions.ts';
 import { clientAdapter, payloadAdapter, sessionAdapter } from './adapter.ts';
 import { auditMiddleware } from './audit-middleware.ts';
 import { loadExistingGrant } from './grants.ts';
-import { dubbelslotPolicy } from './interaction-policy.ts';
+import { dubbelslotPolicy, type JudgeSession } from './interaction-policy.ts';
 import { PORTAL_CLIENT_ID, portalClient } from './portal-client.ts';
 
 /** Seconds; NL GOV Assurance profile and ASVS 5.0, 10.4. */
@@ -38,6 +38,9 @@ export interface ProviderNeeds {
   readonly payloads: OidcPayloads;
   readonly sessions: OpSessions;
   readonly pages: OidcPages;
+  readonly judgeSession: JudgeSession;
+  /** The name of the cookie of a remembered browser. */
+  readonly rememberedCookie: string;
   readonly clock: Clock;
   readonly audit: (event: AuditEvent) => Promise<void>;
   /** What went wrong inside the protocol; `reference` is on the page that the person sees. */
@@ -103,7 +106,7 @@ export function createProvider(n: ProviderNeeds): Provider {
       end_session: '/oidc/sign-out',
     },
     interactions: {
-      policy: dubbelslotPolicy(async (id) => (await n.clients.byId(id))?.requiredAcr ?? ACR_MFA),
+      policy: dubbelslotPolicy(n.judgeSession, n.rememberedCookie),
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
     ttl: {

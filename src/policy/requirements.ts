@@ -1,12 +1,14 @@
 import { type Acr, acrNamed, rankOf } from '../core/assurance.ts';
 
 /**
- * The class a sign-in must reach: what the client needs, or more where the request asks for more.
- * Of several requested values the weakest known one is enough (OpenID Connect Core, section 3.1.2.1);
- * unknown values are not a request.
+ * The class that a request asks for. Of several values the weakest known one is enough (OpenID Connect Core, section
+ * 3.1.2.1); unknown values are not a request.
  */
-export function requiredAcr(clientRequires: Acr, requested: readonly string[]): Acr {
-  const known = requested.map(acrNamed).filter((acr) => acr !== undefined);
-  const weakest = known.sort((a, b) => rankOf(a) - rankOf(b))[0];
-  return weakest !== undefined && rankOf(weakest) > rankOf(clientRequires) ? weakest : clientRequires;
+export function requestedAcr(values: readonly string[]): Acr | null {
+  const known = values.map(acrNamed).filter((acr) => acr !== undefined);
+  return known.sort((a, b) => rankOf(a) - rankOf(b))[0] ?? null;
 }
+
+/** The stronger of two; null asks nothing. */
+export const strongest = (a: Acr | null, b: Acr | null): Acr | null =>
+  rankOf(a ?? undefined) >= rankOf(b ?? undefined) ? a : b;

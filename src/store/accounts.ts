@@ -17,6 +17,12 @@ export interface Account {
   readonly role: Role | null;
   readonly status: AccountStatus;
   readonly pushFrozenAt: Date | null;
+  readonly groups: readonly string[];
+  /** The last sign-in with two factors. */
+  readonly lastStrongAt: Date | null;
+  /** Since when, and how often, setting up a second factor was put off. */
+  readonly graceSince: Date | null;
+  readonly graceSignIns: number;
   readonly createdAt: Date;
 }
 
@@ -27,6 +33,7 @@ export interface NewAccount {
   readonly notifyEmail?: string | null;
   readonly locale?: Locale | null;
   readonly role?: Role | null;
+  readonly groups?: readonly string[];
 }
 
 export interface Accounts {
@@ -38,12 +45,16 @@ export interface Accounts {
   countWithRole(role: Role): Promise<number>;
   setLocale(id: string, locale: Locale, now: Date): Promise<void>;
   setStatus(id: string, status: AccountStatus, now: Date): Promise<void>;
+  setGroups(id: string, groups: readonly string[], now: Date): Promise<void>;
+  signedInStrongly(id: string, now: Date): Promise<void>;
+  /** Counts one more sign-in without a second factor; the first one starts the time. */
+  postponed(id: string, now: Date): Promise<void>;
   setPushFrozen(id: string, at: Date | null, now: Date): Promise<void>;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export function createAccounts({ prisma }: Database): Accounts {
+export function createAccounts({ prisma, sql }: Database): Accounts {
   return {
     async add(account, now) {
       try {
@@ -55,6 +66,7 @@ export function createAccounts({ prisma }: Database): Accounts {
             notifyEmail: account.notifyEmail ?? null,
             locale: account.locale ?? null,
             role: account.role ?? null,
+            groups: [...(account.groups ?? [])],
             createdAt: now,
             updatedAt: now,
           },
@@ -81,6 +93,15 @@ export function createAccounts({ prisma }: Database): Accounts {
     async setStatus(id, status, now) {
       await prisma.account.update({ where: { id }, data: { status, updatedAt: now } });
     },
+    async setGroups(id, groups, now) {
+      await prisma.account.update({ where: { id }, data: { groups: [...groups], updatedAt: now } });
+    },
+    async signedInStrongly(id, now) {
+      await sql`UPDATE account SET last_strong_at = ${now} WHERE id = ${id}`;
+    },
+    async postponed(id, now) {
+      await sql`UPDATE account SET grace_sign_ins = grace_sign_ins + 1, grace_since = coalesce(grace_since, ${now}) WHERE id = ${id}`;
+    },
     async setPushFrozen(id, at, now) {
       await prisma.account.update({ where: { id }, data: { pushFrozenAt: at, updatedAt: now } });
     },
@@ -99,6 +120,10 @@ function toAccount(row: AccountRow): Account {
     role: row.role as Role | null,
     status: row.status as AccountStatus,
     pushFrozenAt: row.pushFrozenAt,
+    groups: row.groups,
+    lastStrongAt: row.lastStrongAt,
+    graceSince: row.graceSince,
+    graceSignIns: row.graceSignIns,
     createdAt: row.createdAt,
   };
 }

@@ -11,6 +11,8 @@ export interface AuditStore {
   list(options: { action?: string; accountId?: string; limit: number }): Promise<RecordedEvent[]>;
   /** An account's events of these kinds, newest first, older than `before`. */
   history(accountId: string, actions: readonly string[], limit: number, before?: string): Promise<RecordedEvent[]>;
+  /** Events of one kind, oldest first. */
+  since(action: string, at: Date, limit: number): Promise<RecordedEvent[]>;
   /** One event of an account. */
   eventOf(accountId: string, id: string): Promise<RecordedEvent | undefined>;
 }
@@ -24,6 +26,8 @@ export function createAuditStore({ sql }: Database): AuditStore {
     history: (accountId, actions, limit, before) =>
       sql<RecordedEvent>`SELECT * FROM audit_event WHERE account_id = ${accountId} AND action = ANY(${actions})
           AND (${before ?? null}::bigint IS NULL OR id < ${before ?? null}) ORDER BY id DESC LIMIT ${limit}`,
+    since: (action, at, limit) =>
+      sql<RecordedEvent>`SELECT * FROM audit_event WHERE action = ${action} AND at >= ${at} ORDER BY id LIMIT ${limit}`,
     async eventOf(accountId, id) {
       const [row] =
         await sql<RecordedEvent>`SELECT * FROM audit_event WHERE id = ${id}::bigint AND account_id = ${accountId}`;

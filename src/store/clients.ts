@@ -9,7 +9,8 @@ export interface Client {
   readonly name: string;
   readonly metadata: ClientMetadata;
   readonly hasSecret: boolean;
-  readonly requiredAcr: Acr;
+  /** What it asks at least; null: as the policy says. */
+  readonly requiredAcr: Acr | null;
   readonly disabledAt: Date | null;
 }
 

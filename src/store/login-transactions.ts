@@ -7,24 +7,31 @@ export interface LoginTransaction {
   readonly uid: string;
   readonly clientId: string;
   readonly prompt: 'login' | 'mfa';
-  readonly requiredAcr: Acr;
+  /** What the web app and its request ask at least. */
+  readonly requiredAcr: Acr | null;
   readonly accountId: string | null;
   readonly proofs: readonly Proof[];
   /** When the person last proved the first factor. */
   readonly authTime: Date | null;
   readonly state: 'open' | 'finished' | 'ended';
   readonly endReason: string | null;
+  /** The person put off setting up a second factor, as the policy allows. */
+  readonly postponedAt: Date | null;
   readonly expiresAt: Date;
 }
 
 export interface LoginTransactions {
   /** Adds it, or returns the one that is there. */
-  open(transaction: Omit<LoginTransaction, 'state' | 'endReason'>, now: Date): Promise<LoginTransaction>;
+  open(
+    transaction: Omit<LoginTransaction, 'state' | 'endReason' | 'postponedAt'>,
+    now: Date,
+  ): Promise<LoginTransaction>;
   byUid(uid: string): Promise<LoginTransaction | undefined>;
   /** A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so it stays). @returns false where it is no longer open */
   start(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
   /** One more proof by the same account. @returns false where it is no longer open */
   prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
+  postpone(uid: string, now: Date): Promise<boolean>;
   finish(uid: string): Promise<void>;
   /** @returns whether this call ended it */
   end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
@@ -56,6 +63,11 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       const rows = await sql`UPDATE login_transaction
           SET proofs = CASE WHEN ${proof} = ANY(proofs) THEN proofs ELSE proofs || ${proof}::text END
         WHERE uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
+      return rows.length === 1;
+    },
+    async postpone(uid, now) {
+      const rows = await sql`UPDATE login_transaction SET postponed_at = ${now}
+        WHERE uid = ${uid} AND state = 'open' AND postponed_at IS NULL RETURNING uid`;
       return rows.length === 1;
     },
     async finish(uid) {

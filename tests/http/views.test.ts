@@ -43,6 +43,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   'more-info': (['first', 'recovery_code', 'temporary_pass', 'key'] as const).map((reason) => ({
     action: '/a',
     cancelAction: '/c',
+    laterAction: reason === 'first' ? '/l' : null,
     client: HOSTILE,
     reason,
   })),
@@ -244,10 +245,20 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
         used: 'b',
         apps: isCurrent ? HOSTILE : '',
       })),
+      remembered: [{ id: 'i', browser: HOSTILE, where: HOSTILE, until: HOSTILE }],
+      forgetAction: '/f',
       endAction: '/e',
       endOthersAction: '/o',
     },
-    { email: 'a', said: null, sessions: [], endAction: '/e', endOthersAction: '/o' },
+    {
+      email: 'a',
+      said: null,
+      sessions: [],
+      remembered: [],
+      forgetAction: '/f',
+      endAction: '/e',
+      endOthersAction: '/o',
+    },
   ],
   'account-history': [
     {
@@ -281,6 +292,8 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { email: HOSTILE, action: '/a', error: null, cancelAction: '/c' },
   ],
   'not-me': [HOSTILE, null].map((about) => ({ about, action: '/a', code: HOSTILE, backPath: '/b' })),
+  denied: (['sign_in', 'enrolment'] as const).map((what) => ({ what, client: HOSTILE, backAction: '/b' })),
+  remember: [1, 12].map((hours) => ({ action: '/a', hours, client: HOSTILE })),
   'setup-done': [{ nextPath: '/n' }],
   message: [
     { title: HOSTILE, text: HOSTILE, reference: HOSTILE },

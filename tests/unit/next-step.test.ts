@@ -5,7 +5,10 @@ import { nextStep, type Situation } from '../../src/flow/next-step.ts';
 const situation = (more: Partial<Situation> = {}): Situation => ({
   state: 'open',
   endReason: null,
-  requiredAcr: ACR_MFA,
+  access: ACR_MFA,
+  enrolment: 'allow',
+  mayPostpone: false,
+  isPostponed: false,
   proofs: ['password'],
   isPasswordFresh: true,
   isPushFrozen: false,
@@ -50,7 +53,7 @@ describe('the next step', () => {
     expect(nextStep(situation({ proofs: ['password', 'recovery_code', 'push'] })).step).toBe('finish');
   });
   it('is the end when enough was shown', () => {
-    expect(nextStep(situation({ requiredAcr: ACR_PASSWORD }))).toEqual({
+    expect(nextStep(situation({ access: ACR_PASSWORD }))).toEqual({
       step: 'finish',
       assurance: { acr: ACR_PASSWORD, amr: ['pwd'] },
     });
@@ -68,7 +71,7 @@ describe('the next step', () => {
     expect(ways({ authenticators: authenticators.slice(0, 1) })).toEqual(['totp', 'recovery_code', 'temporary_pass']);
   });
   it('is a key where one is asked for, and adding one for whoever has proven something else', () => {
-    const asked = { requiredAcr: ACR_PHISHING_RESISTANT } as const;
+    const asked = { access: ACR_PHISHING_RESISTANT } as const;
     expect(nextStep(situation({ ...asked, authenticators: [key, phone('active')] }))).toEqual({
       step: 'prove',
       ways: ['webauthn', 'recovery_code', 'temporary_pass'],
@@ -80,13 +83,14 @@ describe('the next step', () => {
     expect(nextStep(situation({ ...asked, proofs: ['password', 'push'], authenticators: [phone('active')] }))).toEqual({
       step: 'enrol',
       needsKey: true,
+      mayPostpone: false,
     });
-    expect(nextStep(situation(asked))).toEqual({ step: 'enrol', needsKey: true });
+    expect(nextStep(situation(asked))).toEqual({ step: 'enrol', needsKey: true, mayPostpone: false });
     expect(nextStep(situation({ ...asked, proofs: ['password', 'security_key'] })).step).toBe('finish');
   });
   it('is the end after a passkey alone, and the password after any other key alone', () => {
     for (const proof of ['passkey', 'synced_passkey'] as const)
-      expect(nextStep(situation({ requiredAcr: ACR_PHISHING_RESISTANT, proofs: [proof] })).step).toBe('finish');
+      expect(nextStep(situation({ access: ACR_PHISHING_RESISTANT, proofs: [proof] })).step).toBe('finish');
     for (const proof of ['security_key', 'synced_key'] as const)
       expect(nextStep(situation({ proofs: [proof] })).step).toBe('password');
   });

@@ -4,7 +4,7 @@ import { ACR_MFA, ACR_PASSWORD, ACR_PHISHING_RESISTANT, acrNamed, satisfies } fr
 import { assuranceOf, proofsOf } from '../../src/policy/assurance.ts';
 import { passwordProblem } from '../../src/policy/password-rules.ts';
 import { MOST_WITHOUT_SUCCESS, pushBudget } from '../../src/policy/push-budget.ts';
-import { requiredAcr } from '../../src/policy/requirements.ts';
+import { requestedAcr, strongest } from '../../src/policy/requirements.ts';
 import { HARD_STOP, isHardStop, waitAfter } from '../../src/policy/throttling.ts';
 
 describe('throttling', () => {
@@ -69,18 +69,18 @@ describe('assurance', () => {
   });
 });
 
-describe('what a sign-in must reach', () => {
-  it('is what the client needs, unless the request asks for more', () => {
-    expect(requiredAcr(ACR_MFA, [])).toBe(ACR_MFA);
-    expect(requiredAcr(ACR_PASSWORD, ['mfa'])).toBe(ACR_MFA);
-    expect(requiredAcr(ACR_MFA, ['phr'])).toBe(ACR_PHISHING_RESISTANT);
+describe('what a request asks', () => {
+  it('is the weakest of the classes that it names, and nothing where it names none that we know', () => {
+    expect(requestedAcr([])).toBeNull();
+    expect(requestedAcr(['mfa'])).toBe(ACR_MFA);
+    expect(requestedAcr(['phr', 'mfa'])).toBe(ACR_MFA);
+    expect(requestedAcr(['urn:someone:else'])).toBeNull();
+    expect(requestedAcr(['urn:someone:else', 'phr'])).toBe(ACR_PHISHING_RESISTANT);
   });
-  it('is never less than the client needs', () => {
-    expect(requiredAcr(ACR_MFA, ['1fa'])).toBe(ACR_MFA);
-  });
-  it('is the weakest of several, and unknown names ask for nothing', () => {
-    expect(requiredAcr(ACR_PASSWORD, ['phr', 'mfa'])).toBe(ACR_MFA);
-    expect(requiredAcr(ACR_PASSWORD, ['urn:someone:else'])).toBe(ACR_PASSWORD);
+  it('and what another asks: the stronger counts', () => {
+    expect(strongest(ACR_MFA, null)).toBe(ACR_MFA);
+    expect(strongest(null, null)).toBeNull();
+    expect(strongest(ACR_PASSWORD, ACR_PHISHING_RESISTANT)).toBe(ACR_PHISHING_RESISTANT);
   });
 });
 

@@ -4,6 +4,8 @@ import fp from 'fastify-plugin';
 import { chooseLocale } from '../../i18n/choose.ts';
 import { LOCALES, timeFormat, translator } from '../../i18n/translate.ts';
 
+import { rememberedCookieName } from '../remembered-cookie.ts';
+
 export const LANGUAGE_COOKIE = 'lang';
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -34,7 +36,12 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
       request.locale = locale;
       speak(request, options.timeZone);
     };
-    request.origin = { ip: request.ip, browser: browserName(request.headers['user-agent']), requestId: request.id };
+    request.origin = {
+      ip: request.ip,
+      browser: browserName(request.headers['user-agent']),
+      requestId: request.id,
+      rememberedToken: request.cookies[rememberedCookieName(options.isSecure)],
+    };
   });
 });
 

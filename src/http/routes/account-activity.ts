@@ -38,6 +38,13 @@ export const accountActivityRoutes: FastifyPluginAsyncZod<AccountActivityRoutesN
         used: times.dateTime(session.lastUsedAt),
         apps: session.clientIds.flatMap((id) => names.get(id) ?? []).join(', '),
       })),
+      remembered: (await n.myAccount.remembered(sub)).map(({ id, userAgent, ip, expiresAt }) => ({
+        id,
+        browser: browserName(userAgent) || t('account.browser_unknown'),
+        where: ip,
+        until: t('account.remembered_until', { time: times.dateTime(expiresAt) }),
+      })),
+      forgetAction: '/mfa/sessions/forget',
       endAction: '/mfa/sessions/end',
       endOthersAction: '/mfa/sessions/end-others',
     });
@@ -52,6 +59,12 @@ export const accountActivityRoutes: FastifyPluginAsyncZod<AccountActivityRoutesN
       return reply.redirect('/mfa/sessions', 303);
     },
   );
+
+  app.post('/mfa/sessions/forget', { config, schema: { body: z.object({ id: z.uuid() }) } }, async (request, reply) => {
+    await n.myAccount.forgetBrowser(request.portal!.account, request.body.id, request.origin);
+    request.session.said = 'account.said_forgotten';
+    return reply.redirect('/mfa/sessions', 303);
+  });
 
   app.post('/mfa/sessions/end-others', { config }, async (request, reply) => {
     const { account, opUid } = request.portal!;

@@ -4,11 +4,13 @@ import { z } from 'zod';
 import type { PasswordLinks } from '../../flow/password-links.ts';
 import type { SecondFactor } from '../../flow/second-factor.ts';
 import type { SignIn, SignInView } from '../../flow/sign-in.ts';
+import type { SignInEnd } from '../../flow/sign-in-end.ts';
 import type { Interactions, PausedSignIn, SignInResult } from '../../oidc/interactions.ts';
 import { PORTAL_CLIENT_ID } from '../../oidc/portal-client.ts';
 import { clearBindingCookie, setBindingCookie } from '../binding-cookie.ts';
 import { clearLinkCookie, linkCookie } from '../link-cookie.ts';
 import type { PageModels } from '../pages.ts';
+import { setRememberedCookie } from '../remembered-cookie.ts';
 import { text } from '../text.ts';
 import { assertionSchema, fromField, responseField } from '../webauthn.ts';
 import { refusalInWords } from '../wording.ts';
@@ -17,6 +19,7 @@ import type { ShowWay } from './second-factor.ts';
 export interface SignInRoutesNeeds {
   readonly interactions: Interactions;
   readonly signIn: SignIn;
+  readonly signInEnd: SignInEnd;
   readonly secondFactor: SecondFactor;
   readonly passwordLinks: PasswordLinks;
   readonly isSecure: boolean;
@@ -77,6 +80,22 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     );
   };
 
+  /** Enough was shown: back to the web app. */
+  const complete = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { paused, view } = request.signIn!;
+    if (view.step.step !== 'finish') return reply.redirect(`/interaction/${paused.uid}`, 303);
+    const { acr, amr } = view.step.assurance;
+    await n.signInEnd.finished(view, acr ?? '', request.origin);
+    clearBindingCookie(reply, n.bindingCookie);
+    return finish(request, reply, paused, {
+      accountId: view.transaction.accountId!,
+      acr: acr!,
+      amr,
+      authTime: view.transaction.authTime ?? new Date(),
+      isPostponed: view.transaction.postponedAt !== null,
+    });
+  };
+
   app.get('/interaction/:uid', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
     const { step } = view;
@@ -95,6 +114,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
         return reply.page('more-info', {
           action: `${base}/enrol`,
           cancelAction: `${base}/cancel`,
+          laterAction: step.mayPostpone ? `${base}/later` : null,
           client: clientName(view),
           reason: step.needsKey
             ? 'key'
@@ -106,20 +126,17 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
         });
       case 'prove':
         return n.showWay(request, reply);
+      case 'denied':
+        return reply.page('denied', { what: step.what, client: clientName(view), backAction: `${base}/cancel` }, 403);
       case 'ended': {
         const reason = ENDINGS.find((ending) => ending === step.reason) ?? 'cancelled';
         return reply.page('ended', { reason, client: clientName(view), backAction: `${base}/cancel` });
       }
       case 'finish': {
-        const { acr, amr } = step.assurance;
-        await n.signIn.finished(view, acr ?? '', request.origin);
-        clearBindingCookie(reply, n.bindingCookie);
-        return finish(request, reply, paused, {
-          accountId: view.transaction.accountId!,
-          acr: acr!,
-          amr,
-          authTime: view.transaction.authTime ?? new Date(),
-        });
+        const seconds = n.signInEnd.mayRemember(view);
+        if (!seconds) return complete(request, reply);
+        const hours = Math.max(1, Math.round(seconds / 3600));
+        return reply.page('remember', { action: `${base}/remember`, hours, client: clientName(view) });
       }
     }
   });
@@ -195,6 +212,26 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     },
   );
 
+  app.post(
+    '/interaction/:uid/remember',
+    { config, schema: { body: z.object({ answer: z.enum(['yes', 'no']).default('no') }) } },
+    async (request, reply) => {
+      const userAgent = (request.headers['user-agent'] ?? '').slice(0, 500);
+      const remembered =
+        request.body.answer === 'yes'
+          ? await n.signInEnd.remember(request.signIn!.view, userAgent, request.origin)
+          : undefined;
+      if (remembered) setRememberedCookie(reply, n.isSecure, remembered.token, remembered.seconds);
+      return complete(request, reply);
+    },
+  );
+
+  app.post('/interaction/:uid/later', { config }, async (request, reply) => {
+    const { paused, view } = request.signIn!;
+    await n.signInEnd.postpone(view, request.origin);
+    return reply.redirect(`/interaction/${paused.uid}`, 303);
+  });
+
   app.post('/interaction/:uid/enrol', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
     const opened = await n.signIn.enrol(view, request.origin);
@@ -206,7 +243,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
 
   app.post('/interaction/:uid/cancel', { config }, async (request, reply) => {
     const { paused, view } = request.signIn!;
-    await n.signIn.cancel(view, request.origin);
+    await n.signInEnd.cancel(view, request.origin);
     clearLinkCookie(reply, n.isSecure);
     return finish(
       request,

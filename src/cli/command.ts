@@ -1,0 +1,36 @@
+import type { RefusalCode } from '../core/refusals.ts';
+import type { Dependencies } from '../dependencies.ts';
+
+/** A mistake of whoever typed the command: told in one sentence, exit code 2. */
+export class UsageError extends Error {}
+
+export interface Command {
+  readonly words: string;
+  readonly usage: string;
+  readonly help: string;
+  /** @returns what to print */
+  run(d: Dependencies, args: string[]): Promise<string>;
+}
+
+export const BY = { actor: 'cli', origin: 'cli' } as const;
+
+const REFUSALS: Partial<Record<RefusalCode, string>> = {
+  account_exists: 'There is an account with this e-mail address already.',
+  password_there: 'This person has a password. They can choose a new one with “forgotten password”.',
+  account_unknown: 'There is no account with this e-mail address.',
+  email_invalid: 'This is not an e-mail address.',
+  password_weak: 'A password has 8 to 256 characters.',
+  password_common: 'This password is used too often. Choose another.',
+  password_personal: 'The password may not be made of the person’s own name or address.',
+};
+
+export const refused = (code: RefusalCode): UsageError => new UsageError(REFUSALS[code] ?? `Refused: ${code}.`);
+
+export const counted = (count: number, what: string): string =>
+  count === 0 ? '' : `${count} ${what}${count === 1 ? '' : 's'}`;
+
+export function oneEmail(positionals: readonly string[]): string {
+  const [email, ...rest] = positionals;
+  if (!email || rest.length > 0) throw new UsageError('Give one e-mail address.');
+  return email;
+}

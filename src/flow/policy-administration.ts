@@ -1,0 +1,218 @@
+import { ACR_PASSWORD, type Acr, satisfies } from '../core/assurance.ts';
+import type { Clock } from '../core/clock.ts';
+import { accept, type Result } from '../core/refusals.ts';
+import { type Decision, decide, type Facts } from '../policy/decide.ts';
+import { type PolicyDocument, parsePolicy } from '../policy/document.ts';
+import type { Account, Accounts } from '../store/accounts.ts';
+import type { AuditStore } from '../store/audit.ts';
+import type { Clients } from '../store/clients.ts';
+import type { Policies, StoredPolicy } from '../store/policies.ts';
+import type { Access } from './access.ts';
+import type { Actor } from './administration.ts';
+import type { Audit } from './audit.ts';
+
+/** A sign-in that did not happen, to ask about. */
+export interface WhatIf {
+  readonly account: Account;
+  readonly clientId: string;
+  readonly ip: string;
+  readonly at: Date;
+  readonly requested: Acr | null;
+  readonly isBrowserRemembered: boolean;
+}
+
+export interface Answer {
+  readonly decision: Decision;
+  /** With the rules that only report in force. */
+  readonly withReportOnly: Decision;
+  readonly facts: Facts;
+}
+
+/** A real sign-in that would have gone differently. */
+export interface Change {
+  readonly at: Date;
+  readonly accountId: string;
+  readonly client: string;
+  readonly ip: string;
+  readonly was: Decision;
+  readonly wouldBe: Decision;
+}
+
+export interface Replay {
+  readonly signIns: number;
+  readonly changes: readonly Change[];
+}
+
+export interface PolicyAdministration {
+  current(): Promise<{ policy: PolicyDocument; version: string }>;
+  versions(limit: number): Promise<StoredPolicy[]>;
+  /**
+   * Why a policy cannot be used, a sentence for each mistake: malformed, contradictory, about web apps that do not
+   * exist, or locking out every administrator. Empty when it can.
+   */
+  problems(document: unknown): Promise<readonly string[]>;
+  /** Puts a policy in force. @returns its version, or the problems */
+  set(
+    document: unknown,
+    by: Actor,
+  ): Promise<{ ok: true; version: string } | { ok: false; problems: readonly string[] }>;
+  /** What a policy would ask, and why; without a document the one in force. */
+  whatIf(question: WhatIf, document?: PolicyDocument): Promise<Answer>;
+  /** What a policy, or the rules of the present one that only report, would have changed in real sign-ins. */
+  replay(since: Date, document?: PolicyDocument): Promise<Replay>;
+  /** Refusal: `account_unknown`. */
+  setGroups(email: string, groups: readonly string[], by: Actor): Promise<Result<void>>;
+}
+
+export interface PolicyAdministrationNeeds {
+  access: Access;
+  accounts: Accounts;
+  auditStore: AuditStore;
+  clients: Clients;
+  policies: Policies;
+  audit: Audit;
+  clock: Clock;
+  /** Our own pages, where administrators must be able to go. */
+  portalClientId: string;
+}
+
+const MOST_REPLAYED = 100_000;
+
+export function createPolicyAdministration(n: PolicyAdministrationNeeds): PolicyAdministration {
+  const whatIf: PolicyAdministration['whatIf'] = async (question, document) => {
+    const policy = document ?? (await n.access.policy()).policy;
+    const { account, clientId, requested, ip } = question;
+    const facts: Facts = {
+      ...(await n.access.facts({ account, clientId, requested, ip, rememberedToken: undefined })),
+      isBrowserRemembered: question.isBrowserRemembered,
+      now: question.at,
+    };
+    return { decision: decide(policy, facts), withReportOnly: decide(policy, facts, true), facts };
+  };
+
+  const problems: PolicyAdministration['problems'] = async (document) => {
+    const parsed = parsePolicy(document);
+    if (!parsed.ok) return parsed.problems;
+    const { policy } = parsed;
+    const known = new Set([n.portalClientId, ...(await n.clients.list()).map(({ id }) => id)]);
+    const unknown = policy.rules.flatMap(({ name, when }) =>
+      (when.clients ?? []).filter((id) => !known.has(id)).map((id) => `Rule “${name}”: there is no web app “${id}”.`),
+    );
+    if (unknown.length > 0) return unknown;
+    const lockedOut = await whoIsLockedOut(policy);
+    return lockedOut ? [lockedOut] : [];
+  };
+
+  /** Some administrator must be able to reach our own pages, from an address that is used or that the policy names. */
+  const whoIsLockedOut = async (policy: PolicyDocument): Promise<string | undefined> => {
+    const administrators = (await n.accounts.list()).filter(
+      ({ role, status }) => status === 'active' && (role === 'owner' || role === 'administrator'),
+    );
+    if (administrators.length === 0) return undefined;
+    let reason = '';
+    for (const account of administrators) {
+      const seen = await n.auditStore.list({ action: 'sign_in.completed', accountId: account.id, limit: 20 });
+      const named = policy.rules.flatMap(({ when }) => [...(when.networks ?? []), ...(when.notNetworks ?? [])]);
+      const addresses = new Set([
+        ...seen.map(({ origin }) => origin),
+        ...named.map((network) => network.replace(/\/.*$/, '')),
+        '192.0.2.1',
+      ]);
+      for (const ip of addresses) {
+        const { decision, facts } = await whatIf(
+          {
+            account,
+            clientId: n.portalClientId,
+            ip,
+            at: n.clock.now(),
+            requested: null,
+            isBrowserRemembered: false,
+          },
+          policy,
+        );
+        if (canReach(decision, facts)) return undefined;
+        reason = decision.access === 'deny' ? (decision.because.access ?? '') : (decision.because.enrolment ?? '');
+      }
+    }
+    return `This would lock out every administrator (${administrators.length}): rule “${reason}”.`;
+  };
+
+  return {
+    current: n.access.policy,
+    versions: (limit) => n.policies.list(limit),
+    problems,
+    whatIf,
+
+    async set(document, by) {
+      const found = await problems(document);
+      const event = { action: 'policy.changed', object: 'policy', ...by };
+      if (found.length > 0) {
+        await n.audit({ ...event, result: 'refused', detail: { problems: found } });
+        return { ok: false, problems: found };
+      }
+      const parsed = parsePolicy(document);
+      if (!parsed.ok) return parsed;
+      const version = await n.policies.add(parsed.policy, by.actor, n.clock.now());
+      await n.audit({ ...event, result: 'success', detail: { version, document: parsed.policy } });
+      return { ok: true, version };
+    },
+
+    async replay(since, document) {
+      const policy = document ?? (await n.access.policy()).policy;
+      const events = await n.auditStore.since('sign_in.completed', since, MOST_REPLAYED);
+      const changes: Change[] = [];
+      let signIns = 0;
+      for (const { at, accountId, detail, origin } of events) {
+        const { facts: kept, decided } = (detail ?? {}) as { facts?: Facts; decided?: Decision };
+        if (!kept || !decided) continue;
+        signIns += 1;
+        const facts = withDates(kept);
+        const wouldBe = decide(policy, facts, document === undefined);
+        // Another policy is held against what happened; rules that only report against the policy that they are in.
+        const was = document ? decided : decide(policy, facts);
+        if (differs(was, wouldBe))
+          changes.push({ at, accountId: accountId ?? '', client: facts.client, ip: origin, was, wouldBe });
+      }
+      return { signIns, changes };
+    },
+
+    async setGroups(email, groups, by) {
+      const account = await n.accounts.byEmail(email.trim());
+      if (!account) return { ok: false, refusal: { code: 'account_unknown' } };
+      await n.accounts.setGroups(account.id, groups, n.clock.now());
+      await n.audit({
+        action: 'account.groups_changed',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...by,
+        accountId: account.id,
+        detail: { groups },
+      });
+      return accept(undefined);
+    },
+  };
+}
+
+/** Whether somebody gets in: they have what is asked, or may set it up. */
+function canReach({ access, enrolment }: Decision, { has }: Facts): boolean {
+  if (access === 'deny') return false;
+  const hasSecond = has.length > 0;
+  if (!hasSecond && enrolment === 'deny') return satisfies(ACR_PASSWORD, access);
+  return true;
+}
+
+/** What matters to a person: what is asked of them, not the words of the reason. */
+const differs = (a: Decision, b: Decision): boolean => {
+  const asked = ({ because, ...rest }: Decision): string =>
+    JSON.stringify([rest.access, rest.reauthenticateAfter, rest.enrolment, rest.mayPostpone, rest.rememberFor]);
+  return asked(a) !== asked(b);
+};
+
+/** Facts come back from the log as JSON. */
+const withDates = (facts: Facts): Facts => ({
+  ...facts,
+  accountCreatedAt: new Date(facts.accountCreatedAt),
+  lastStrongAt: facts.lastStrongAt && new Date(facts.lastStrongAt),
+  graceSince: facts.graceSince && new Date(facts.graceSince),
+  now: new Date(facts.now),
+});
