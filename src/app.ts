@@ -26,8 +26,10 @@ import { mailLinkRoutes } from './http/routes/mail-links.ts';
 import { createShowWay, secondFactorRoutes } from './http/routes/second-factor.ts';
 import { setupRoutes } from './http/routes/setup.ts';
 import { signInRoutes } from './http/routes/sign-in.ts';
+import { storeAppRoutes } from './http/routes/store-app-api.ts';
 import { wizardRoutes } from './http/routes/wizard.ts';
 import { otherWizardRoutes } from './http/routes/wizard-other.ts';
+import { storeAppWizardRoutes } from './http/routes/wizard-store-app.ts';
 import { createRender } from './http/views.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mountProvider } from './oidc/mount.ts';
@@ -125,6 +127,8 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(secondFactorRoutes, secondFactorNeeds);
   await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
   await app.register(otherWizardRoutes, { codeBinding: d.codeBinding, keyBinding: d.keyBinding });
+  await app.register(storeAppWizardRoutes, { approvals, binding, storeApp: d.storeApp });
+  await app.register(storeAppRoutes, { storeApp: d.storeApp });
   await app.register(mailLinkRoutes, { passwordLinks: d.passwordLinks, reports: d.reports, isSecure });
   await app.register(companionAppRoutes, { publicDir, organisation });
   await app.register(companionApiRoutes, {

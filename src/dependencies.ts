@@ -10,6 +10,7 @@ import { createVerifyProof } from './authenticators/push/proof.ts';
 import { createVerifyAnswer } from './authenticators/push/verify.ts';
 import { createVerifyTransfer } from './authenticators/push/verify-transfer.ts';
 import { createVerifyRecoveryCode } from './authenticators/recovery-code/verify.ts';
+import { makeAppKey, openAppKey } from './authenticators/store-app/key.ts';
 import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
 import { createVerifyTemporaryPass } from './authenticators/temporary-pass/verify.ts';
 import { createBindTotp } from './authenticators/totp/bind.ts';
@@ -45,6 +46,7 @@ import { createReports, notMeUntil } from './flow/reports.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
 import { createSignInEnd } from './flow/sign-in-end.ts';
+import { createStoreApp } from './flow/store-app.ts';
 import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
@@ -202,6 +204,22 @@ export async function createDependencies(options: DependencyOptions) {
   const reports = createReports(common);
   const takeAnswer = createTakeAnswer({ ...common, gate, reports, verifyAnswer: createVerifyAnswer(publicUrl) });
   const transfers = createTransfers({ ...common, gate, publicUrl, verifyTransfer: createVerifyTransfer(publicUrl) });
+  const storeApp = createStoreApp({
+    ...common,
+    approvals,
+    announceBound,
+    publicUrl,
+    organisation,
+    key: () => stores.settings.secret('store app key', makeAppKey).then(openAppKey),
+    words: (account, { context }) => {
+      const t = translator(account.locale ?? DEFAULT_LOCALE);
+      const where = [context.ip, context.place].filter(Boolean).join(' · ');
+      return {
+        title: t('push.title'),
+        question: t('store_app.question', { client: context.client, browser: context.browser, where }),
+      };
+    },
+  });
   const passwordLinks = createPasswordLinks({ ...common, bindPassword, publicUrl, organisation });
   const administration = createAdministration({
     ...common,
@@ -241,6 +259,7 @@ export async function createDependencies(options: DependencyOptions) {
     takeAnswer,
     placeOf: places,
     reports,
+    storeApp,
     passwordLinks,
     administration,
     policyAdministration,

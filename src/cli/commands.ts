@@ -86,6 +86,7 @@ export const commands: readonly Command[] = [
             role,
             status,
             phones: count('push'),
+            storeApps: count('store_app'),
             codeApps: count('totp'),
             keys: count('webauthn'),
             isPushFrozen: pushFrozenAt !== null,
@@ -99,7 +100,12 @@ export const commands: readonly Command[] = [
           [
             r.email,
             r.status,
-            [counted(r.phones, 'phone'), counted(r.codeApps, 'code app'), counted(r.keys, 'key')]
+            [
+              counted(r.phones, 'phone'),
+              counted(r.storeApps, 'store app'),
+              counted(r.codeApps, 'code app'),
+              counted(r.keys, 'key'),
+            ]
               .filter(Boolean)
               .join(', ') || 'no second factor',
             r.role ?? '',

@@ -1,5 +1,6 @@
-import { HARD_CAP_SECONDS, makeChallenge, SHOWN_SECONDS } from '../authenticators/push/challenge.ts';
+import { HARD_CAP_SECONDS, MOST_GUESSES, makeChallenge, SHOWN_SECONDS } from '../authenticators/push/challenge.ts';
 import type { DeliverPush } from '../authenticators/push/deliver.ts';
+import { isShownCode } from '../authenticators/store-app/verify.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock, secondsUntil } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
@@ -7,7 +8,7 @@ import { accept, type Result, refuse } from '../core/refusals.ts';
 import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
 import type { Account } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
-import type { Challenge, ChallengePurpose, Challenges } from '../store/challenges.ts';
+import type { Challenge, ChallengeChannel, ChallengePurpose, Challenges } from '../store/challenges.ts';
 import type { Clients } from '../store/clients.ts';
 import type { PushSubscriptions } from '../store/push-subscriptions.ts';
 import { type Audit, byAccount } from './audit.ts';
@@ -18,6 +19,7 @@ export type { PushBudget };
 export interface ApprovalRequest {
   readonly account: Account;
   readonly purpose: ChallengePurpose;
+  readonly channel: ChallengeChannel;
   readonly loginUid: string | null;
   readonly bindingId: string | null;
   /** The only phone that may answer; without it, all of the account's. */
@@ -41,10 +43,17 @@ export interface Approvals {
   /** Refusals: `wait` (the push budget), `push_exhausted`, `push_frozen`. */
   start(request: ApprovalRequest): Promise<Result<void>>;
   budget(accountId: string, purpose: ChallengePurpose): Promise<PushBudget>;
+  /** Whether it can still be answered. */
+  isOpen(challenge: Challenge): boolean;
   /** What to show for a challenge that is still open; undefined where it is answered, replaced or expired. */
   waiting(challenge: Challenge): Promise<Waiting | undefined>;
   /** Uses an approval, once. @returns false for anything but a fresh approval */
   use(challenge: Challenge): Promise<boolean>;
+  /**
+   * Uses the approval of a store app with the code that it showed. Refusals: `code_wrong` (with `triesLeft`),
+   * `challenge_closed` where there is nothing to use, or no guess is left.
+   */
+  useWithCode(challenge: Challenge, code: string): Promise<Result<void>>;
   /** Resolves when all messages that are on their way have been handed over. */
   settled(): Promise<void>;
 }
@@ -67,6 +76,9 @@ export interface ApprovalsNeeds {
   organisation: string;
   numberLength: number;
 }
+
+/** The code that a store app shows: as long as NIST SP 800-63B-4, section 3.1.3.2 asks. */
+const APP_CODE_LENGTH = 6;
 
 /** After this the push budget starts anew. */
 const BUDGET_WINDOW_SECONDS = 86_400;
@@ -131,7 +143,13 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
         place: n.placeOf(origin.ip),
         at: now.toISOString(),
       };
-      const challenge = makeChallenge({ ...target, accountId: account.id }, context, n.numberLength, n.random, now);
+      const challenge = makeChallenge(
+        { ...target, accountId: account.id },
+        context,
+        target.channel === 'store_app' ? APP_CODE_LENGTH : n.numberLength,
+        n.random,
+        now,
+      );
       const added = await n.challenges.add(challenge, now, {
         onlyFirst: onlyFirst ?? false,
         since: addSeconds(now, -BUDGET_WINDOW_SECONDS),
@@ -147,17 +165,21 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
         object: `challenge:${challenge.id}`,
         result: 'success',
         ...byAccount(account, origin),
-        detail: { purpose, client: target.clientId, replaced: added.replaced },
+        detail: { purpose, channel: target.channel, client: target.clientId, replaced: added.replaced },
       });
+      // Nobody but its maker can wake a store app: it asks when it is opened.
+      if (target.channel === 'store_app') return accept(undefined);
       const sending: Promise<void> = wake(challenge, account)
         .catch(() => {})
         .finally(() => onTheirWay.delete(sending));
       onTheirWay.add(sending);
       return accept(undefined);
     },
+    isOpen: ({ state, expiresAt }) => state === 'open' && expiresAt > n.clock.now(),
     async waiting(challenge) {
       const now = n.clock.now();
-      if (challenge.state !== 'open' || challenge.expiresAt <= now) return undefined;
+      if (challenge.state !== 'open' || challenge.expiresAt <= now || challenge.channel !== 'companion')
+        return undefined;
       const secrets = await n.challenges.secrets(challenge.id);
       return (
         secrets && {
@@ -171,9 +193,24 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
     async use(challenge) {
       const now = n.clock.now();
       return (
+        challenge.channel === 'companion' &&
         challenge.state === 'approved' &&
         (await n.challenges.use(challenge.id, addSeconds(now, -HARD_CAP_SECONDS), now))
       );
+    },
+    async useWithCode(challenge, code) {
+      const now = n.clock.now();
+      if (challenge.channel !== 'store_app') return refuse('challenge_closed');
+      const guesses = await n.challenges.guessAfterApproval(challenge.id, MOST_GUESSES);
+      const secrets = guesses === undefined ? undefined : await n.challenges.secrets(challenge.id);
+      if (guesses === undefined || !secrets) return refuse('challenge_closed');
+      if (!isShownCode(code, secrets)) {
+        const triesLeft = MOST_GUESSES - guesses;
+        if (triesLeft <= 0) await n.challenges.spoil(challenge.id);
+        return refuse('code_wrong', { triesLeft });
+      }
+      const isUsed = await n.challenges.use(challenge.id, addSeconds(now, -HARD_CAP_SECONDS), now);
+      return isUsed ? accept(undefined) : refuse('challenge_closed');
     },
     async settled() {
       await Promise.all(onTheirWay);

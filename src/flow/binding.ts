@@ -110,10 +110,13 @@ export function createBinding(n: BindingNeeds): Binding {
     offer: ({ session }) => offerCode(n, session),
 
     async startTest({ session, account, authenticator }, origin) {
-      if (session.state !== 'bound' || authenticator?.kind !== 'push') return refuse('binding_not_ready');
+      const kind = authenticator?.kind;
+      if (session.state !== 'bound' || !authenticator || (kind !== 'push' && kind !== 'store_app'))
+        return refuse('binding_not_ready');
       return n.approvals.start({
         account,
         purpose: 'enrolment_test',
+        channel: kind === 'push' ? 'companion' : 'store_app',
         loginUid: null,
         bindingId: session.id,
         authenticatorId: authenticator.id,

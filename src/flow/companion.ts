@@ -31,6 +31,7 @@ export interface EnrolledPhone extends Phone {
 
 /** Whether a challenge is this phone's to see and to answer. */
 export const isFor = ({ authenticator, account }: Phone, challenge: Challenge): boolean =>
+  challenge.channel === 'companion' &&
   challenge.accountId === account.id &&
   (challenge.authenticatorId === null
     ? authenticator.state === 'active'

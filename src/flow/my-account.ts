@@ -14,7 +14,7 @@ import { type Audit, byAccount } from './audit.ts';
 import { STRONG_WAYS } from './next-step.ts';
 import type { Notify } from './notices.ts';
 
-export type ShownKind = 'password' | 'push' | 'totp' | 'webauthn' | 'recovery_code';
+export type ShownKind = 'password' | 'push' | 'store_app' | 'totp' | 'webauthn' | 'recovery_code';
 export type ShownAuthenticator = Authenticator & { readonly kind: ShownKind };
 
 export interface MyAccountView {
@@ -61,7 +61,7 @@ export interface MyAccountNeeds {
   random: Random;
 }
 
-const SHOWN: readonly string[] = ['password', 'push', 'totp', 'webauthn', 'recovery_code'];
+const SHOWN: readonly string[] = ['password', 'push', 'store_app', 'totp', 'webauthn', 'recovery_code'];
 const LONGEST_LABEL = 60;
 const HISTORY_LENGTH = 20;
 

@@ -15,7 +15,7 @@ import type { AuthenticatorKind, AuthenticatorState } from '../store/authenticat
 export type Way = Exclude<AuthenticatorKind, 'password'>;
 
 /** Strongest first: this is the order in which they are offered. */
-export const STRONG_WAYS: readonly Way[] = ['webauthn', 'push', 'totp'];
+export const STRONG_WAYS: readonly Way[] = ['webauthn', 'push', 'store_app', 'totp'];
 /** They lead to a new authenticator, not to the web app. */
 export const RECOVERY_WAYS: readonly Way[] = ['recovery_code', 'temporary_pass'];
 
@@ -60,7 +60,8 @@ export function nextStep(s: Situation): Step {
 
   const second = s.authenticators.filter(({ kind }) => STRONG_WAYS.some((way) => way === kind));
   const canUse = (way: Way): boolean =>
-    second.some(({ kind, state }) => kind === way && state === 'active') && !(way === 'push' && s.isPushFrozen);
+    second.some(({ kind, state }) => kind === way && state === 'active') &&
+    !((way === 'push' || way === 'store_app') && s.isPushFrozen);
   const usable = STRONG_WAYS.filter(canUse);
   // Lost, removed or disabled still counts as having had one: a password alone may not enrol again.
   const hasHadOne = s.isPushFrozen || second.some(({ state }) => state !== 'pending' && state !== 'revoked');

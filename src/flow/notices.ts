@@ -23,6 +23,8 @@ export type Notice =
   | { readonly kind: 'not_me_secured'; readonly ip: string }
   | { readonly kind: 'not_me_alert'; readonly email: string; readonly client: string; readonly ip: string }
   | { readonly kind: 'not_me_said'; readonly email: string; readonly ip: string }
+  | { readonly kind: 'declined_unknown'; readonly client: string; readonly ip: string }
+  | { readonly kind: 'declined_alert'; readonly email: string; readonly client: string; readonly ip: string }
   | { readonly kind: 'phone_unreachable'; readonly label: string };
 
 /** What its owner may not have done: the mail about it has a link "this was not me". */
@@ -35,6 +37,7 @@ const ALARMS: readonly Notice['kind'][] = [
   'temporary_pass_issued',
   'recovery_code_used',
   'new_place',
+  'declined_unknown',
 ];
 export const isAlarm = ({ kind }: Notice): boolean => ALARMS.includes(kind);
 

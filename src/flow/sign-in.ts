@@ -9,7 +9,7 @@ import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis } from '../store/binding-sessions.ts';
-import type { Challenge, Challenges } from '../store/challenges.ts';
+import type { Challenge, ChallengeChannel, Challenges } from '../store/challenges.ts';
 import type { Client, Clients } from '../store/clients.ts';
 import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
 import type { Throttle } from '../store/throttle.ts';
@@ -51,8 +51,10 @@ export interface SignIn {
   look(uid: string, origin: Origin): Promise<SignInView | undefined>;
   /** Refusals: `wrong_credentials`, `wait`. The words and the time are the same for an unknown account. */
   password(uid: string, email: string, password: string, origin: Origin): Promise<Result<void>>;
-  /** Sends a challenge to the phone. Refusals: those of `Approvals.start`, `no_authenticator`. */
-  askApproval(view: SignInView, origin: Origin, onlyFirst: boolean): Promise<Result<void>>;
+  /** Starts a challenge for a phone. Refusals: those of `Approvals.start`, `no_authenticator`. */
+  askApproval(view: SignInView, origin: Origin, onlyFirst: boolean, channel?: ChallengeChannel): Promise<Result<void>>;
+  /** The code that a store app showed after its approval. Refusals: `code_wrong`, `challenge_closed`. */
+  appCode(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
   /** Opens the wizard, on what has been shown so far. @returns the token for the browser's cookie */
   enrol(view: SignInView, origin: Origin): Promise<{ token: string; ttlSeconds: number } | undefined>;
 }
@@ -205,11 +207,12 @@ export function createSignIn(n: SignInNeeds): SignIn {
       return accept(undefined);
     },
 
-    async askApproval({ account, transaction }, origin, onlyFirst) {
+    async askApproval({ account, transaction }, origin, onlyFirst, channel = 'companion') {
       if (!account) return refuse('no_authenticator');
       return n.approvals.start({
         account,
         purpose: 'sign_in',
+        channel,
         loginUid: transaction.uid,
         bindingId: null,
         authenticatorId: null,
@@ -217,6 +220,21 @@ export function createSignIn(n: SignInNeeds): SignIn {
         origin,
         onlyFirst,
       });
+    },
+
+    async appCode({ account, challenge, transaction }, code, origin) {
+      if (!account || !challenge) return refuse('challenge_closed');
+      const event = {
+        action: 'code.verified',
+        object: `challenge:${challenge.id}`,
+        ...byAccount(account, origin),
+        detail: { kind: 'store_app' },
+      };
+      const used = await n.approvals.useWithCode(challenge, code);
+      await n.audit({ ...event, result: used.ok ? 'success' : 'refused' });
+      if (!used.ok) return used;
+      const isProven = await n.transactions.prove(transaction.uid, account.id, 'push', n.clock.now());
+      return isProven ? accept(undefined) : refuse('challenge_closed');
     },
 
     async enrol({ transaction, account, step }, origin) {

@@ -58,7 +58,7 @@ export interface PageModels {
   ways: {
     client: string;
     ways: readonly {
-      way: 'webauthn' | 'push' | 'totp' | 'recovery_code' | 'temporary_pass';
+      way: 'webauthn' | 'push' | 'store_app' | 'totp' | 'recovery_code' | 'temporary_pass';
       path: string;
     }[];
     cancelAction: string;
@@ -70,7 +70,31 @@ export interface PageModels {
   };
   expired: Record<string, never>;
   'wizard-app': { qrSvg: string; url: string; nextPath: string; samePath: string; choosePath: string };
-  'wizard-choose': { appPath: string; codePath: string; keyPath: string };
+  'wizard-choose': { appPath: string; codePath: string; keyPath: string; storeAppPath: string };
+  'wizard-store-app': {
+    qrSvg: string;
+    address: string;
+    until: string;
+    eventsPath: string;
+    herePath: string;
+    choosePath: string;
+  };
+  /** A request to an app that asks by itself; in a sign-in, or as the test of an enrolment. */
+  'store-app': {
+    state: 'waiting' | 'code' | 'over';
+    isTest: boolean;
+    client: string | null;
+    until: string;
+    error: string | null;
+    message: string | null;
+    canSendAgain: boolean;
+    eventsPath: string;
+    herePath: string;
+    codeAction: string;
+    againAction: string;
+    waysPath: string | null;
+    cancelAction: string;
+  };
   'wizard-code': {
     qrSvg: string;
     /** `otpauth:`, for an app on this very device. */
@@ -102,7 +126,7 @@ export interface PageModels {
     againAction: string;
   };
   'wizard-done': {
-    kind: 'push' | 'totp' | 'webauthn';
+    kind: 'push' | 'store_app' | 'totp' | 'webauthn';
     label: string;
     codes: readonly string[] | null;
     codesFile: string | null;

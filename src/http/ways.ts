@@ -5,6 +5,7 @@ import type { Way } from '../flow/next-step.ts';
 export const WAY_PATHS: Readonly<Record<Way, string>> = {
   webauthn: 'key',
   push: 'approve',
+  store_app: 'store-app',
   totp: 'code',
   recovery_code: 'recovery',
   temporary_pass: 'pass',

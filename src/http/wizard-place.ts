@@ -4,5 +4,6 @@ import type { BindingView } from '../flow/binding.ts';
 export function placeOf({ session, authenticator }: BindingView): string | undefined {
   if (session.state === 'tested') return '/mfa/setup/done';
   if (session.state !== 'bound') return undefined;
-  return authenticator?.kind === 'webauthn' ? '/mfa/setup/key/test' : '/mfa/setup/scan';
+  if (authenticator?.kind === 'webauthn') return '/mfa/setup/key/test';
+  return authenticator?.kind === 'store_app' ? '/mfa/setup/store-app/test' : '/mfa/setup/scan';
 }

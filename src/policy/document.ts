@@ -10,7 +10,7 @@ const range = z
   .refine(({ min, max }) => min !== undefined || max !== undefined, 'needs min, max or both')
   .refine(({ min = 0, max = Number.POSITIVE_INFINITY }) => min <= max, 'has a min above its max');
 const networks = z.array(z.string().refine(isNetwork, 'is not an address or a network like 10.0.0.0/8')).min(1);
-const kinds = z.array(z.enum(['push', 'totp', 'webauthn', 'any'])).min(1);
+const kinds = z.array(z.enum(['push', 'store_app', 'totp', 'webauthn', 'any'])).min(1);
 
 /** All of them must hold; one that is left out always does. */
 const conditions = z

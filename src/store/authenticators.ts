@@ -2,7 +2,14 @@ import { accept, type Result, refuse } from '../core/refusals.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { type Database, isUniqueViolation, type Sql } from './database.ts';
 
-export type AuthenticatorKind = 'password' | 'push' | 'totp' | 'webauthn' | 'recovery_code' | 'temporary_pass';
+export type AuthenticatorKind =
+  | 'password'
+  | 'push'
+  | 'store_app'
+  | 'totp'
+  | 'webauthn'
+  | 'recovery_code'
+  | 'temporary_pass';
 /** `removed` by its owner, `disabled` after too many failures, `revoked` by a reset. */
 export type AuthenticatorState = 'pending' | 'active' | 'disabled' | 'removed' | 'revoked';
 
@@ -11,6 +18,13 @@ export interface PublicKey {
   readonly crv: 'P-256';
   readonly x: string;
   readonly y: string;
+}
+
+/** The key of a store app. */
+export interface RsaPublicKey {
+  readonly kty: 'RSA';
+  readonly n: string;
+  readonly e: string;
 }
 
 /** A passkey made on the phone itself (WebAuthn), which gates its key: binary values in base64url. */
@@ -41,8 +55,8 @@ export interface Authenticator {
   /** What its owner calls it: `Pixel 7`. */
   readonly label: string;
   readonly state: AuthenticatorState;
-  readonly publicJwk: PublicKey | null;
-  /** RFC 7638, of `publicJwk`. */
+  readonly publicJwk: PublicKey | RsaPublicKey | null;
+  /** RFC 7638, of `publicJwk`; the serial number of a store app. */
   readonly thumbprint: string | null;
   readonly gate: Gate | null;
   /** The phone that a code belongs to. */
@@ -62,7 +76,7 @@ export interface NewAuthenticator {
   readonly label: string;
   readonly state: AuthenticatorState;
   readonly secret?: string;
-  readonly publicJwk?: PublicKey;
+  readonly publicJwk?: PublicKey | RsaPublicKey;
   readonly thumbprint?: string;
   readonly parentId?: string;
   /** The time step that a code was accepted for when it was bound. */

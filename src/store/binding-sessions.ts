@@ -77,7 +77,7 @@ export interface BindingSessions {
 }
 
 /** What counts as having a second factor already. */
-const SECOND_FACTORS: readonly AuthenticatorKind[] = ['push', 'totp', 'webauthn'];
+const SECOND_FACTORS: readonly AuthenticatorKind[] = ['push', 'store_app', 'totp', 'webauthn'];
 
 /** Rolls the transaction back: one half of completing was not possible. */
 class NotCompleted extends Error {}

@@ -3,6 +3,8 @@ import type { Sealer } from '../crypto/seal.ts';
 import type { Database, Sql } from './database.ts';
 
 export type ChallengePurpose = 'sign_in' | 'enrolment_test';
+/** How it reaches a phone: our own app, or one from a store that asks by itself. */
+export type ChallengeChannel = 'companion' | 'store_app';
 export type ChallengeState = 'open' | 'approved' | 'denied' | 'reported' | 'wrong_number' | 'replaced';
 
 /** What the phone shows, and what its answer is signed over. */
@@ -22,6 +24,7 @@ export interface Challenge {
   readonly id: string;
   readonly accountId: string;
   readonly purpose: ChallengePurpose;
+  readonly channel: ChallengeChannel;
   readonly loginUid: string | null;
   readonly bindingId: string | null;
   /** The only authenticator that may answer, for an enrolment test. */
@@ -46,6 +49,7 @@ export interface NewChallenge
     | 'id'
     | 'accountId'
     | 'purpose'
+    | 'channel'
     | 'loginUid'
     | 'bindingId'
     | 'authenticatorId'
@@ -104,7 +108,17 @@ export interface Challenges {
     by: string,
     now: Date,
     isUserVerified?: boolean,
+    signature?: string,
   ): Promise<boolean>;
+  /** The signature of the answer that was accepted. */
+  answerSignature(id: string): Promise<string | undefined>;
+  /**
+   * A code that was shown on the phone after its approval is typed at the laptop: takes one of `most` guesses.
+   * @returns how many were taken, or undefined where none is left or nothing was approved
+   */
+  guessAfterApproval(id: string, most: number): Promise<number | undefined>;
+  /** Too many wrong codes: what was approved is worth nothing, and its sign-in ends. */
+  spoil(id: string): Promise<void>;
   /** Uses an approval, once, in one statement; `createdAfter` is the hard cap on its age. */
   use(id: string, createdAfter: Date, now: Date): Promise<boolean>;
   /** When challenges of a purpose were sent since the account's last approval, or since `since`. */
@@ -130,9 +144,9 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
         const replaced = await tx<{
           id: string;
         }>`UPDATE challenge SET state = 'replaced' WHERE account_id = ${c.accountId} AND state = 'open' RETURNING id`;
-        await tx`INSERT INTO challenge (id, account_id, purpose, login_uid, binding_id, authenticator_id, client_id,
+        await tx`INSERT INTO challenge (id, account_id, purpose, channel, login_uid, binding_id, authenticator_id, client_id,
             number_sealed, number_length, code_digest, code_sealed, context, context_digest, created_at, expires_at)
-          VALUES (${c.id}, ${c.accountId}, ${c.purpose}, ${c.loginUid}, ${c.bindingId}, ${c.authenticatorId}, ${c.clientId},
+          VALUES (${c.id}, ${c.accountId}, ${c.purpose}, ${c.channel}, ${c.loginUid}, ${c.bindingId}, ${c.authenticatorId}, ${c.clientId},
             ${sealer.seal(place('number', c.id), c.number)}, ${c.number.length}, ${digest(c.code)}, ${sealer.seal(place('code', c.id), c.code)},
             ${c.context}, ${c.contextDigest}, ${now}, ${c.expiresAt})`;
         for (const { id } of replaced) await tx`SELECT pg_notify('dubbelslot', ${`challenge:${id}`})`;
@@ -184,15 +198,32 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
         WHERE id = ${id} AND state = 'open' AND guesses < ${most} AND expires_at > ${now} RETURNING guesses`;
       return row?.guesses;
     },
-    async answer(id, state, by, now, isUserVerified = false) {
+    async answer(id, state, by, now, isUserVerified = false, signature) {
       const rows =
         await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by},
-            is_user_verified = ${isUserVerified}
+            is_user_verified = ${isUserVerified}, answer_signature = ${signature ?? null}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id, login_uid),
         ended AS (UPDATE login_transaction t SET state = 'ended', end_reason = ${state} FROM done
           WHERE ${state} <> 'approved' AND t.uid = done.login_uid AND t.account_id = done.account_id AND t.state = 'open')
         SELECT id, pg_notify('dubbelslot', 'challenge:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
       return rows.length === 1;
+    },
+    async answerSignature(id) {
+      const [row] = await sql<{
+        answerSignature: string | null;
+      }>`SELECT answer_signature FROM challenge WHERE id = ${id}`;
+      return row?.answerSignature ?? undefined;
+    },
+    async guessAfterApproval(id, most) {
+      const [row] = await sql<{ guesses: number }>`UPDATE challenge SET guesses = guesses + 1
+        WHERE id = ${id} AND state = 'approved' AND used_at IS NULL AND guesses < ${most} RETURNING guesses`;
+      return row?.guesses;
+    },
+    async spoil(id) {
+      await sql`WITH done AS (UPDATE challenge SET state = 'wrong_number'
+          WHERE id = ${id} AND state = 'approved' AND used_at IS NULL RETURNING login_uid, account_id)
+        UPDATE login_transaction t SET state = 'ended', end_reason = 'wrong_number' FROM done
+          WHERE t.uid = done.login_uid AND t.account_id = done.account_id AND t.state = 'open'`;
     },
     async use(id, createdAfter, now) {
       const rows = await sql`UPDATE challenge SET used_at = ${now}
@@ -205,7 +236,7 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
 
 /** Leaves the sealed columns out: they are for `secrets` alone. */
 function shown(row: Challenge): Challenge {
-  const { numberSealed, codeSealed, codeDigest, ...rest } = row as Challenge & Record<string, unknown>;
+  const { numberSealed, codeSealed, codeDigest, answerSignature, ...rest } = row as Challenge & Record<string, unknown>;
   return rest as Challenge;
 }
 

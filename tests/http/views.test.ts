@@ -101,7 +101,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   ways: [
     {
       client: HOSTILE,
-      ways: (['webauthn', 'push', 'totp', 'recovery_code', 'temporary_pass'] as const).map((way) => ({
+      ways: (['webauthn', 'push', 'store_app', 'totp', 'recovery_code', 'temporary_pass'] as const).map((way) => ({
         way,
         path: '/p',
       })),
@@ -115,7 +115,27 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   })),
   expired: [{}],
   'wizard-app': [{ qrSvg: '<svg></svg>', url: HOSTILE, nextPath: '/n', samePath: '/s', choosePath: '/c' }],
-  'wizard-choose': [{ appPath: '/a', codePath: '/c', keyPath: '/k' }],
+  'wizard-choose': [{ appPath: '/a', codePath: '/c', keyPath: '/k', storeAppPath: '/s' }],
+  'wizard-store-app': [
+    { qrSvg: '<svg></svg>', address: HOSTILE, until: '12:00', eventsPath: '/e', herePath: '/h', choosePath: '/c' },
+  ],
+  'store-app': (['waiting', 'code', 'over'] as const).flatMap((state) =>
+    [true, false].map((isTest) => ({
+      state,
+      isTest,
+      client: isTest ? null : HOSTILE,
+      until: '12:00',
+      error: isTest ? null : HOSTILE,
+      message: isTest ? HOSTILE : null,
+      canSendAgain: isTest,
+      eventsPath: '/e',
+      herePath: '/h',
+      codeAction: '/c',
+      againAction: '/a',
+      waysPath: isTest ? null : '/w',
+      cancelAction: '/x',
+    })),
+  ),
   'wizard-code': [HOSTILE, null].map((error) => ({
     qrSvg: '<svg></svg>',
     address: HOSTILE,
@@ -181,7 +201,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
       continuePath: '/c',
       client: HOSTILE,
     },
-    ...(['push', 'totp', 'webauthn'] as const).map((kind) => ({
+    ...(['push', 'store_app', 'totp', 'webauthn'] as const).map((kind) => ({
       kind,
       label: HOSTILE,
       codes: null,

@@ -50,7 +50,14 @@ afterAll(async () => {
 });
 
 const newChallenge = async (loginUid: string | null = null) => {
-  const target = { accountId, loginUid, bindingId: null, authenticatorId: null, clientId: null };
+  const target = {
+    channel: 'companion',
+    accountId,
+    loginUid,
+    bindingId: null,
+    authenticatorId: null,
+    clientId: null,
+  } as const;
   const context = {
     purpose: 'sign_in',
     client: 'App',

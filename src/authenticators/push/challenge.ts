@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { addSeconds } from '../../core/clock.ts';
 import { type Random, token128 } from '../../core/random.ts';
-import type { ChallengeContext, NewChallenge } from '../../store/challenges.ts';
+import type { ChallengeChannel, ChallengeContext, NewChallenge } from '../../store/challenges.ts';
 
 /** ASVS 5.0, 6.5.5: an out-of-band request lives at most 10 minutes; we show it for two. */
 export const SHOWN_SECONDS = 120;
@@ -16,6 +16,7 @@ export interface ChallengeTarget {
   /** Set where only one phone may answer. */
   readonly authenticatorId: string | null;
   readonly clientId: string | null;
+  readonly channel: ChallengeChannel;
 }
 
 /** A value we issued: a number to type, 128 bits to scan, and the context that the answer is signed over. */

@@ -201,5 +201,6 @@ function cardOf(a: ShownAuthenticator, codesLeft: number, { t, times }: FastifyR
 /** Device-bound and synced keys are told apart, because they are lost in different ways. */
 function kindInWords({ kind, credential }: ShownAuthenticator, t: Translate): string {
   if (kind === 'webauthn') return t(credential?.isSynced ? 'account.kind_synced_key' : 'account.kind_bound_key');
+  if (kind === 'store_app') return t('account.kind_store_app');
   return t(kind === 'totp' ? 'account.kind_totp' : 'account.kind_push');
 }

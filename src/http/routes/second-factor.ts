@@ -10,6 +10,7 @@ import type { Waiting } from '../../flow/waiting.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { EventStreams } from '../event-stream.ts';
 import { qrSvg } from '../qr.ts';
+import { storeAppState } from '../store-app-state.ts';
 import { text } from '../text.ts';
 import { preferredWay, rememberWay, WAY_PATHS } from '../ways.ts';
 import { assertionSchema, fromField, responseField } from '../webauthn.ts';
@@ -47,7 +48,8 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
   const approve: Draw = async (request, reply, refusal) => {
     const { t } = request;
     const { paused, view } = request.signIn!;
-    const waiting = view.challenge && !refusal ? await n.approvals.waiting(view.challenge) : undefined;
+    const sent = view.challenge?.channel === 'companion' ? view.challenge : undefined;
+    const waiting = sent && !refusal ? await n.approvals.waiting(sent) : undefined;
     const budget = view.account && !waiting ? await n.approvals.budget(view.account.id, 'sign_in') : undefined;
     const told = refusal ? refusalInWords(t, refusal, 'approve.budget') : expiredInWords(t, budget);
     const base = `/interaction/${paused.uid}`;
@@ -90,6 +92,27 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
       );
     };
 
+  const storeApp: Draw = async (request, reply, refusal) => {
+    const { paused, view } = request.signIn!;
+    const base = `/interaction/${paused.uid}`;
+    const { client, waysPath, cancelAction } = common(request);
+    return reply.page(
+      'store-app',
+      {
+        ...(await storeAppState(n.approvals, view.challenge, view.account?.id, 'sign_in', request, refusal)),
+        isTest: false,
+        client,
+        eventsPath: `${base}/events`,
+        herePath: actionOf(request, 'store_app'),
+        codeAction: `${actionOf(request, 'store_app')}/code`,
+        againAction: actionOf(request, 'store_app'),
+        waysPath,
+        cancelAction,
+      },
+      statusOf(refusal),
+    );
+  };
+
   const key: Draw = async (request, reply, refusal) =>
     reply.page(
       'key',
@@ -104,6 +127,7 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
 
   const draw = {
     push: approve,
+    store_app: storeApp,
     webauthn: key,
     totp: typed('totp'),
     recovery_code: typed('recovery_code'),
@@ -117,10 +141,11 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
       if (view.step.step !== 'prove') return reply.redirect(`/interaction/${paused.uid}`, 303);
       const way = chosen ?? preferredWay(request, view.step.ways);
       // The phone is asked once by itself; again only when the person says so.
-      if (way === 'push' && !view.challenge) {
-        const asked = await n.signIn.askApproval(view, request.origin, true);
+      const channel = way === 'push' ? 'companion' : way === 'store_app' ? 'store_app' : undefined;
+      if (channel && view.challenge?.channel !== channel) {
+        const asked = await n.signIn.askApproval(view, request.origin, !view.challenge, channel);
         request.signIn!.view = (await n.signIn.look(paused.uid, request.origin)) ?? view;
-        return draw.push(request, reply, asked.ok ? undefined : asked.refusal);
+        return draw[way](request, reply, asked.ok ? undefined : asked.refusal);
       }
       return draw[way](request, reply);
     },
@@ -188,11 +213,24 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<SecondFactorRoutesNeeds> 
     });
   });
 
+  app.post('/interaction/:uid/store-app', { config }, async (request, reply) => {
+    if (!isOpen(request, 'store_app')) return reply.redirect(base(request), 303);
+    const asked = await n.signIn.askApproval(request.signIn!.view, request.origin, false, 'store_app');
+    return asked.ok ? reply.redirect(`${base(request)}/store-app`, 303) : answered(request, reply, 'store_app', asked);
+  });
+
   const codeBody = { config, schema: { body: z.object({ code: text(200).default('') }) } };
   app.post('/interaction/:uid/code', codeBody, async (request, reply) => {
     if (!isOpen(request, 'totp')) return reply.redirect(base(request), 303);
     const { view } = request.signIn!;
     return answered(request, reply, 'totp', await n.secondFactor.totp(view, request.body.code, request.origin));
+  });
+  app.post('/interaction/:uid/store-app/code', codeBody, async (request, reply) => {
+    if (!isOpen(request, 'store_app')) return reply.redirect(base(request), 303);
+    const used = await n.signIn.appCode(request.signIn!.view, request.body.code, request.origin);
+    // What was wrong too often has ended the sign-in, and its own page says so.
+    const isOver = !used.ok && (used.refusal.code === 'challenge_closed' || used.refusal.triesLeft === 0);
+    return isOver ? reply.redirect(base(request), 303) : answered(request, reply, 'store_app', used);
   });
   app.post('/interaction/:uid/recovery', codeBody, async (request, reply) => {
     if (!isOpen(request, 'recovery_code')) return reply.redirect(base(request), 303);

@@ -28,6 +28,7 @@ export const otherWizardRoutes: FastifyPluginAsyncZod<OtherWizardRoutesNeeds> = 
       appPath: '/mfa/setup',
       codePath: '/mfa/setup/code',
       keyPath: '/mfa/setup/key',
+      storeAppPath: '/mfa/setup/store-app',
     });
   });
 

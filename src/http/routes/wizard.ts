@@ -28,9 +28,8 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
   const config = { guard: 'binding' } as const;
 
   app.get('/mfa/setup', { config }, async (request, reply) => {
-    if (request.binding!.view.session.state === 'tested') return reply.redirect('/mfa/setup/done', 303);
     const place = placeOf(request.binding!.view);
-    if (place === '/mfa/setup/key/test') return reply.redirect(place, 303);
+    if (place && place !== '/mfa/setup/scan') return reply.redirect(place, 303);
     const url = `${n.publicUrl}/app`;
     return reply.page('wizard-app', {
       qrSvg: await qrSvg(url),
@@ -81,7 +80,8 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
   app.post('/mfa/setup/again', { config }, async (request, reply) => {
     const { view } = request.binding!;
     await n.binding.startAgain(view, request.origin);
-    return reply.redirect(view.authenticator?.kind === 'webauthn' ? '/mfa/setup/choose' : '/mfa/setup/scan', 303);
+    const isOurApp = !view.authenticator || view.authenticator.kind === 'push';
+    return reply.redirect(isOurApp ? '/mfa/setup/scan' : '/mfa/setup/choose', 303);
   });
 
   const testPage = async (
@@ -130,7 +130,7 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
 
   app.post('/mfa/setup/test', { config }, async (request, reply) => {
     const { view } = request.binding!;
-    if (view.authenticator?.kind === 'webauthn') return reply.redirect('/mfa/setup/key/test', 303);
+    if (view.authenticator?.kind !== 'push') return reply.redirect(placeOf(view) ?? '/mfa/setup/scan', 303);
     const started = await n.binding.startTest(view, request.origin);
     if (started.ok || started.refusal.code === 'binding_not_ready') return reply.redirect('/mfa/setup/test', 303);
     return testPage(request, reply, view, started.refusal);
@@ -144,7 +144,9 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
     const interrupted = loginUid ? await n.signIn.look(loginUid, request.origin) : undefined;
     const canGoOn = interrupted?.transaction.state === 'open';
     return reply.page('wizard-done', {
-      kind: (['push', 'totp', 'webauthn'] as const).find((kind) => kind === view.authenticator?.kind) ?? 'push',
+      kind:
+        (['push', 'store_app', 'totp', 'webauthn'] as const).find((kind) => kind === view.authenticator?.kind) ??
+        'push',
       label: view.authenticator?.label ?? '',
       codes: codes ?? null,
       codesFile: codes ? codesFile(codes) : null,
