@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -120,8 +120,47 @@ describe('the command line', () => {
     const client = await cli(['client', 'add', 'app', '--redirect', 'https://intranet.example.org/callback']);
     expect(client.output).toMatch(/Client secret: [\w-]{43}/);
     expect((await cli(['client', 'list'])).output).toContain('https://intranet.example.org/callback');
+    expect((await cli(['account', 'pass', 'made@example.org'])).output).toMatch(/shown this once: (\w{4}-){3}\w{4}/);
+    expect((await cli(['account', 'add', 'invited@example.org', '--invite'])).output).toContain('by mail');
+    expect(readdirSync(join(dataDir, 'outbox')).length).toBeGreaterThan(0);
+    expect((await cli(['account', 'groups', 'made@example.org', '--set', 'beheer, extern'])).output).toContain(
+      'extern',
+    );
+    expect((await cli(['account', 'list'])).output).toContain('no second factor');
     expect(await cli(['nonsense'])).toMatchObject({ code: 2 });
     expect(await cli(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('account add') });
+  });
+});
+
+describe('the policy, at the command line', () => {
+  it('is checked, set, shown, tested and replayed; what cannot be used says why', async () => {
+    const cli = async (args: string[], input?: string) => {
+      const ran = run('src/cli.ts', args, {}, input ?? '');
+      return { code: await ran.ended, output: ran.output() };
+    };
+    const policy = (rule: object) => JSON.stringify({ rules: [{ name: 'buiten kantoor', ...rule }] });
+    expect(await cli(['policy', 'check', '-'], policy({ outcome: { require: 'aal9' } }))).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('Rule “buiten kantoor”, outcome.require'),
+    });
+    expect(await cli(['policy', 'set', '-'], 'not json')).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('not JSON'),
+    });
+    expect(await cli(['policy', 'set', '/nowhere.json'])).toMatchObject({ code: 2 });
+    const rule = { when: { notNetworks: ['10.0.0.0/8'] }, outcome: { require: 'phr' } };
+    expect(await cli(['policy', 'set', '-'], policy(rule))).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('in force'),
+    });
+    expect((await cli(['policy', 'show'])).output).toContain('buiten kantoor');
+    expect((await cli(['policy', 'history'])).output).toContain('"version"');
+    const test = await cli(['policy', 'test', 'made@example.org', '--client', 'app', '--network', '203.0.113.7']);
+    expect(test.output).toMatch(/access: +phr +\(buiten kantoor\)/);
+    const office = await cli(['policy', 'test', 'made@example.org', '--client', 'app', '--network', '10.1.2.3']);
+    expect(office.output).toMatch(/access: +mfa +\(the default/);
+    expect(await cli(['policy', 'test', 'made@example.org', '--client', 'none'])).toMatchObject({ code: 2 });
+    expect((await cli(['policy', 'replay', '--days', '30'])).output).toContain('0 of 0 sign-ins');
   });
 });
 
