@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
+import { accessibilityFaults } from './accessibility.ts';
 import { BrowserPhone } from './browser-phone.ts';
 import { type LaunchedBrowser, launchChromium, screenshotFolder } from './chromium.ts';
 import { startInstallation, type TestInstallation } from './installation.ts';
@@ -23,6 +24,7 @@ export class Stage {
   readonly service: PushService;
   readonly launched: LaunchedBrowser;
   readonly cameraFile: string;
+  readonly #withoutScript = new WeakSet<BrowserContext>();
 
   private constructor(
     installation: TestInstallation,
@@ -70,6 +72,7 @@ export class Stage {
       locale: 'nl-NL',
       ...options,
     });
+    if (options.javaScriptEnabled === false) this.#withoutScript.add(context);
     const page = (await context.newPage()) as Page & { errors: string[] };
     page.errors = [];
     page.on('pageerror', (error) => page.errors.push(error.message));
@@ -87,8 +90,12 @@ export class Stage {
     return BrowserPhone.open(this.launched, this.installation.url, push, more);
   }
 
-  shot(page: Page, name: string): Promise<unknown> {
-    return page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage: true });
+  /** A picture for people to look at, and axe-core's opinion: a page that it finds fault with fails the test. */
+  async shot(page: Page, name: string): Promise<void> {
+    await page.screenshot({ path: join(screenshotFolder, `${name}.png`), fullPage: true });
+    // axe-core is script too.
+    const faults = this.#withoutScript.has(page.context()) ? [] : await accessibilityFaults(page);
+    if (faults.length > 0) throw new Error(`${name}: ${faults.join('; ')}`);
   }
 
   async givePassword(

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ACR_MFA, ACR_PASSWORD, ACR_PHISHING_RESISTANT } from '../../src/core/assurance.ts';
 import { decide, type Facts } from '../../src/policy/decide.ts';
@@ -210,6 +212,14 @@ describe('a policy that cannot be used says why', () => {
     expect(problemsOf({ outcome: { deny: true, acceptDeviation: 'decided by the CISO' } })).toContain(
       'without having one',
     );
+  });
+});
+
+describe('docs/policy.md', () => {
+  it('shows a policy that can be used', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8');
+    const example = /```json\n([\s\S]*?)```/.exec(page)![1]!;
+    expect(parsePolicy(JSON.parse(example))).toMatchObject({ ok: true });
   });
 });
 
