@@ -171,9 +171,9 @@ export async function createDependencies(options: DependencyOptions) {
     bindWebauthn: createBindWebauthn(stores.authenticators, stores.webauthnStore, party, random),
   });
   const access = createAccess({ ...common, portal: { clientId: PORTAL_CLIENT_ID, requires: ACR_MFA } });
-  const judgeSession: JudgeSession = async ({ accountId, ...question }) => {
+  const judgeSession: JudgeSession = async ({ accountId, loginTs, ...question }) => {
     const account = await stores.accounts.byId(accountId);
-    return account?.status === 'active' ? (await access.judge({ account, ...question })).decision : undefined;
+    return account?.status === 'active' ? access.judgeSession({ account, ...question }, loginTs) : undefined;
   };
   const signIn = createSignIn({
     ...common,

@@ -1,4 +1,4 @@
-import type { Acr } from '../core/assurance.ts';
+import { ACR_MFA, type Acr, satisfies } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Decision, decide, type Facts } from '../policy/decide.ts';
 import { DEFAULT_POLICY, type PolicyDocument } from '../policy/document.ts';
@@ -6,6 +6,7 @@ import { strongest } from '../policy/requirements.ts';
 import type { Account } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { Clients } from '../store/clients.ts';
+import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { Policies } from '../store/policies.ts';
 import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import { STRONG_WAYS } from './next-step.ts';
@@ -36,12 +37,15 @@ export interface Access {
   policy(): Promise<{ policy: PolicyDocument; version: string }>;
   facts(question: AccessQuestion): Promise<Facts>;
   judge(question: AccessQuestion): Promise<Judgement>;
+  /** The same for a session that exists: whether a second factor was put off in it, with leave. */
+  judgeSession(question: AccessQuestion, signedInAt: number): Promise<Decision & { readonly isPutOff: boolean }>;
 }
 
 export interface AccessNeeds {
   authenticators: Authenticators;
   clients: Clients;
   policies: Policies;
+  transactions: LoginTransactions;
   rememberedBrowsers: RememberedBrowsers;
   clock: Clock;
   /** Our own pages, and what they ask at least. */
@@ -70,29 +74,44 @@ export function createAccess(n: AccessNeeds): Access {
       ip,
       accountCreatedAt: account.createdAt,
       has: STRONG_WAYS.filter((way) => mine.some(({ kind, state }) => kind === way && state === 'active')),
+      hasHadOne:
+        account.pushFrozenAt !== null ||
+        mine.some(
+          ({ kind, state }) => STRONG_WAYS.some((way) => way === kind) && state !== 'pending' && state !== 'revoked',
+        ),
       lastStrongAt: account.lastStrongAt,
-      isBrowserRemembered: rememberedToken
-        ? await n.rememberedBrowsers.isRemembered(rememberedToken, account.id, now)
-        : false,
+      rememberedAt: rememberedToken
+        ? ((await n.rememberedBrowsers.rememberedAt(rememberedToken, account.id, now)) ?? null)
+        : null,
       graceSince: account.graceSince,
       graceSignIns: account.graceSignIns,
       now,
     };
   };
 
+  const judge: Access['judge'] = async (question) => {
+    const [{ policy: document, version }, known] = await Promise.all([policy(), facts(question)]);
+    const decision = decide(document, known);
+    const reported = decide(document, known, true);
+    return {
+      decision,
+      facts: known,
+      policyVersion: version,
+      reportOnly: JSON.stringify(reported) === JSON.stringify(decision) ? undefined : reported,
+    };
+  };
+
   return {
     policy,
     facts,
-    async judge(question) {
-      const [{ policy: document, version }, known] = await Promise.all([policy(), facts(question)]);
-      const decision = decide(document, known);
-      const reported = decide(document, known, true);
-      return {
-        decision,
-        facts: known,
-        policyVersion: version,
-        reportOnly: JSON.stringify(reported) === JSON.stringify(decision) ? undefined : reported,
-      };
+    judge,
+    async judgeSession(question, signedInAt) {
+      const { decision, facts: known } = await judge(question);
+      // Only what the policy alone asks could be put off, and only by somebody who has nothing still.
+      const isOwed =
+        decision.access === ACR_MFA && !known.hasHadOne && !satisfies(floorOf(known) ?? undefined, ACR_MFA);
+      const isPutOff = isOwed && (await n.transactions.wasPostponed(question.account.id, signedInAt));
+      return { ...decision, isPutOff };
     },
   };
 }

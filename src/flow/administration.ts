@@ -11,6 +11,7 @@ import type { Authenticators } from '../store/authenticators.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { Invitations } from '../store/invitations.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
+import type { MailLinks } from '../store/mail-links.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
 import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import type { Throttle } from '../store/throttle.ts';
@@ -68,6 +69,7 @@ export interface AdministrationNeeds {
   authenticators: Authenticators;
   bindings: BindingSessions;
   invitations: Invitations;
+  mailLinks: MailLinks;
   opSessions: OpSessions;
   rememberedBrowsers: RememberedBrowsers;
   throttle: Throttle;
@@ -124,6 +126,7 @@ export function createAdministration(n: AdministrationNeeds): Administration {
     await n.bindings.endAll(account.id);
     await n.transactions.endAll(account.id, 'revoked');
     await n.rememberedBrowsers.revokeAll(account.id, now);
+    await n.mailLinks.endPasswordLinks(account.id, now);
     return n.opSessions.revokeAll(account.id, now);
   };
 
@@ -154,6 +157,7 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       await n.bindPassword(account.id, password, now);
       // Whoever asked for it knows the person: what "this was not me" froze may go on.
       await n.accounts.setPushFrozen(account.id, null, now);
+      await n.authenticators.revokeAll(account.id, ['temporary_pass'], now);
       await endWhatIsOpen(account, now);
       await n.throttle.forgive(`password:${account.email}`);
       await n.audit({

@@ -45,6 +45,8 @@ export interface Approvals {
   budget(accountId: string, purpose: ChallengePurpose): Promise<PushBudget>;
   /** Whether it can still be answered. */
   isOpen(challenge: Challenge): boolean;
+  /** Whether a store app has approved it, and the code that it shows can still be typed. */
+  isCodeDue(challenge: Challenge): boolean;
   /** What to show for a challenge that is still open; undefined where it is answered, replaced or expired. */
   waiting(challenge: Challenge): Promise<Waiting | undefined>;
   /** Uses an approval, once. @returns false for anything but a fresh approval */
@@ -175,6 +177,12 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
       onTheirWay.add(sending);
       return accept(undefined);
     },
+    isCodeDue: ({ channel, state, usedAt, guesses, createdAt }) =>
+      channel === 'store_app' &&
+      state === 'approved' &&
+      usedAt === null &&
+      guesses < MOST_GUESSES &&
+      addSeconds(createdAt, HARD_CAP_SECONDS) > n.clock.now(),
     isOpen: ({ state, expiresAt }) => state === 'open' && expiresAt > n.clock.now(),
     async waiting(challenge) {
       const now = n.clock.now();
@@ -201,7 +209,8 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
     async useWithCode(challenge, code) {
       const now = n.clock.now();
       if (challenge.channel !== 'store_app') return refuse('challenge_closed');
-      const guesses = await n.challenges.guessAfterApproval(challenge.id, MOST_GUESSES);
+      const youngEnough = addSeconds(now, -HARD_CAP_SECONDS);
+      const guesses = await n.challenges.guessAfterApproval(challenge.id, MOST_GUESSES, youngEnough);
       const secrets = guesses === undefined ? undefined : await n.challenges.secrets(challenge.id);
       if (guesses === undefined || !secrets) return refuse('challenge_closed');
       if (!isShownCode(code, secrets)) {
@@ -209,7 +218,7 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
         if (triesLeft <= 0) await n.challenges.spoil(challenge.id);
         return refuse('code_wrong', { triesLeft });
       }
-      const isUsed = await n.challenges.use(challenge.id, addSeconds(now, -HARD_CAP_SECONDS), now);
+      const isUsed = await n.challenges.use(challenge.id, youngEnough, now);
       return isUsed ? accept(undefined) : refuse('challenge_closed');
     },
     async settled() {

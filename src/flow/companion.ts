@@ -7,6 +7,7 @@ import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
+import { cut } from '../core/text.ts';
 import { normalizeTypedCode } from '../core/typed-code.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
@@ -128,7 +129,7 @@ export function createCompanion(n: CompanionNeeds): Companion {
       const binding = used.value;
       const account = await n.accounts.byId(binding.accountId);
       if (account?.status !== 'active') return refuse('enrolment_code_unknown');
-      const bound = await n.bindPush(account.id, proven.value, label.slice(0, LONGEST_LABEL), now);
+      const bound = await n.bindPush(account.id, proven.value, cut(label, LONGEST_LABEL), now);
       if (!bound.ok) return bound;
       if (!(await n.bindings.bound(binding.id, bound.value, now))) {
         await n.authenticators.move(bound.value, ['pending'], 'revoked', now);
@@ -140,7 +141,7 @@ export function createCompanion(n: CompanionNeeds): Companion {
           id: n.random.uuid(),
           accountId: account.id,
           kind: 'totp',
-          label: label.slice(0, LONGEST_LABEL),
+          label: cut(label, LONGEST_LABEL),
           state: 'pending',
           secret: codeSecret,
           parentId: bound.value,

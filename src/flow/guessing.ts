@@ -36,6 +36,9 @@ export interface GuessingNeeds {
   clock: Clock;
 }
 
+/** Twenty wrong signatures in a row, then one in half a minute. Waits after n. */
+const WAITS_FOR_KEYS: readonly number[] = [...Array<number>(20).fill(0), 30];
+
 const ownKey = (kind: AuthenticatorKind, accountId: string): string => `${kind}:${accountId}`;
 const togetherKey = (accountId: string): string => `second_factor:${accountId}`;
 
@@ -43,6 +46,8 @@ export function createGuessing(n: GuessingNeeds): Guessing {
   return {
     async attempt({ id }, kind) {
       const now = n.clock.now();
+      // A signature cannot be guessed: too many only wait a little, and nothing else waits with them.
+      if (kind === 'webauthn') return n.throttle.attempt(ownKey(kind, id), WAITS_FOR_KEYS, now);
       const own = await n.throttle.attempt(ownKey(kind, id), WAITS, now);
       if (!own.ok) return own;
       const together = await n.throttle.attempt(togetherKey(id), WAITS_TOGETHER, now);
@@ -57,7 +62,7 @@ export function createGuessing(n: GuessingNeeds): Guessing {
     },
 
     async wrong(account, kind, failures, refusal, origin) {
-      if (!isHardStop(failures)) return refuse(refusal);
+      if (kind === 'webauthn' || !isHardStop(failures)) return refuse(refusal);
       for (const id of await n.authenticators.disableAll(account.id, kind, n.clock.now())) {
         await n.audit({
           action: 'authenticator.disabled',

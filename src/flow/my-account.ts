@@ -3,6 +3,7 @@ import type { Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
+import { cut } from '../core/text.ts';
 import type { Account, Accounts, Locale } from '../store/accounts.ts';
 import type { AuditStore, RecordedEvent } from '../store/audit.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
@@ -115,7 +116,7 @@ export function createMyAccount(n: MyAccountNeeds): MyAccount {
     },
 
     async rename(account, id, label, origin) {
-      const name = label.trim().slice(0, LONGEST_LABEL);
+      const name = cut(label.trim(), LONGEST_LABEL);
       if (!name) return refuse('label_missing');
       if (!(await n.authenticators.rename(id, account.id, name))) return refuse('authenticator_unknown');
       await n.audit({

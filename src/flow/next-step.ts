@@ -26,11 +26,17 @@ export type Step =
    * More information is required: no second authenticator yet, a new one is due after a recovery code, or none of
    * those there are reaches what was asked (`needsKey`).
    */
-  | { readonly step: 'enrol'; readonly needsKey: boolean; readonly mayPostpone: boolean }
+  | {
+      readonly step: 'enrol';
+      readonly needsKey: boolean;
+      readonly mayPostpone: boolean;
+      /** The policy lets it happen here; where it does not, it can only be put off. */
+      readonly mayEnrol: boolean;
+    }
   /** The policy says no: to this sign-in, or to setting up a second factor here. */
   | { readonly step: 'denied'; readonly what: 'sign_in' | 'enrolment' }
   /** One of these, strongest first; those that lead to a new authenticator come last. */
-  | { readonly step: 'prove'; readonly ways: readonly Way[] }
+  | { readonly step: 'prove'; readonly ways: readonly Way[]; readonly mayPostpone: boolean }
   /** Came by a link that was mailed, and has proven a second factor, or never had one. */
   | { readonly step: 'new_password' }
   | { readonly step: 'finish'; readonly assurance: Assurance }
@@ -67,7 +73,7 @@ export function nextStep(s: Situation): Step {
   const hasHadOne = s.isPushFrozen || second.some(({ state }) => state !== 'pending' && state !== 'revoked');
   const isProven = s.proofs.some(isStrong);
   const hasRecovered = s.proofs.some(isRecovery);
-  const prove: Step = { step: 'prove', ways: [...usable, ...RECOVERY_WAYS] };
+  const prove: Step = { step: 'prove', ways: [...usable, ...RECOVERY_WAYS], mayPostpone: false };
 
   if (s.access === 'deny') return { step: 'denied', what: 'sign_in' };
   // A new password never bypasses the second factor: that comes first.
@@ -76,18 +82,21 @@ export function nextStep(s: Situation): Step {
   // A recovery code opens the door to a new authenticator, not to the web app.
   if (hasRecovered && !isProven) return enrolment(s, false);
   const assurance = assuranceOf(s.proofs);
-  if (satisfies(assurance.acr, s.isPostponed ? ACR_PASSWORD : s.access)) return { step: 'finish', assurance };
+  if (satisfies(assurance.acr, s.isPostponed && !hasHadOne ? ACR_PASSWORD : s.access))
+    return { step: 'finish', assurance };
   const needsKey = s.access === ACR_PHISHING_RESISTANT;
-  if (needsKey && canUse('webauthn')) return { step: 'prove', ways: ['webauthn', ...RECOVERY_WAYS] };
+  if (needsKey && canUse('webauthn'))
+    return { step: 'prove', ways: ['webauthn', ...RECOVERY_WAYS], mayPostpone: false };
   // Whoever has proven another second factor may add the key that is asked for.
   if (needsKey && isProven) return enrolment(s, true);
   return hasHadOne ? prove : enrolment(s, needsKey);
 }
 
-/** Setting up a second factor, where the policy lets it happen. */
+/** Setting up a second factor, where the policy lets it happen, or putting that off. */
 function enrolment(s: Situation, needsKey: boolean): Step {
-  const isVouchedFor = s.proofs.some((proof) => isStrong(proof) || isRecovery(proof));
-  if (!isVouchedFor && s.enrolment === 'pass') return { step: 'prove', ways: ['temporary_pass'] };
-  if (!isVouchedFor && s.enrolment === 'deny' && !s.mayPostpone) return { step: 'denied', what: 'enrolment' };
-  return s.isPasswordFresh ? { step: 'enrol', needsKey, mayPostpone: s.mayPostpone } : { step: 'password' };
+  const { mayPostpone } = s;
+  const mayEnrol = s.enrolment === 'allow' || s.proofs.some((proof) => isStrong(proof) || isRecovery(proof));
+  if (!mayEnrol && s.enrolment === 'pass') return { step: 'prove', ways: ['temporary_pass'], mayPostpone };
+  if (!mayEnrol && !mayPostpone) return { step: 'denied', what: 'enrolment' };
+  return s.isPasswordFresh ? { step: 'enrol', needsKey, mayPostpone, mayEnrol } : { step: 'password' };
 }

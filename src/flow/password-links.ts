@@ -57,10 +57,12 @@ export interface PasswordLinksNeeds {
 /** ASVS 5.0, 6.4.1 and 6.6.3: a link is random, short-lived, and works once. */
 export const RESET_SECONDS = 1800;
 export const INVITATION_SECONDS = 7 * 86_400;
-/** Mails to one account: three, then one an hour. Waits after n. */
+/** Mails to one account in an hour: three. Waits after n. */
 const WAITS_FOR_ACCOUNT = [0, 0, 0, 3600];
-/** Requests from one address: twenty, then one in ten minutes. */
+/** Requests from one address in an hour: twenty, then one in ten minutes. */
 const WAITS_FOR_ADDRESS = [...Array<number>(20).fill(0), 600];
+
+const hourOf = (now: Date): number => Math.floor(now.getTime() / 3_600_000);
 
 export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
   const onTheirWay = new Set<Promise<void>>();
@@ -103,12 +105,12 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
 
     async forgotten(email, origin) {
       const now = n.clock.now();
-      const asked = await n.throttle.attempt(`password_reset_from:${origin.ip}`, WAITS_FOR_ADDRESS, now);
+      const asked = await n.throttle.attempt(`password_reset_from:${origin.ip}:${hourOf(now)}`, WAITS_FOR_ADDRESS, now);
       if (!asked.ok) return asked;
       const work = async (): Promise<void> => {
         const account = await n.accounts.byEmail(email);
         if (account?.status !== 'active') return;
-        const mayMail = await n.throttle.attempt(`password_reset:${account.id}`, WAITS_FOR_ACCOUNT, now);
+        const mayMail = await n.throttle.attempt(`password_reset:${account.id}:${hourOf(now)}`, WAITS_FOR_ACCOUNT, now);
         await n.audit({
           action: 'password.reset_requested',
           object: `account:${account.id}`,
@@ -152,6 +154,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
       if (problem) return refuse(problem);
       const now = n.clock.now();
       if (!(await n.mailLinks.use(code, now))) return refuse('link_invalid');
+      await n.mailLinks.endPasswordLinks(account.id, now);
       await n.bindPassword(account.id, password, now);
       // Whoever read the mail and has the second factor is the owner: what "this was not me" froze may go on.
       await n.accounts.setPushFrozen(account.id, null, now);

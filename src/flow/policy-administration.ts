@@ -84,7 +84,7 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
     const { account, clientId, requested, ip } = question;
     const facts: Facts = {
       ...(await n.access.facts({ account, clientId, requested, ip, rememberedToken: undefined })),
-      isBrowserRemembered: question.isBrowserRemembered,
+      rememberedAt: question.isBrowserRemembered ? question.at : null,
       now: question.at,
     };
     return { decision: decide(policy, facts), withReportOnly: decide(policy, facts, true), facts };
@@ -214,5 +214,6 @@ const withDates = (facts: Facts): Facts => ({
   accountCreatedAt: new Date(facts.accountCreatedAt),
   lastStrongAt: facts.lastStrongAt && new Date(facts.lastStrongAt),
   graceSince: facts.graceSince && new Date(facts.graceSince),
+  rememberedAt: facts.rememberedAt && new Date(facts.rememberedAt),
   now: new Date(facts.now),
 });

@@ -23,6 +23,8 @@ export interface Report {
   readonly actor: string;
   /** Whoever did it had the password. */
   readonly wasPasswordUsed: boolean;
+  /** Whoever did it may have added something since then: that works no longer. */
+  readonly distrustSince?: Date;
   readonly toOwner: Notice;
   readonly toAdministrators: Notice;
   readonly detail: Readonly<Record<string, unknown>>;
@@ -62,6 +64,9 @@ export function createReports(n: ReportsNeeds): Reports {
     await n.mailLinks.endPasswordLinks(account.id, now);
     if (report.wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
     await n.rememberedBrowsers.revokeAll(account.id, now);
+    const disabled = report.distrustSince
+      ? await n.authenticators.disableSince(account.id, report.distrustSince, now)
+      : [];
     const sessions = await n.opSessions.revokeAll(account.id, now);
     await n.audit({
       action: 'account.push_frozen',
@@ -71,7 +76,7 @@ export function createReports(n: ReportsNeeds): Reports {
       requestId: origin.requestId,
       actor,
       accountId: account.id,
-      detail: { ...report.detail, passwordRevoked: report.wasPasswordUsed, sessionsEnded: sessions },
+      detail: { ...report.detail, passwordRevoked: report.wasPasswordUsed, sessionsEnded: sessions, disabled },
     });
     n.notify(account, report.toOwner);
     for (const other of await n.accounts.list()) {
@@ -86,6 +91,7 @@ export function createReports(n: ReportsNeeds): Reports {
       origin,
       actor,
       wasPasswordUsed: true,
+      distrustSince: addSeconds(n.clock.now(), -NOT_ME_SECONDS),
       toOwner: { kind: 'not_me_secured', ip: origin.ip },
       toAdministrators: { kind: 'not_me_said', email: account.email, ip: origin.ip },
       detail: { about },

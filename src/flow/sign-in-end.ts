@@ -25,7 +25,8 @@ export interface SignInEnd {
   ): Promise<{ token: string; seconds: number } | undefined>;
   /** The person gives up. */
   cancel(view: SignInView, origin: Origin): Promise<void>;
-  finished(view: SignInView, acr: string, origin: Origin): Promise<void>;
+  /** @returns false where it has ended meanwhile */
+  finished(view: SignInView, acr: string, origin: Origin): Promise<boolean>;
 }
 
 export interface SignInEndNeeds {
@@ -44,16 +45,18 @@ export interface SignInEndNeeds {
 
 export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
   const mayRemember: SignInEnd['mayRemember'] = ({ step, judgement, transaction }) =>
-    step.step === 'finish' && judgement && !judgement.facts.isBrowserRemembered && transaction.proofs.some(isStrong)
+    step.step === 'finish' && judgement && judgement.facts.rememberedAt === null && transaction.proofs.some(isStrong)
       ? (judgement.decision.rememberFor ?? undefined)
       : undefined;
 
   return {
     async postpone({ transaction, account, step }, origin) {
-      if (step.step !== 'enrol' || !step.mayPostpone || !account) return false;
+      const isOffered = (step.step === 'enrol' || step.step === 'prove') && step.mayPostpone;
+      if (!isOffered || !account) return false;
       const now = n.clock.now();
+      // Counted first: of several tabs at once only one takes the turn that was left.
+      if (!(await n.accounts.postponed(account.id, account.graceSignIns, now))) return false;
       if (!(await n.transactions.postpone(transaction.uid, now))) return false;
-      await n.accounts.postponed(account.id, now);
       await n.audit({
         action: 'enrolment.postponed',
         object: `account:${account.id}`,
@@ -99,7 +102,7 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
     },
 
     async finished({ transaction, account, client, judgement }, acr, origin) {
-      await n.transactions.finish(transaction.uid);
+      if (!(await n.transactions.finish(transaction.uid))) return false;
       await n.audit({
         action: 'sign_in.completed',
         object: `client:${transaction.clientId}`,
@@ -121,7 +124,7 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
             : {}),
         },
       });
-      if (!account) return;
+      if (!account) return true;
       if (satisfies(acr, ACR_MFA)) await n.accounts.signedInStrongly(account.id, n.clock.now());
       const place = n.placeOf(origin.ip);
       const seen = await n.knownPlaces.see(account.id, place ?? networkOf(origin.ip), n.clock.now());
@@ -134,6 +137,7 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
           place: place ?? '',
         });
       }
+      return true;
     },
   };
 }

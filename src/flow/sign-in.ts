@@ -238,7 +238,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
     },
 
     async enrol({ transaction, account, step }, origin) {
-      if (step.step !== 'enrol' || !account) return undefined;
+      if (step.step !== 'enrol' || !step.mayEnrol || !account) return undefined;
       const { proofs } = transaction;
       const basis = proofs.some(isStrong) ? 'mfa' : (proofs.find(isRecovery) ?? 'password');
       return n.binding.open(account, transaction.uid, basis as BindingBasis, origin);

@@ -6,6 +6,7 @@ import {
   isTimely,
   ownKeyForApp,
   readPhoneKey,
+  serialOf,
 } from '../authenticators/store-app/wire.ts';
 import type { Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
@@ -78,9 +79,6 @@ export interface StoreAppNeeds {
 const POLL_WINDOW_SECONDS = 60;
 const UPDATE_WINDOW_SECONDS = 300;
 
-/** Sixteen hexadecimal digits of the enrolment's random id. */
-const serialOf = (bindingId: string): string => `DBSL${bindingId.replaceAll('-', '').slice(-16).toUpperCase()}`;
-
 export function createStoreApp(n: StoreAppNeeds): StoreApp {
   const phoneOf = async (serial: string): Promise<{ authenticator: Authenticator; account: Account } | undefined> => {
     const authenticator = await n.authenticators.byThumbprint(serial);
@@ -104,7 +102,6 @@ export function createStoreApp(n: StoreAppNeeds): StoreApp {
         publicUrl: n.publicUrl,
         email: account.email,
         organisation: n.organisation,
-        serial: serialOf(session.id),
         credential: normalizeTypedCode(typed),
         minutes: Math.max(1, Math.floor(secondsLeft / 60)),
       });
@@ -114,10 +111,11 @@ export function createStoreApp(n: StoreAppNeeds): StoreApp {
       const now = n.clock.now();
       const key = readPhoneKey(publicKey);
       if (!key) return refuse('key_invalid');
-      const used = await n.bindings.useCode(normalizeTypedCode(credential), now);
+      const code = normalizeTypedCode(credential);
+      if (serial !== serialOf(code)) return refuse('enrolment_code_unknown');
+      const used = await n.bindings.useCode(code, now);
       if (!used.ok) return used;
       const { id, accountId } = used.value;
-      if (serial !== serialOf(id)) return refuse('enrolment_code_unknown');
       const account = await n.accounts.byId(accountId);
       if (account?.status !== 'active') return refuse('enrolment_code_unknown');
       const { kty, n: modulus, e } = key.export({ format: 'jwk' }) as RsaPublicKey;

@@ -20,6 +20,8 @@ export interface PageModels {
     cancelAction: string;
     /** Where the policy lets it wait. */
     laterAction: string | null;
+    /** Where the policy lets it happen here. */
+    mayEnrol: boolean;
     client: string;
     /** Why: no second factor yet, a recovery code or pass was used, or the web app wants a key. */
     reason: 'first' | 'recovery_code' | 'temporary_pass' | 'key';
@@ -43,6 +45,7 @@ export interface PageModels {
     error: string | null;
     /** Nothing but ways to recover is left. */
     hasNoneLeft: boolean;
+    laterAction: string | null;
     waysPath: string;
     cancelAction: string;
   };

@@ -21,7 +21,7 @@ export async function storeAppState(
   const common = { until: '', error, message: null, canSendAgain: false };
   if (mine?.state === 'open' && approvals.isOpen(mine))
     return { ...common, state: 'waiting', until: times.time(mine.expiresAt) };
-  if (mine?.state === 'approved' && mine.usedAt === null) return { ...common, state: 'code' };
+  if (mine && approvals.isCodeDue(mine)) return { ...common, state: 'code' };
   const budget = accountId ? await approvals.budget(accountId, purpose) : undefined;
   const isWaiting = budget?.may === 'wait';
   const message = refusal

@@ -5,15 +5,26 @@ const binary = z
   .max(12_000)
   .regex(/^[\w-]*$/);
 
+/** At most 1,023 bytes (WebAuthn, section 4). */
+const credentialId = binary.max(1400);
+
 /** What a browser's `PublicKeyCredential` says of itself (WebAuthn, section 5.8), as far as it is needed. */
-const credential = { id: binary, rawId: binary, type: z.literal('public-key'), clientExtensionResults: z.object({}) };
+const credential = {
+  id: credentialId,
+  rawId: credentialId,
+  type: z.literal('public-key'),
+  clientExtensionResults: z.object({}),
+};
 
 export const attestationSchema = z.object({
   ...credential,
   response: z.object({
     clientDataJSON: binary,
     attestationObject: binary,
-    transports: z.array(z.string().max(20)).max(10).default([]),
+    transports: z
+      .array(z.string().regex(/^[\w-]{1,20}$/))
+      .max(10)
+      .default([]),
   }),
 });
 

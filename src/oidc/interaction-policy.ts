@@ -2,19 +2,23 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import { ACR_PASSWORD, type Acr, acrNamed, satisfies } from '../core/assurance.ts';
 import type { Decision } from '../policy/decide.ts';
 import { requestedAcr } from '../policy/requirements.ts';
-import { POSTPONED } from './interactions.ts';
 import { requestedAcrs } from './requested-acrs.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
+/** `isPutOff`: in this very session setting up a second factor was put off, with leave. */
+export type SessionJudgement = Decision & { readonly isPutOff: boolean };
+
 /** What the policy says of the person who is signed in already, for this request. */
 export type JudgeSession = (question: {
   accountId: string;
+  /** When the person signed in, in whole seconds. */
+  loginTs: number;
   clientId: string;
   requested: Acr | null;
   ip: string;
   rememberedToken: string | undefined;
-}) => Promise<Decision | undefined>;
+}) => Promise<SessionJudgement | undefined>;
 
 /**
  * When a person is asked for something. Beyond the library's own: a session that is too weak or too old for this
@@ -35,9 +39,10 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
   );
   // Web apps are the organisation's own; consent is not asked, for native ones neither.
   policy.get('consent')?.checks.remove('native_client_prompt');
+  policy.get('consent')?.checks.remove('consent_prompt');
 
-  const judged = new WeakMap<KoaContextWithOIDC['oidc'], Promise<Decision | undefined>>();
-  const decisionFor = (ctx: KoaContextWithOIDC): Promise<Decision | undefined> => {
+  const judged = new WeakMap<KoaContextWithOIDC['oidc'], Promise<SessionJudgement | undefined>>();
+  const decisionFor = (ctx: KoaContextWithOIDC): Promise<SessionJudgement | undefined> => {
     const { oidc } = ctx;
     const accountId = oidc.session?.accountId;
     if (!accountId || !oidc.account) return Promise.resolve(undefined);
@@ -45,6 +50,7 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
     if (!decision) {
       decision = judge({
         accountId,
+        loginTs: oidc.session?.loginTs ?? 0,
         clientId: oidc.client?.clientId ?? '',
         requested: requestedAcr(requestedAcrs(oidc.params ?? {}).values),
         ip: ctx.ip,
@@ -73,10 +79,7 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
     // Our own page says no, in words.
     if (decision.access === 'deny') return true;
     const reached = ctx.oidc.session?.acr;
-    // Put off a moment ago, perhaps for the last time, or earlier in this session, with leave that still lasts.
-    const isPutOff =
-      (ctx.oidc.result?.[POSTPONED] === true || decision.mayPostpone) && satisfies(reached, ACR_PASSWORD);
-    return !satisfies(reached, decision.access) && !isPutOff;
+    return !satisfies(reached, decision.access) && !(decision.isPutOff && satisfies(reached, ACR_PASSWORD));
   };
 
   policy.add(

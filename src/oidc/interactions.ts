@@ -3,9 +3,6 @@ import type { Provider } from 'oidc-provider';
 import type { SignInRequest } from '../flow/sign-in.ts';
 import { requestedAcrs } from './requested-acrs.ts';
 
-/** In an interaction's result: see `isTooWeak` in interaction-policy.ts. */
-export const POSTPONED = 'postponed';
-
 export interface PausedSignIn extends SignInRequest {
   /** Where the browser goes afterwards, for `form-action` in the page's Content-Security-Policy. */
   readonly redirectOrigin: string | undefined;
@@ -19,8 +16,6 @@ export type SignInResult =
       readonly acr: string;
       readonly amr: readonly string[];
       readonly authTime: Date;
-      /** The policy let the second factor wait, this time. */
-      readonly isPostponed: boolean;
     }
   | { readonly error: 'access_denied' | 'unmet_authentication_requirements'; readonly description: string };
 
@@ -81,7 +76,7 @@ export function createInteractions(provider: Provider): Interactions {
       // `ts` keeps auth_time true: without it the library takes now, and a step-up would look like a new sign-in.
       const ts = Math.floor(result.authTime.getTime() / 1000);
       const login = { accountId: result.accountId, acr: result.acr, amr: [...result.amr], ts };
-      const results = { login, ...(prompt === 'mfa' ? { mfa: {} } : {}), [POSTPONED]: result.isPostponed };
+      const results = { login, ...(prompt === 'mfa' ? { mfa: {} } : {}) };
       return provider.interactionResult(request, response, results, {
         mergeWithLastSubmission: true,
       });

@@ -23,8 +23,11 @@ export interface Facts {
   readonly accountCreatedAt: Date;
   /** Kinds of second factors that can be used. */
   readonly has: readonly string[];
+  /** Has a second factor, or had one that was lost, removed or disabled. */
+  readonly hasHadOne: boolean;
   readonly lastStrongAt: Date | null;
-  readonly isBrowserRemembered: boolean;
+  /** When this browser was remembered for this person. */
+  readonly rememberedAt: Date | null;
   readonly graceSince: Date | null;
   readonly graceSignIns: number;
   readonly now: Date;
@@ -85,7 +88,12 @@ export function decide(policy: PolicyDocument, facts: Facts, includeReportOnly =
       ? ACR_PASSWORD
       : (facts.clientRequires ?? ACR_MFA);
   because.access ??= facts.clientRequires ? 'the web app’s registration' : 'the default: a second factor, always';
-  if (rememberFor !== null && facts.isBrowserRemembered && byPolicy === ACR_MFA) {
+  // For as long as this rule says, whatever another one said when it was remembered.
+  const isRemembered =
+    rememberFor !== null &&
+    facts.rememberedAt !== null &&
+    facts.now.getTime() - facts.rememberedAt.getTime() <= rememberFor * 1000;
+  if (isRemembered && byPolicy === ACR_MFA) {
     byPolicy = ACR_PASSWORD;
     because.access = `${because.memory}: this browser is remembered`;
   }
@@ -95,7 +103,7 @@ export function decide(policy: PolicyDocument, facts: Facts, includeReportOnly =
 
   const grace = settledBy('grace').grace;
   // Only what the policy alone asks can be put off, by somebody who has nothing yet.
-  const isOwed = access === ACR_MFA && !satisfies(floor ?? undefined, ACR_MFA) && facts.has.length === 0;
+  const isOwed = access === ACR_MFA && !satisfies(floor ?? undefined, ACR_MFA) && !facts.hasHadOne;
   return {
     access,
     reauthenticateAfter: hours === undefined ? null : hours * HOUR,
@@ -126,7 +134,7 @@ function holds(when: PolicyRule['when'], facts: Facts): boolean {
       facts.lastStrongAt ? seconds(facts.lastStrongAt) / HOUR : Number.POSITIVE_INFINITY,
       when.hoursSinceStrongSignIn,
     ),
-    when.rememberedBrowser === undefined || when.rememberedBrowser === facts.isBrowserRemembered,
+    when.rememberedBrowser === undefined || when.rememberedBrowser === (facts.rememberedAt !== null),
   ];
   return checks.every(Boolean);
 }

@@ -47,8 +47,11 @@ export interface Accounts {
   setStatus(id: string, status: AccountStatus, now: Date): Promise<void>;
   setGroups(id: string, groups: readonly string[], now: Date): Promise<void>;
   signedInStrongly(id: string, now: Date): Promise<void>;
-  /** Counts one more sign-in without a second factor; the first one starts the time. */
-  postponed(id: string, now: Date): Promise<void>;
+  /**
+   * Counts one more sign-in without a second factor, after `seen`; the first one starts the time.
+   * @returns false where another was counted meanwhile
+   */
+  postponed(id: string, seen: number, now: Date): Promise<boolean>;
   setPushFrozen(id: string, at: Date | null, now: Date): Promise<void>;
 }
 
@@ -99,8 +102,11 @@ export function createAccounts({ prisma, sql }: Database): Accounts {
     async signedInStrongly(id, now) {
       await sql`UPDATE account SET last_strong_at = ${now} WHERE id = ${id}`;
     },
-    async postponed(id, now) {
-      await sql`UPDATE account SET grace_sign_ins = grace_sign_ins + 1, grace_since = coalesce(grace_since, ${now}) WHERE id = ${id}`;
+    async postponed(id, seen, now) {
+      const rows =
+        await sql`UPDATE account SET grace_sign_ins = grace_sign_ins + 1, grace_since = coalesce(grace_since, ${now})
+        WHERE id = ${id} AND grace_sign_ins = ${seen} RETURNING id`;
+      return rows.length === 1;
     },
     async setPushFrozen(id, at, now) {
       await prisma.account.update({ where: { id }, data: { pushFrozenAt: at, updatedAt: now } });

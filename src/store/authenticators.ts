@@ -112,6 +112,11 @@ export interface Authenticators {
     strong: readonly AuthenticatorKind[],
     now: Date,
   ): Promise<'removed' | 'last' | 'unknown'>;
+  /**
+   * What was added since then may be somebody else's: keys, apps and phones are disabled, codes and passes revoked.
+   * @returns the ids of what was disabled
+   */
+  disableSince(accountId: string, since: Date, now: Date): Promise<string[]>;
   /** @returns false where it is not this account's */
   rename(id: string, accountId: string, label: string): Promise<boolean>;
   touch(id: string, now: Date): Promise<void>;
@@ -203,6 +208,13 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
         await sql`DELETE FROM push_subscription WHERE authenticator_id = ${id}`;
         return 'removed';
       }),
+    async disableSince(accountId, since, now) {
+      const rows = await db.sql<{ id: string; state: string }>`UPDATE authenticator SET ended_at = ${now},
+          state = CASE WHEN kind IN ('recovery_code', 'temporary_pass') THEN 'revoked' ELSE 'disabled' END
+        WHERE account_id = ${accountId} AND kind <> 'password' AND state IN ('active', 'pending')
+          AND (created_at >= ${since} OR kind = 'temporary_pass') RETURNING id, state`;
+      return rows.filter(({ state }) => state === 'disabled').map(({ id }) => id);
+    },
     async rename(id, accountId, label) {
       const rows = await db.sql`UPDATE authenticator SET label = ${label}
         WHERE id = ${id} AND account_id = ${accountId} AND parent_id IS NULL RETURNING id`;

@@ -116,7 +116,7 @@ export interface Challenges {
    * A code that was shown on the phone after its approval is typed at the laptop: takes one of `most` guesses.
    * @returns how many were taken, or undefined where none is left or nothing was approved
    */
-  guessAfterApproval(id: string, most: number): Promise<number | undefined>;
+  guessAfterApproval(id: string, most: number, createdAfter: Date): Promise<number | undefined>;
   /** Too many wrong codes: what was approved is worth nothing, and its sign-in ends. */
   spoil(id: string): Promise<void>;
   /** Uses an approval, once, in one statement; `createdAfter` is the hard cap on its age. */
@@ -214,9 +214,9 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
       }>`SELECT answer_signature FROM challenge WHERE id = ${id}`;
       return row?.answerSignature ?? undefined;
     },
-    async guessAfterApproval(id, most) {
+    async guessAfterApproval(id, most, createdAfter) {
       const [row] = await sql<{ guesses: number }>`UPDATE challenge SET guesses = guesses + 1
-        WHERE id = ${id} AND state = 'approved' AND used_at IS NULL AND guesses < ${most} RETURNING guesses`;
+        WHERE id = ${id} AND state = 'approved' AND used_at IS NULL AND guesses < ${most} AND created_at > ${createdAfter} RETURNING guesses`;
       return row?.guesses;
     },
     async spoil(id) {

@@ -32,7 +32,10 @@ export interface LoginTransactions {
   /** One more proof by the same account. @returns false where it is no longer open */
   prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
   postpone(uid: string, now: Date): Promise<boolean>;
-  finish(uid: string): Promise<void>;
+  /** Whether the sign-in of this account at this time (whole seconds) was put off, and finished so. */
+  wasPostponed(accountId: string, authTime: number): Promise<boolean>;
+  /** @returns false where it had ended */
+  finish(uid: string): Promise<boolean>;
   /** @returns whether this call ended it */
   end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
   /** Ends every sign-in of an account that is in progress but one: what was shown counts no longer. */
@@ -53,7 +56,8 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       return row;
     },
     async start(uid, accountId, proof, now) {
-      const rows = await sql`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now},
+      const rows =
+        await sql`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
           proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
             THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
         WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
@@ -70,8 +74,15 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
         WHERE uid = ${uid} AND state = 'open' AND postponed_at IS NULL RETURNING uid`;
       return rows.length === 1;
     },
+    async wasPostponed(accountId, authTime) {
+      const rows = await sql`SELECT 1 FROM login_transaction WHERE account_id = ${accountId}
+        AND postponed_at IS NOT NULL AND state = 'finished' AND floor(extract(epoch FROM auth_time)) = ${authTime} LIMIT 1`;
+      return rows.length === 1;
+    },
     async finish(uid) {
-      await sql`UPDATE login_transaction SET state = 'finished' WHERE uid = ${uid} AND state = 'open'`;
+      const rows =
+        await sql`UPDATE login_transaction SET state = 'finished' WHERE uid = ${uid} AND state <> 'ended' RETURNING uid`;
+      return rows.length === 1;
     },
     async end(uid, accountId, reason) {
       const rows = await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason}

@@ -10,7 +10,7 @@ export interface MailLink {
 }
 
 export interface MailLinks {
-  /** Adds one. Those for a password before it stop working; each mail has its own "this was not me". */
+  /** Adds one. Those before it go on working: asking for another must not spoil them. */
   add(link: MailLink, code: string, now: Date): Promise<void>;
   /** The link of a code that still works. */
   find(code: string, now: Date): Promise<MailLink | undefined>;
@@ -21,13 +21,11 @@ export interface MailLinks {
 }
 
 export function createMailLinks({ sql }: Database): MailLinks {
-  const endPasswordLinks = async (accountId: string, now: Date): Promise<void> => {
-    await sql`UPDATE mail_link SET used_at = ${now} WHERE account_id = ${accountId} AND purpose <> 'not_me' AND used_at IS NULL`;
-  };
   return {
-    endPasswordLinks,
+    async endPasswordLinks(accountId, now) {
+      await sql`UPDATE mail_link SET used_at = ${now} WHERE account_id = ${accountId} AND purpose <> 'not_me' AND used_at IS NULL`;
+    },
     async add(link, code, now) {
-      if (link.purpose !== 'not_me') await endPasswordLinks(link.accountId, now);
       await sql`INSERT INTO mail_link (code_digest, purpose, account_id, created_at, expires_at)
         VALUES (${digest(code)}, ${link.purpose}, ${link.accountId}, ${now}, ${link.expiresAt})`;
     },

@@ -104,6 +104,8 @@ export function createOpSessions({ sql }: Database): OpSessions {
       const rows = await sql<{ uid: string }>`SELECT uid FROM op_session
         WHERE account_id = ${accountId} AND uid <> ${keptUid} AND revoked_at IS NULL AND expires_at > ${now}`;
       for (const { uid } of rows) await revokeOne(accountId, uid, now);
+      // Sign-ins that were finished and not yet picked up would begin new ones.
+      await sql`DELETE FROM oidc_payload WHERE type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}`;
       return rows.length;
     },
     revokeOne,

@@ -13,8 +13,8 @@ export interface RememberedBrowser {
 /** Browsers that a second factor was proven in, for as long as the policy allows; each for one account. */
 export interface RememberedBrowsers {
   add(browser: Omit<RememberedBrowser, 'createdAt'>, token: string, now: Date): Promise<void>;
-  /** Whether this token is this account's, and works still. */
-  isRemembered(token: string, accountId: string, now: Date): Promise<boolean>;
+  /** When this token was made for this account, where it works still. */
+  rememberedAt(token: string, accountId: string, now: Date): Promise<Date | undefined>;
   ofAccount(accountId: string, now: Date): Promise<RememberedBrowser[]>;
   /** @returns whether it was this account's */
   revoke(accountId: string, id: string, now: Date): Promise<boolean>;
@@ -27,10 +27,12 @@ export function createRememberedBrowsers({ sql }: Database): RememberedBrowsers 
       await sql`INSERT INTO remembered_browser (token_digest, id, account_id, user_agent, ip, created_at, expires_at)
         VALUES (${digest(token)}, ${b.id}, ${b.accountId}, ${b.userAgent}, ${b.ip}, ${now}, ${b.expiresAt})`;
     },
-    async isRemembered(token, accountId, now) {
-      const rows = await sql`SELECT 1 FROM remembered_browser WHERE token_digest = ${digest(token)}
+    async rememberedAt(token, accountId, now) {
+      const [row] = await sql<{
+        createdAt: Date;
+      }>`SELECT created_at FROM remembered_browser WHERE token_digest = ${digest(token)}
         AND account_id = ${accountId} AND revoked_at IS NULL AND expires_at > ${now}`;
-      return rows.length === 1;
+      return row?.createdAt;
     },
     ofAccount: (accountId, now) =>
       sql<RememberedBrowser>`SELECT id, account_id, user_agent, ip, created_at, expires_at FROM remembered_browser

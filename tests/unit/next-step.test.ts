@@ -18,7 +18,7 @@ const situation = (more: Partial<Situation> = {}): Situation => ({
 const key = { kind: 'webauthn', state: 'active' } as const;
 const phone = (state: 'pending' | 'active' | 'disabled' | 'removed' | 'revoked') => ({ kind: 'push', state }) as const;
 
-const ONLY_RECOVERY = { step: 'prove', ways: ['recovery_code', 'temporary_pass'] };
+const ONLY_RECOVERY = { step: 'prove', ways: ['recovery_code', 'temporary_pass'], mayPostpone: false };
 
 describe('the next step', () => {
   it('is the password while nothing was shown', () => {
@@ -75,17 +75,20 @@ describe('the next step', () => {
     expect(nextStep(situation({ ...asked, authenticators: [key, phone('active')] }))).toEqual({
       step: 'prove',
       ways: ['webauthn', 'recovery_code', 'temporary_pass'],
+      mayPostpone: false,
     });
     expect(nextStep(situation({ ...asked, authenticators: [phone('active')] }))).toEqual({
       step: 'prove',
       ways: ['push', 'recovery_code', 'temporary_pass'],
+      mayPostpone: false,
     });
     expect(nextStep(situation({ ...asked, proofs: ['password', 'push'], authenticators: [phone('active')] }))).toEqual({
       step: 'enrol',
       needsKey: true,
       mayPostpone: false,
+      mayEnrol: true,
     });
-    expect(nextStep(situation(asked))).toEqual({ step: 'enrol', needsKey: true, mayPostpone: false });
+    expect(nextStep(situation(asked))).toEqual({ step: 'enrol', needsKey: true, mayPostpone: false, mayEnrol: true });
     expect(nextStep(situation({ ...asked, proofs: ['password', 'security_key'] })).step).toBe('finish');
   });
   it('is the end after a passkey alone, and the password after any other key alone', () => {

@@ -17,7 +17,8 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   accountCreatedAt: hoursAgo(24 * 100),
   has: ['push'],
   lastStrongAt: hoursAgo(5),
-  isBrowserRemembered: false,
+  hasHadOne: true,
+  rememberedAt: null,
   graceSince: null,
   graceSignIns: 0,
   now,
@@ -43,7 +44,7 @@ describe('without rules', () => {
       rememberFor: null,
       because: { access: 'the default: a second factor, always' },
     });
-    expect(decide(DEFAULT_POLICY, facts({ isBrowserRemembered: true })).access).toBe(ACR_MFA);
+    expect(decide(DEFAULT_POLICY, facts({ rememberedAt: now })).access).toBe(ACR_MFA);
   });
   it('what a web app is registered with counts, and what it asks now', () => {
     expect(decide(DEFAULT_POLICY, facts({ clientRequires: ACR_PASSWORD })).access).toBe(ACR_PASSWORD);
@@ -127,7 +128,8 @@ describe('a rule', () => {
 
   it('gives grace by days or by sign-ins, to whoever has nothing yet and is asked by the policy alone', () => {
     const days = policyOf({ outcome: { grace: { days: 14 } } });
-    const none = { has: [] };
+    const none = { has: [], hasHadOne: false };
+    expect(decide(days, facts({ ...none, hasHadOne: true })).mayPostpone).toBe(false);
     expect(decide(days, facts(none)).mayPostpone).toBe(true);
     expect(decide(days, facts({ ...none, graceSince: hoursAgo(13 * 24) })).mayPostpone).toBe(true);
     expect(decide(days, facts({ ...none, graceSince: hoursAgo(14 * 24) })).mayPostpone).toBe(false);
@@ -142,8 +144,10 @@ describe('a rule', () => {
   it('remembers a browser in the place of the second factor that the policy asks, never of one that an app asks', () => {
     const policy = policyOf({ outcome: { rememberBrowserHours: 12 } });
     expect(decide(policy, facts())).toMatchObject({ access: ACR_MFA, rememberFor: 12 * 3600 });
-    const remembered = { isBrowserRemembered: true };
+    const remembered = { rememberedAt: hoursAgo(11) };
     expect(decide(policy, facts(remembered)).access).toBe(ACR_PASSWORD);
+    // Whatever rule it was remembered under: the one that counts now says for how long.
+    expect(decide(policy, facts({ rememberedAt: hoursAgo(13) })).access).toBe(ACR_MFA);
     expect(decide(policy, facts({ ...remembered, requested: ACR_MFA })).access).toBe(ACR_MFA);
     expect(decide(policy, facts({ ...remembered, clientRequires: ACR_MFA })).access).toBe(ACR_MFA);
     const key = policyOf({ outcome: { require: 'phr', rememberBrowserHours: 12 } });

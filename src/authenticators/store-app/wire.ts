@@ -1,5 +1,6 @@
 import { constants, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { Secret } from 'otpauth';
+import { digest } from '../../crypto/digest.ts';
 
 /**
  * The byte rules of the store app: RSASSA-PKCS1-v1_5 with SHA-256 over UTF-8 text, as padded base 32. They were
@@ -48,19 +49,22 @@ export function isTimely(timestamp: string, now: Date, seconds: number): boolean
   return !Number.isNaN(at) && Math.abs(now.getTime() - at) <= seconds * 1000;
 }
 
+/** Sixteen hexadecimal digits that the enrolment's code stands for, so that each try has its own. */
+export const serialOf = (credential: string): string =>
+  `DBSL${digest(credential).toString('hex').slice(0, 16).toUpperCase()}`;
+
 /** The address in the QR code: `otpauth://pipush/<account>?...`. */
 export function enrolmentAddress(o: {
   publicUrl: string;
   email: string;
   organisation: string;
-  serial: string;
   credential: string;
   minutes: number;
 }): string {
   const query = new URLSearchParams({
     url: o.publicUrl + APP_PATH,
     v: '1',
-    serial: o.serial,
+    serial: serialOf(o.credential),
     enrollment_credential: o.credential,
     // No other way: only the app's maker can wake it.
     poll_only: 'True',

@@ -78,7 +78,9 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
   const typed =
     (way: 'totp' | 'recovery_code' | 'temporary_pass'): Draw =>
     async (request, reply, refusal) => {
-      const { step } = request.signIn!.view;
+      const { paused, view } = request.signIn!;
+      const { step } = view;
+      const mayPostpone = step.step === 'prove' && step.mayPostpone;
       return reply.page(
         'typed',
         {
@@ -86,7 +88,8 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
           way,
           action: actionOf(request, way),
           error: inWords(request, refusal),
-          hasNoneLeft: step.step === 'prove' && step.ways.every((each) => RECOVERY_WAYS.includes(each)),
+          laterAction: mayPostpone ? `/interaction/${paused.uid}/later` : null,
+          hasNoneLeft: !mayPostpone && step.step === 'prove' && step.ways.every((each) => RECOVERY_WAYS.includes(each)),
         },
         statusOf(refusal),
       );

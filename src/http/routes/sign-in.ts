@@ -85,14 +85,14 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     const { paused, view } = request.signIn!;
     if (view.step.step !== 'finish') return reply.redirect(`/interaction/${paused.uid}`, 303);
     const { acr, amr } = view.step.assurance;
-    await n.signInEnd.finished(view, acr ?? '', request.origin);
+    if (!(await n.signInEnd.finished(view, acr ?? '', request.origin)))
+      return reply.redirect(`/interaction/${paused.uid}`, 303);
     clearBindingCookie(reply, n.bindingCookie);
     return finish(request, reply, paused, {
       accountId: view.transaction.accountId!,
       acr: acr!,
       amr,
       authTime: view.transaction.authTime ?? new Date(),
-      isPostponed: view.transaction.postponedAt !== null,
     });
   };
 
@@ -115,6 +115,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
           action: `${base}/enrol`,
           cancelAction: `${base}/cancel`,
           laterAction: step.mayPostpone ? `${base}/later` : null,
+          mayEnrol: step.mayEnrol,
           client: clientName(view),
           reason: step.needsKey
             ? 'key'
