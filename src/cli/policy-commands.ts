@@ -35,11 +35,11 @@ function inWords(d: Decision): string {
   const { because } = d;
   const why = (aspect: keyof typeof because): string => (because[aspect] ? `   (${because[aspect]})` : '');
   return [
-    `access:       ${d.access === 'deny' ? 'denied' : d.access.replace('urn:dubbelslot:acr:', '')}${why('access')}`,
+    `access:        ${d.access === 'deny' ? 'denied' : d.access.replace('urn:dubbelslot:acr:', '')}${why('access')}`,
     `sign in again: ${d.reauthenticateAfter === null ? 'as long as the session lasts' : `after ${d.reauthenticateAfter / HOUR} h`}${why('reauthentication')}`,
-    `enrolment:    ${d.enrolment === 'pass' ? 'with a temporary pass' : d.enrolment}${why('enrolment')}`,
-    `put off:      ${d.mayPostpone ? 'yes, “remind me later”' : 'no'}${why('grace')}`,
-    `remember:     ${d.rememberFor === null ? 'no' : `${d.rememberFor / HOUR} h`}${why('memory')}`,
+    `enrolment:     ${d.enrolment === 'pass' ? 'with a temporary pass' : d.enrolment}${why('enrolment')}`,
+    `put off:       ${d.mayPostpone ? 'yes, “remind me later”' : 'no'}${why('grace')}`,
+    `remember:      ${d.rememberFor === null ? 'no' : `${d.rememberFor / HOUR} h`}${why('memory')}`,
   ].join('\n');
 }
 
@@ -142,6 +142,7 @@ export const policyCommands: readonly Command[] = [
       const document = values.file === undefined ? undefined : readPolicy(values.file);
       const { signIns, changes } = await d.policyAdministration.replay(since, document);
       if (values.json) return JSON.stringify({ signIns, changes }, null, 2);
+      const emails = new Map((await d.accounts.list()).map(({ id, email }) => [id, email]));
       const word = (decision: Decision): string => decision.access.replace('urn:dubbelslot:acr:', '');
       const lines = changes
         .slice(0, 50)
