@@ -149,7 +149,7 @@ export const policyCommands: readonly Command[] = [
         .map(({ at, accountId, client, ip, was, wouldBe }) =>
           [
             at.toISOString(),
-            accountId,
+            emails.get(accountId) ?? accountId,
             client,
             ip,
             `${word(was)} -> ${word(wouldBe)}`,
