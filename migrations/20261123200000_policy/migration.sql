@@ -33,3 +33,5 @@ CREATE TABLE remembered_browser (
 );
 CREATE INDEX remembered_browser_of_account ON remembered_browser (account_id);
 CREATE INDEX remembered_browser_by_expiry ON remembered_browser (expires_at);
+
+CREATE INDEX login_transaction_of_account ON login_transaction (account_id) WHERE account_id IS NOT NULL;
