@@ -204,3 +204,50 @@ describe('a key in Chromium', () => {
     await plain.context().close();
   });
 });
+
+for (const [locale, width, words] of [
+  ['nl-NL', 1280, { add: /Sleutel toevoegen/, use: /Sleutel gebruiken/ }],
+  ['en-GB', 390, { add: /Add a key/, use: /Use the key/ }],
+] as const) {
+  describe(`a web app that asks for a key, ${locale} at ${width}`, () => {
+    it('gets one from somebody who had only a phone, then asks for it in a session that exists', async () => {
+      const tongue = locale.slice(0, 2);
+      const person = await stage.addEnrolledPerson({ locale });
+      const laptop = await stage.openLaptop({ locale, width });
+      await giveKey(laptop, 'internal');
+      await laptop.addInitScript(() => {
+        PublicKeyCredential.isConditionalMediationAvailable = async () => false;
+      });
+      await stage.givePassword(laptop, person);
+      await person.phone.approve((await laptop.textContent('.number'))!);
+      await laptop.waitForSelector('#app');
+      const first = await stage.rp.request({ acr_values: 'phr' });
+      await laptop.goto(first.url);
+      await laptop.waitForSelector('form[action$="/enrol"]');
+      await stage.shot(laptop, `${tongue}-more-info-key-${width}`);
+      await laptop.click('form[action$="/enrol"] button');
+      await press(laptop, words.add);
+      await laptop.waitForURL('**/mfa/setup/key/test');
+      await press(laptop, words.use);
+      await laptop.waitForURL('**/mfa/setup/done');
+      await laptop.locator('a.button[href^="/interaction/"]').click();
+      await laptop.waitForSelector('#app');
+      expect((await stage.rp.redeem(first, laptop.url())).claims()!.acr).toBe('urn:dubbelslot:acr:phr');
+
+      await laptop.context().clearCookies();
+      await stage.givePassword(laptop, person);
+      await laptop.getByRole('link', { name: /andere manier|another way/ }).click();
+      await laptop.getByRole('link', { name: /^(Melding op uw telefoon|Notification on your phone)/ }).click();
+      await person.phone.approve((await laptop.textContent('.number'))!);
+      await laptop.waitForSelector('#app');
+      const stepUp = await stage.rp.request({ acr_values: 'phr' });
+      await laptop.goto(stepUp.url);
+      await press(laptop, words.use);
+      await laptop.waitForSelector('#app');
+      expect((await stage.rp.redeem(stepUp, laptop.url())).claims()!.acr).toBe('urn:dubbelslot:acr:phr');
+      expect(laptop.errors).toEqual([]);
+      await laptop.context().close();
+      await person.phone.close();
+    });
+  });
+}
