@@ -9,7 +9,7 @@ import type { Clients } from '../store/clients.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { Policies } from '../store/policies.ts';
 import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
-import { STRONG_WAYS } from './next-step.ts';
+import { hasHadSecondFactor, STRONG_WAYS } from './next-step.ts';
 
 export interface AccessQuestion {
   readonly account: Account;
@@ -74,11 +74,7 @@ export function createAccess(n: AccessNeeds): Access {
       ip,
       accountCreatedAt: account.createdAt,
       has: STRONG_WAYS.filter((way) => mine.some(({ kind, state }) => kind === way && state === 'active')),
-      hasHadOne:
-        account.pushFrozenAt !== null ||
-        mine.some(
-          ({ kind, state }) => STRONG_WAYS.some((way) => way === kind) && state !== 'pending' && state !== 'revoked',
-        ),
+      hasHadOne: hasHadSecondFactor({ authenticators: mine, isPushFrozen: account.pushFrozenAt !== null }),
       lastStrongAt: account.lastStrongAt,
       rememberedAt: rememberedToken
         ? ((await n.rememberedBrowsers.rememberedAt(rememberedToken, account.id, now)) ?? null)

@@ -58,6 +58,16 @@ export interface Situation {
   readonly authenticators: readonly { readonly kind: AuthenticatorKind; readonly state: AuthenticatorState }[];
 }
 
+/** Lost, removed or disabled still counts as having had one: a password alone may not enrol again. */
+export const hasHadSecondFactor = ({
+  authenticators,
+  isPushFrozen,
+}: Pick<Situation, 'authenticators' | 'isPushFrozen'>): boolean =>
+  isPushFrozen ||
+  authenticators.some(
+    ({ kind, state }) => STRONG_WAYS.some((way) => way === kind) && state !== 'pending' && state !== 'revoked',
+  );
+
 /** Pure: the same situation always has the same next step. */
 export function nextStep(s: Situation): Step {
   if (s.state === 'ended') return { step: 'ended', reason: s.endReason ?? 'ended' };
@@ -69,8 +79,7 @@ export function nextStep(s: Situation): Step {
     second.some(({ kind, state }) => kind === way && state === 'active') &&
     !((way === 'push' || way === 'store_app') && s.isPushFrozen);
   const usable = STRONG_WAYS.filter(canUse);
-  // Lost, removed or disabled still counts as having had one: a password alone may not enrol again.
-  const hasHadOne = s.isPushFrozen || second.some(({ state }) => state !== 'pending' && state !== 'revoked');
+  const hasHadOne = hasHadSecondFactor(s);
   const isProven = s.proofs.some(isStrong);
   const hasRecovered = s.proofs.some(isRecovery);
   const prove: Step = { step: 'prove', ways: [...usable, ...RECOVERY_WAYS], mayPostpone: false };
