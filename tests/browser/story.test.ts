@@ -81,7 +81,10 @@ describe('the story', () => {
     });
     await phone.deliver(message.data);
     await phone.waitForScreen('request');
-    expect((await phone.notifications()).map(({ title }) => title)).toContain('Aanmelden bevestigen?');
+    // The screen may open by the event stream, before the push has been handled.
+    await expect
+      .poll(async () => (await phone.notifications()).map(({ title }) => title))
+      .toContain('Aanmelden bevestigen?');
     await stage.shot(phone.page, 'nl-phone-request-390');
     await phone.approve((await next.textContent('.number'))!);
     await next.waitForSelector('#app', { timeout: 5000 });
