@@ -68,11 +68,13 @@ describe.skipIf(!FIREFOX)('a real Firefox (needs Debian’s firefox-esr; .ci/run
     // Firefox acknowledges with code 100 what it could decrypt and hand to the worker.
     expect(await arrived).toBe(100);
     await phone.waitForSelector('html[data-screen=request]');
-    const titles = await phone.evaluate(async () => {
-      const registration = await navigator.serviceWorker.ready;
-      return (await registration.getNotifications()).map(({ title }) => title);
-    });
-    expect(titles).toEqual(['Aanmelden bevestigen?']);
+    // The screen may open by the event stream, before the worker has shown the notification.
+    const titles = () =>
+      phone.evaluate(async () => {
+        const registration = await navigator.serviceWorker.ready;
+        return (await registration.getNotifications()).map(({ title }) => title);
+      });
+    await expect.poll(titles).toEqual(['Aanmelden bevestigen?']);
     await phone.type('#number', laptop.number);
     await phone.click('.screen form button[type=submit]');
     await phone.waitForSelector('html[data-screen=result]');
