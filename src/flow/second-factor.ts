@@ -53,21 +53,26 @@ export interface SecondFactorNeeds {
 const subjectOf = (uid: string): string => `sign_in:${uid}`;
 
 export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
+  const typed = {
+    totp: { action: 'code.verified', wrong: 'code_wrong', verify: n.verifyTotp },
+    recovery_code: { action: 'recovery_code.used', wrong: 'recovery_code_wrong', verify: n.verifyRecoveryCode },
+    temporary_pass: { action: 'temporary_pass.used', wrong: 'temporary_pass_wrong', verify: n.verifyTemporaryPass },
+  } as const;
+
   /** One guess at something typed: counted first, looked at, told. */
   const guess = async (
     { transaction, account }: SignInView,
-    kind: 'totp' | 'recovery_code' | 'temporary_pass',
-    action: string,
-    wrong: 'code_wrong' | 'recovery_code_wrong' | 'temporary_pass_wrong',
-    verify: (accountId: string, now: Date) => Promise<string | undefined>,
+    kind: keyof typeof typed,
+    code: string,
     origin: Origin,
-  ): Promise<Result<Account>> => {
+  ): Promise<Result<void>> => {
+    const { action, wrong, verify } = typed[kind];
     if (!account) return refuse(wrong);
     const tried = await n.guessing.attempt(account, kind);
     if (!tried.ok) return tried;
     const now = n.clock.now();
     const event = { action, object: `account:${account.id}`, ...byAccount(account, origin) };
-    const used = await verify(account.id, now);
+    const used = await verify(account.id, code, now);
     if (used === undefined) {
       await n.audit({ ...event, result: 'refused', detail: { kind, failures: tried.value } });
       return n.guessing.wrong(account, kind, tried.value, wrong, origin);
@@ -76,7 +81,7 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
     await n.authenticators.touch(used, now);
     if (!(await n.transactions.prove(transaction.uid, account.id, kind, now))) return refuse(wrong);
     await n.audit({ ...event, result: 'success', detail: { kind, authenticator: used } });
-    return accept(account);
+    return accept(undefined);
   };
 
   /** A counter that did not grow: somebody may have a copy of the key. It is out of use until its owner is asked. */
@@ -116,17 +121,7 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
     });
 
   return {
-    async totp(view, code, origin) {
-      const right = await guess(
-        view,
-        'totp',
-        'code.verified',
-        'code_wrong',
-        (id, now) => n.verifyTotp(id, code, now),
-        origin,
-      );
-      return right.ok ? accept(undefined) : right;
-    },
+    totp: (view, code, origin) => guess(view, 'totp', code, origin),
 
     keyOptions: ({ transaction, authenticators }) =>
       n.keys.request(
@@ -169,30 +164,13 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
     },
 
     async recoveryCode(view, code, origin) {
-      const used = await guess(
-        view,
-        'recovery_code',
-        'recovery_code.used',
-        'recovery_code_wrong',
-        (id, now) => n.verifyRecoveryCode(id, code, now),
-        origin,
-      );
-      if (!used.ok) return used;
-      const left = await n.recoveryCodes.left(used.value.id);
-      n.notify(used.value, { kind: 'recovery_code_used', left, ip: origin.ip });
-      return accept(undefined);
+      const used = await guess(view, 'recovery_code', code, origin);
+      if (!used.ok || !view.account) return used;
+      const left = await n.recoveryCodes.left(view.account.id);
+      n.notify(view.account, { kind: 'recovery_code_used', left, ip: origin.ip });
+      return used;
     },
 
-    async temporaryPass(view, code, origin) {
-      const used = await guess(
-        view,
-        'temporary_pass',
-        'temporary_pass.used',
-        'temporary_pass_wrong',
-        (id, now) => n.verifyTemporaryPass(id, code, now),
-        origin,
-      );
-      return used.ok ? accept(undefined) : used;
-    },
+    temporaryPass: (view, code, origin) => guess(view, 'temporary_pass', code, origin),
   };
 }
