@@ -92,10 +92,11 @@ await stop(first.server);
 // People and the web app, through the same flows as the command line.
 const installation = await openInstallation(loadConfig(environment, systemRandom), createLog('error'));
 const redirectUri = await RelyingParty.redirectUri();
-const secret = await installation.dependencies.clientRegistration.register(
+const registered = await installation.dependencies.clientRegistration.register(
   { id: 'bench', name: 'Bench', redirectUris: [redirectUri] },
   BY,
 );
+const secret = registered.ok ? registered.value : undefined;
 const people: Person[] = [];
 for (let index = 0; index < PEOPLE; index += 1) {
   const person = {

@@ -7,7 +7,6 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { Dependencies } from './dependencies.ts';
 import { createEventStreams } from './http/event-stream.ts';
 import { createGuards } from './http/guards.ts';
-import { createOidcPages } from './http/oidc-pages.ts';
 import { errors } from './http/plugins/errors.ts';
 import { forms } from './http/plugins/forms.ts';
 import { guards } from './http/plugins/guards.ts';
@@ -15,7 +14,6 @@ import { pages } from './http/plugins/page.ts';
 import { person } from './http/plugins/person.ts';
 import { securityHeaders } from './http/plugins/security-headers.ts';
 import { createPortalSessionStore, PORTAL_IDLE_SECONDS } from './http/portal-session.ts';
-import { rememberedCookieName } from './http/remembered-cookie.ts';
 import { accountRoutes } from './http/routes/account.ts';
 import { accountActivityRoutes } from './http/routes/account-activity.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
@@ -30,11 +28,9 @@ import { storeAppRoutes } from './http/routes/store-app-api.ts';
 import { wizardRoutes } from './http/routes/wizard.ts';
 import { otherWizardRoutes } from './http/routes/wizard-other.ts';
 import { storeAppWizardRoutes } from './http/routes/wizard-store-app.ts';
-import { createRender } from './http/views.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mountProvider } from './oidc/mount.ts';
 import { createPortalSignIn } from './oidc/portal-sign-in.ts';
-import { createProvider } from './oidc/provider.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const LARGEST_BODY = 32 * 1024;
@@ -44,28 +40,10 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const { config } = d;
   const { publicUrl, isSecure, organisation, support } = config;
   const publicDir = join(ROOT, 'public');
-  const render = createRender(join(ROOT, 'views'), config.viewsDir);
   const cookieKey = d.secret.derive('cookies').toString('base64url');
 
-  const provider = createProvider({
-    publicUrl,
-    isSecure,
-    cookieKeys: [cookieKey],
-    keys: d.signingKeys,
-    accounts: d.accounts,
-    clients: d.clients,
-    payloads: d.payloads,
-    sessions: d.opSessions,
-    pages: createOidcPages(render, { organisation, support }),
-    judgeSession: d.judgeSession,
-    rememberedCookie: rememberedCookieName(isSecure),
-    clock: d.clock,
-    audit: d.audit,
-    onError: (error, request) =>
-      d.log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused'),
-  });
-  const interactions = createInteractions(provider);
-  const portal = createPortalSignIn(provider, publicUrl);
+  const interactions = createInteractions(d.openid.current);
+  const portal = createPortalSignIn(d.openid.current, publicUrl);
 
   const app = Fastify({
     loggerInstance: d.log as FastifyBaseLogger,
@@ -85,7 +63,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(cookie, { secret: cookieKey });
   await app.register(securityHeaders, { isSecure });
   await app.register(person, { isSecure, timeZone: config.timeZone });
-  await app.register(pages, { render, organisation, support });
+  await app.register(pages, { render: d.render, organisation, support });
   await app.register(errors);
   await app.register(guards, {
     guards: createGuards({
@@ -109,7 +87,11 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
         () => false,
       ),
   });
-  await app.register(mountProvider, { provider, publicUrl });
+  await app.register(mountProvider, {
+    current: d.openid.current,
+    publicUrl,
+    clientCertificates: { header: config.clientCertHeader, proxies: config.trustProxy },
+  });
   await app.register(homeRoutes, { publicDir });
   await app.register(setupRoutes, { administration });
   const secondFactorNeeds = { signIn, secondFactor, approvals, waiting, streams, organisation, isSecure };

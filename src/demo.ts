@@ -44,13 +44,13 @@ try {
   const server = await startServer(config, log);
   const { dependencies: d } = server;
   const people = await keptPeople(d, join(config.dataDir, 'people.json'));
-  const secret = await d.clientRegistration.register(
+  const registered = await d.clientRegistration.register(
     {
       id: 'example-web-app',
       name: 'Voorbeeld-app',
       redirectUris: [`${WEB_APP}/callback`],
       postLogoutRedirectUris: [`${WEB_APP}/`],
-      mayRefresh: true,
+      grants: ['refresh'],
     },
     BY,
   );
@@ -60,7 +60,7 @@ try {
       ...process.env,
       ISSUER: config.publicUrl,
       CLIENT_ID: 'example-web-app',
-      CLIENT_SECRET: secret,
+      CLIENT_SECRET: registered.ok ? registered.value : '',
       APP_URL: WEB_APP,
     },
   });

@@ -22,7 +22,7 @@ import { createVerifyWebauthn } from './authenticators/webauthn/verify.ts';
 import type { Config } from './config/load.ts';
 import { ACR_MFA } from './core/assurance.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { type Random, systemRandom, token256 } from './core/random.ts';
+import { type Random, systemRandom } from './core/random.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
@@ -35,29 +35,29 @@ import { createBinding } from './flow/binding.ts';
 import { createCodeBinding } from './flow/binding-code.ts';
 import { createKeyBinding } from './flow/binding-key.ts';
 import { createAnnounceBound } from './flow/bound.ts';
+import { createCallerCheck } from './flow/caller-check.ts';
+import { createClientApprovals } from './flow/client-approvals.ts';
 import { createClientRegistration } from './flow/clients.ts';
 import { createCompanion } from './flow/companion.ts';
 import { createGuessing } from './flow/guessing.ts';
 import { createMyAccount } from './flow/my-account.ts';
-import { isAlarm, type Notice, type Notify } from './flow/notices.ts';
 import { createPasswordLinks } from './flow/password-links.ts';
 import { createPolicyAdministration } from './flow/policy-administration.ts';
-import { createReports, notMeUntil } from './flow/reports.ts';
+import { createReports } from './flow/reports.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
 import { createSignInEnd } from './flow/sign-in-end.ts';
 import { createStoreApp } from './flow/store-app.ts';
 import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
+import { createRender } from './http/views.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
-import { createRenderMail } from './mail/html.ts';
-import { createMailer } from './mail/mailer.ts';
-import { mailFor } from './mail/notices.ts';
+import { openNotices } from './notices.ts';
 import type { JudgeSession } from './oidc/interaction-policy.ts';
+import { INTERACTION_SECONDS } from './oidc/lifetimes.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
-import { INTERACTION_SECONDS } from './oidc/provider.ts';
+import { openOpenid } from './openid.ts';
 import { openPlaces } from './places.ts';
-import type { Account } from './store/accounts.ts';
 import { openDatabase } from './store/database.ts';
 import { openSignals } from './store/signals.ts';
 import { openStores } from './stores.ts';
@@ -70,6 +70,8 @@ export interface DependencyOptions {
   readonly random?: Random;
   /** An origin that push messages may go to in a test, plain http too. Never a setting. */
   readonly testPushOrigin?: string;
+  /** How web apps are called in a test that has certificates of its own. */
+  readonly testFetch?: typeof fetch;
   /** How many passwords are hashed at once; by default one less than there are cores. */
   readonly hashWorkers?: number;
 }
@@ -92,7 +94,7 @@ export async function createDependencies(options: DependencyOptions) {
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
 
-  const { keys: signingKeys, made } = await stores.signingKeyStore.all(clock.now());
+  const { made } = await stores.signingKeyStore.published(clock.now());
   const vapid = JSON.parse(
     await stores.settings.secret('vapid keys', async () => {
       made.push('vapid');
@@ -115,35 +117,8 @@ export async function createDependencies(options: DependencyOptions) {
   for (const kid of made) {
     await audit({ action: 'key.made', object: `key:${kid}`, result: 'success', origin: 'system', actor: 'system' });
   }
-  const sendMail = createMailer(config.smtpUrl, config.mailFrom, join(config.dataDir, 'outbox'), random.uuid);
-  const mailSettings = { organisation, render: createRenderMail(join(import.meta.dirname, '../views/mail')) };
-  const mails = new Set<Promise<void>>();
-  const send = async (to: Account, notice: Notice): Promise<void> => {
-    let notMeUrl: string | undefined;
-    if (isAlarm(notice)) {
-      const code = token256(random);
-      const now = clock.now();
-      await stores.mailLinks.add({ purpose: 'not_me', accountId: to.id, expiresAt: notMeUntil(now) }, code, now);
-      notMeUrl = `${publicUrl}/not-me?code=${code}`;
-    }
-    for (const address of new Set([to.email, to.notifyEmail].filter((each) => each !== null))) {
-      // Only the owner's own mailbox gets a way in.
-      if ('url' in notice && address !== to.email) continue;
-      const addressee = { displayName: to.displayName, address, locale: to.locale ?? DEFAULT_LOCALE };
-      await sendMail(mailFor(addressee, notice, notMeUrl, mailSettings));
-    }
-  };
-  const notify: Notify = (to, notice) => {
-    const sending: Promise<void> = send(to, notice)
-      .then(() =>
-        log.info({ notice: notice.kind, account: to.id }, config.smtpUrl ? 'mail sent' : 'mail written to the outbox'),
-      )
-      .catch((error: unknown) =>
-        log.error({ err: error, notice: notice.kind, account: to.id }, 'mail could not be sent'),
-      )
-      .finally(() => mails.delete(sending));
-    mails.add(sending);
-  };
+  const mail = openNotices({ config, mailLinks: stores.mailLinks, clock, random, log });
+  const { notify } = mail;
 
   const places = await openPlaces(config.geoipFile);
   const common = { ...stores, audit, notify, clock, random };
@@ -202,7 +177,22 @@ export async function createDependencies(options: DependencyOptions) {
     verifyProof: createVerifyProof(stores.usedProofs, publicUrl),
   });
   const reports = createReports(common);
-  const takeAnswer = createTakeAnswer({ ...common, gate, reports, verifyAnswer: createVerifyAnswer(publicUrl) });
+  const clientApprovals = createClientApprovals({ ...common, access, approvals });
+  const render = createRender(join(import.meta.dirname, '../views'), config.viewsDir);
+  const { openid, ciba, makeCalls, rotateOldKeys } = await openOpenid({
+    ...options,
+    ...{ stores, secret, signals, render, judgeSession, clientApprovals, audit, clock },
+  });
+  const takeAnswer = createTakeAnswer({
+    ...common,
+    gate,
+    reports,
+    verifyAnswer: createVerifyAnswer(publicUrl),
+    async tellWebApp(challenge) {
+      const requestId = await clientApprovals.requestOf(challenge);
+      if (requestId) await ciba.settle(requestId);
+    },
+  });
   const transfers = createTransfers({ ...common, gate, publicUrl, verifyTransfer: createVerifyTransfer(publicUrl) });
   const storeApp = createStoreApp({
     ...common,
@@ -229,7 +219,12 @@ export async function createDependencies(options: DependencyOptions) {
     organisation,
   });
   const policyAdministration = createPolicyAdministration({ ...common, access, portalClientId: PORTAL_CLIENT_ID });
-  const clientRegistration = createClientRegistration(common);
+  const clientRegistration = createClientRegistration({ ...common, checkMetadata: openid.check });
+  const callerCheck = createCallerCheck({
+    ...common,
+    approvals,
+    words: (locale) => translator(locale ?? DEFAULT_LOCALE)('push.caller_check'),
+  });
   const waiting = createWaiting({ ...common, signals });
   const myAccount = createMyAccount(common);
 
@@ -241,7 +236,10 @@ export async function createDependencies(options: DependencyOptions) {
     secret,
     database,
     vapid,
-    signingKeys,
+    openid,
+    makeCalls,
+    rotateOldKeys,
+    render,
     signals,
     ...stores,
     audit,
@@ -264,13 +262,15 @@ export async function createDependencies(options: DependencyOptions) {
     administration,
     policyAdministration,
     clientRegistration,
+    callerCheck,
     waiting,
     myAccount,
     /** Waits for what is on its way, then lets go of the database. */
     async close(): Promise<void> {
       await approvals.settled();
       await passwordLinks.settled();
-      await Promise.all(mails);
+      await mail.settled();
+      openid.close();
       await signals.close();
       await database.close();
     },

@@ -5,12 +5,11 @@ import { createApp } from './app.ts';
 import type { Config } from './config/load.ts';
 import { Fault } from './core/errors.ts';
 import { createDependencies, type Dependencies } from './dependencies.ts';
+import { startJobs } from './jobs.ts';
 import { openEmbeddedDatabase } from './store/embedded.ts';
 import { migrate } from './store/migrate.ts';
-import { sweep } from './store/sweep.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '../migrations');
-const SWEEP_EVERY_MS = 60_000;
 
 /** What every entrance needs first: a database, brought up to date, and everything that is made on it. */
 export async function openInstallation(
@@ -45,7 +44,6 @@ export interface RunningServer {
 
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
   const { dependencies, close } = await openInstallation(config, log);
-  const { database, clock } = dependencies;
   const app = await createApp(dependencies);
   try {
     await app.listen({ port: config.port, host: config.host });
@@ -61,18 +59,13 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     }
     throw error;
   }
-  const sweeping = setInterval(() => {
-    sweep(database, clock.now()).catch((error: unknown) =>
-      log.warn({ err: error }, 'could not remove what has expired'),
-    );
-  }, SWEEP_EVERY_MS);
-  sweeping.unref();
+  const jobs = startJobs(dependencies);
   return {
     app,
     dependencies,
     async stop() {
-      clearInterval(sweeping);
       await app.close();
+      await jobs.stop();
       await close();
     },
   };

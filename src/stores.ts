@@ -5,6 +5,8 @@ import { createAuditStore } from './store/audit.ts';
 import { createAuthenticators } from './store/authenticators.ts';
 import { createBindingSessions } from './store/binding-sessions.ts';
 import { createChallenges } from './store/challenges.ts';
+import { createClientCalls } from './store/client-calls.ts';
+import { createClientProblems } from './store/client-problems.ts';
 import { createClients } from './store/clients.ts';
 import type { Database } from './store/database.ts';
 import { createInvitations } from './store/invitations.ts';
@@ -26,6 +28,8 @@ import { createTotpSecrets } from './store/totp-secrets.ts';
 import { createUsedProofs } from './store/used-proofs.ts';
 import { createWebauthnStore } from './store/webauthn.ts';
 
+export type Stores = ReturnType<typeof openStores>;
+
 /** Everything that is kept, on one database. */
 export const openStores = (database: Database, sealer: Sealer, secret: SecretKey) => ({
   accounts: createAccounts(database),
@@ -33,6 +37,8 @@ export const openStores = (database: Database, sealer: Sealer, secret: SecretKey
   authenticators: createAuthenticators(database, sealer),
   bindings: createBindingSessions(database, sealer),
   challenges: createChallenges(database, sealer),
+  clientCalls: createClientCalls(database, sealer),
+  clientProblems: createClientProblems(database),
   clients: createClients(database),
   invitations: createInvitations(database),
   mailLinks: createMailLinks(database),

@@ -43,7 +43,17 @@ export const makeProof = ({ privateKey, publicJwk }, method, path, now) =>
 
 /** What was shown is what is signed; src/authenticators/push/challenge.ts has the twin. */
 export const contextDigest = (context) =>
-  sha256([context.purpose, context.client, context.browser, context.ip, context.place ?? '', context.at].join('\n'));
+  sha256(
+    [
+      context.purpose,
+      context.client,
+      context.browser,
+      context.ip,
+      context.place ?? '',
+      context.at,
+      ...(context.about ? [context.about.message, context.about.amount ?? '', context.about.to ?? ''] : []),
+    ].join('\n'),
+  );
 
 /** The phone's own code secret (base 32) as a key that nobody can read out. */
 export function importCodeKey(secret) {

@@ -1,7 +1,7 @@
 // The screens of a request: the question, and what came of it.
 import * as accounts from './accounts.js';
 import { clearNotifications } from './push.js';
-import { button, dateTime, draw, el, icon, notice, refusalText, t } from './ui.js';
+import { button, dateTime, draw, el, icon, money, notice, refusalText, t } from './ui.js';
 
 const OUTCOME = { approve: 'approved', deny: 'denied', report: 'reported' };
 
@@ -27,7 +27,13 @@ export async function request(tools, parameters) {
   if (!tools.isShown(parameters)) return undefined;
 
   const { context, numberLength } = asked;
-  const isTest = context.purpose === 'enrolment_test';
+  const isCaller = context.purpose === 'caller_check';
+  const isApproval = context.about !== undefined;
+  const titles = {
+    enrolment_test: 'test_title',
+    client_approval: 'approval_title',
+    caller_check: 'caller_title',
+  };
   const said = el('div', { 'aria-live': 'assertive' });
   const number =
     !code &&
@@ -38,6 +44,11 @@ export async function request(tools, parameters) {
       autocomplete: 'off',
       maxlength: String(numberLength),
     });
+  const numberLabel = isCaller
+    ? t('number_label_caller')
+    : isApproval
+      ? t('number_label_approval', { client: context.client })
+      : t('number_label');
   const fact = (label, value) => value && [el('dt', {}, t(label)), el('dd', {}, value)];
 
   const send = async (decision, match) => {
@@ -47,7 +58,7 @@ export async function request(tools, parameters) {
       await clearNotifications(asked.id).catch(() => {});
       if (!tools.isShown(parameters)) return undefined;
       changed();
-      go('result', { state }, true);
+      go('result', { state, isApproval }, true);
     } catch (error) {
       if (!tools.isShown(parameters)) return undefined;
       for (const each of document.querySelectorAll('.screen button')) each.disabled = false;
@@ -62,7 +73,7 @@ export async function request(tools, parameters) {
       // Perhaps our first try did arrive, and only its answer was lost.
       if (error.code === 'challenge_closed') {
         const now = await accounts.challenge(account, asked.id).catch(() => undefined);
-        if (now?.state === OUTCOME[decision]) return go('result', { state: now.state }, true);
+        if (now?.state === OUTCOME[decision]) return go('result', { state: now.state, isApproval }, true);
       }
       const text = error.code === 'wrong_number' ? t('wrong_number_last') : refusalText(error);
       return go('refused', { text }, true);
@@ -81,29 +92,33 @@ export async function request(tools, parameters) {
     draw(
       t('report_title'),
       { back: () => request(tools, parameters) },
-      notice(t('report_text'), 'bad'),
+      notice(t(isApproval ? 'report_text_approval' : 'report_text'), 'bad'),
       said,
       button(t('report_confirm'), () => send('report', {}), 'danger'),
     );
   };
 
   draw(
-    t(isTest ? 'test_title' : 'request_title'),
+    t(titles[context.purpose] ?? 'request_title'),
     {},
     el(
       'dl.facts',
       {},
       fact('request_client', context.client),
+      fact('request_message', context.about?.message),
+      fact('request_amount', context.about?.amount && money(context.about.amount)),
+      fact('request_to', context.about?.to),
       fact('request_account', account.email),
       fact('request_browser', context.browser),
       fact('request_place', [context.place, context.ip].filter(Boolean).join(' · ')),
       fact('request_time', dateTime(context.at)),
     ),
+    isCaller && notice(t('caller_warning'), 'bad'),
     said,
     el(
       'form',
       { onsubmit: approve, novalidate: true },
-      number ? el('div.field', {}, el('label', { for: 'number' }, t('number_label')), number) : notice(t('scanned')),
+      number ? el('div.field', {}, el('label', { for: 'number' }, numberLabel), number) : notice(t('scanned')),
       el('button.button', { type: 'submit' }, t('approve')),
     ),
     button(t('deny'), () => send('deny', {}), 'quiet'),
@@ -112,12 +127,17 @@ export async function request(tools, parameters) {
   if (number) number.focus();
 }
 
-export function result({ go }, { state }) {
+export function result({ go }, { state, isApproval = false }) {
   const isGood = state === 'approved';
   draw(
     t(`${state}_title`),
     {},
-    el(`div.result${isGood ? '' : '.bad'}`, {}, icon(isGood ? 'yes' : 'no', 64), el('p', {}, t(`${state}_text`))),
+    el(
+      `div.result${isGood ? '' : '.bad'}`,
+      {},
+      icon(isGood ? 'yes' : 'no', 64),
+      el('p', {}, t(`${state}_text${isApproval ? '_approval' : ''}`)),
+    ),
     button(t('title'), () => go('list', {}, true), 'quiet'),
   );
 }

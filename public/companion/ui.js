@@ -82,6 +82,16 @@ export const dateTime = (value) =>
     minute: '2-digit',
   }).format(new Date(value));
 
+/** `1250.00 EUR` as the person writes it. */
+export function money(amount) {
+  const [value, currency] = amount.split(' ');
+  try {
+    return new Intl.NumberFormat(locale, { style: 'currency', currency, currencyDisplay: 'code' }).format(value);
+  } catch {
+    return amount;
+  }
+}
+
 /** The sentence for a refusal by the server. */
 export function refusalText(error) {
   const known = {

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
-import { acrNamed } from '../core/assurance.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { STRONG_WAYS } from '../flow/next-step.ts';
+import { clientCommands } from './client-commands.ts';
 import { BY, type Command, counted, oneEmail, refused, UsageError } from './command.ts';
+import { keyCommands } from './key-commands.ts';
 import { policyCommands } from './policy-commands.ts';
 import { askPassword } from './prompt.ts';
 
@@ -17,6 +18,8 @@ async function newPassword(
 
 export const commands: readonly Command[] = [
   ...policyCommands,
+  ...clientCommands,
+  ...keyCommands,
   {
     words: 'account add',
     usage:
@@ -185,64 +188,6 @@ export const commands: readonly Command[] = [
       if (!issued.ok) throw refused(issued.refusal.code);
       const { code, expiresAt } = issued.value;
       return `Temporary pass for ${email}, shown this once: ${code}\nIt works once, until ${expiresAt.toISOString()}. Make sure that you speak to the person themselves.`;
-    },
-  },
-  {
-    words: 'client add',
-    usage:
-      'client add <id> --name <name> --redirect <address>... [--sign-out <address>...] [--public] [--refresh] [--acr 1fa|mfa|phr] [--alg ES256|RS256]',
-    help: 'Registers a web app, or replaces it. The secret is shown once. With --acr the app asks at least that, whatever the policy says; 1fa asks for no second factor by itself.',
-    async run(d, args) {
-      const { values, positionals } = parseArgs({
-        args,
-        allowPositionals: true,
-        options: {
-          name: { type: 'string' },
-          redirect: { type: 'string', multiple: true },
-          'sign-out': { type: 'string', multiple: true },
-          public: { type: 'boolean' },
-          refresh: { type: 'boolean' },
-          acr: { type: 'string' },
-          alg: { type: 'string' },
-        },
-      });
-      const acr = values.acr === undefined ? undefined : acrNamed(values.acr);
-      if (values.acr !== undefined && !acr) throw new UsageError('The acr is 1fa, mfa or phr.');
-      const alg = (['ES256', 'RS256'] as const).find((each) => each === (values.alg ?? 'ES256'));
-      if (!alg) throw new UsageError('The algorithm is ES256 or RS256.');
-      const client = {
-        id: positionals[0] ?? '',
-        name: values.name ?? positionals[0] ?? '',
-        redirectUris: values.redirect ?? [],
-        postLogoutRedirectUris: values['sign-out'] ?? [],
-        isPublic: values.public ?? false,
-        mayRefresh: values.refresh ?? false,
-        ...(acr ? { requiredAcr: acr } : {}),
-        idTokenAlgorithm: alg,
-      };
-      const problems = d.clientRegistration.problems(client);
-      if (problems.length > 0) throw new UsageError(problems.join('\n'));
-      const secret = await d.clientRegistration.register(client, BY);
-      return [
-        `Registered ${client.id}.`,
-        `Issuer:        ${d.config.publicUrl}`,
-        `Client id:     ${client.id}`,
-        ...(secret ? [`Client secret: ${secret}   (shown this once)`] : []),
-      ].join('\n');
-    },
-  },
-  {
-    words: 'client list',
-    usage: 'client list [--json]',
-    help: 'Lists the registered web apps.',
-    async run(d, args) {
-      const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
-      const clients = await d.clients.list();
-      if (values.json) return JSON.stringify(clients, null, 2);
-      if (clients.length === 0) return 'There are no web apps yet. Register one: client add <id> --redirect <address>';
-      return clients
-        .map((c) => `${c.id}  ${c.name}  ${c.requiredAcr ?? 'by policy'}  ${c.metadata.redirect_uris.join(' ')}`)
-        .join('\n');
     },
   },
   {

@@ -25,6 +25,10 @@ export interface Config {
   readonly allowedAaguids: readonly string[];
   readonly pushContact: string;
   readonly geoipFile: string | undefined;
+  readonly clientHosts: readonly string[];
+  readonly clientCertHeader: string | undefined;
+  readonly keyRotationDays: number;
+  readonly keyOverlapHours: number;
   readonly viewsDir: string | undefined;
   readonly logLevel: Settings['LOG_LEVEL'];
 }
@@ -69,6 +73,10 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     // Apple refuses a contact on localhost with BadJwtToken.
     pushContact: found.PUSH_CONTACT ?? (isLoopback(url.hostname) ? 'mailto:nobody@example.org' : publicUrl),
     geoipFile: found.GEOIP_FILE && resolve(found.GEOIP_FILE),
+    clientHosts: found.CLIENT_HOSTS,
+    clientCertHeader: found.CLIENT_CERT_HEADER,
+    keyRotationDays: found.KEY_ROTATION_DAYS,
+    keyOverlapHours: found.KEY_OVERLAP_HOURS,
     viewsDir: found.VIEWS_DIR && resolve(found.VIEWS_DIR),
     logLevel: found.LOG_LEVEL,
   });

@@ -115,6 +115,34 @@ export const settings = z.object({
     .describe(
       'A local file in MaxMind DB format (city or country) to show the place of a sign-in. Nothing is asked of anyone.',
     ),
+  CLIENT_HOSTS: list
+    .refine((hosts) => hosts.every((host) => /^[a-z0-9.:[\]-]{1,253}$/.test(host)), 'must be host names or addresses')
+    .default([])
+    .describe(
+      'Hosts on your own network that web apps run on, by name or address, separated by commas. Without it, logout notices, notifications and key files on private addresses are not called.',
+    ),
+  CLIENT_CERT_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,60}$/, 'must be the name of a header')
+    .transform((name) => name.toLowerCase())
+    .optional()
+    .describe(
+      'The header in which your reverse proxy hands over the TLS certificate of a web app that it has verified: `Client-Cert` (RFC 9440), or one with the PEM text. Only proxies in `TRUST_PROXY` are believed.',
+    ),
+  KEY_ROTATION_DAYS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(3650)
+    .default(90)
+    .describe('After how many days new signing keys are made; 0: only by `keys rotate`.'),
+  KEY_OVERLAP_HOURS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(720)
+    .default(48)
+    .describe('How long a new signing key is published before it signs: longer than any web app keeps our keys.'),
   VIEWS_DIR: z
     .string()
     .optional()

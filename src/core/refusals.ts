@@ -45,7 +45,8 @@ export type RefusalCode =
   | 'own_account'
   | 'transfer_not_ready'
   | 'invitation_invalid'
-  | 'link_invalid';
+  | 'link_invalid'
+  | 'access_denied';
 
 export interface Refusal {
   readonly code: RefusalCode;

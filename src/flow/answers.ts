@@ -37,6 +37,8 @@ export interface AnswerNeeds {
   verifyAnswer: VerifyAnswer;
   gate: PushGate;
   reports: Reports;
+  /** Brings an answer to the web app that asked. */
+  tellWebApp(challenge: Challenge): Promise<void>;
   audit: Audit;
   clock: Clock;
 }
@@ -81,6 +83,7 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
     await record(phone, challenge, state, jws, origin);
     if (state === 'approved') await n.authenticators.touch(phone.authenticator.id, n.clock.now());
     if (state === 'reported') await report(phone, challenge, origin);
+    if (challenge.purpose === 'client_approval') await n.tellWebApp(challenge);
     return true;
   };
 
@@ -105,7 +108,7 @@ export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
       const state = decision === 'deny' ? 'denied' : 'reported';
       return (await close(phone, challenge, state, jws, origin)) ? accept(state) : closedNow(challengeId);
     }
-    if (phone.account.pushFrozenAt && challenge.purpose === 'sign_in') return refuse('push_frozen');
+    if (phone.account.pushFrozenAt && challenge.purpose !== 'enrolment_test') return refuse('push_frozen');
     // A phone that has a passkey of its own approves with it, always: over this very answer.
     const { gate } = phone.authenticator;
     if (gate) {

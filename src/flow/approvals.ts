@@ -8,7 +8,13 @@ import { accept, type Result, refuse } from '../core/refusals.ts';
 import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
 import type { Account } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
-import type { Challenge, ChallengeChannel, ChallengePurpose, Challenges } from '../store/challenges.ts';
+import type {
+  ApprovalSubject,
+  Challenge,
+  ChallengeChannel,
+  ChallengePurpose,
+  Challenges,
+} from '../store/challenges.ts';
 import type { Clients } from '../store/clients.ts';
 import type { PushSubscriptions } from '../store/push-subscriptions.ts';
 import { type Audit, byAccount } from './audit.ts';
@@ -28,6 +34,15 @@ export interface ApprovalRequest {
   readonly origin: Origin;
   /** Start nothing where this sign-in has had a challenge already. */
   readonly onlyFirst?: boolean;
+  /** What is approved, and the web app's request for it, where it is not a sign-in. */
+  readonly about?: ApprovalSubject;
+  readonly requestId?: string;
+}
+
+/** A challenge that was started, with the number that only whoever asked may show. */
+export interface Started {
+  readonly challengeId: string;
+  readonly number: string;
 }
 
 /** What the laptop shows while it waits. */
@@ -40,8 +55,8 @@ export interface Waiting {
 }
 
 export interface Approvals {
-  /** Refusals: `wait` (the push budget), `push_exhausted`, `push_frozen`. */
-  start(request: ApprovalRequest): Promise<Result<void>>;
+  /** Refusals: `wait` (the push budget), `push_exhausted`, `push_frozen`. @returns undefined for `onlyFirst`'s second */
+  start(request: ApprovalRequest): Promise<Result<Started | undefined>>;
   budget(accountId: string, purpose: ChallengePurpose): Promise<PushBudget>;
   /** Whether it can still be answered. */
   isOpen(challenge: Challenge): boolean;
@@ -132,17 +147,18 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
 
   return {
     budget,
-    async start({ account, purpose, origin, onlyFirst, ...target }) {
+    async start({ account, purpose, origin, onlyFirst, about, ...target }) {
       // A new phone, after a recovery code, may be tested all the same.
-      if (account.pushFrozenAt && purpose === 'sign_in') return refuse('push_frozen');
+      if (account.pushFrozenAt && purpose !== 'enrolment_test') return refuse('push_frozen');
       const now = n.clock.now();
       const client = target.clientId ? await n.clients.byId(target.clientId) : undefined;
       const context = {
         purpose,
         client: client?.name ?? n.organisation,
-        browser: origin.browser,
-        ip: origin.ip,
-        place: n.placeOf(origin.ip),
+        // Who asks for an approval is a server or the helpdesk: where that is says nothing to anybody.
+        ...(about
+          ? { browser: '', ip: '', place: null, about }
+          : { browser: origin.browser, ip: origin.ip, place: n.placeOf(origin.ip) }),
         at: now.toISOString(),
       };
       const challenge = makeChallenge(
@@ -167,15 +183,16 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
         object: `challenge:${challenge.id}`,
         result: 'success',
         ...byAccount(account, origin),
-        detail: { purpose, channel: target.channel, client: target.clientId, replaced: added.replaced },
+        detail: { purpose, channel: target.channel, client: target.clientId, replaced: added.replaced, about },
       });
       // Nobody but its maker can wake a store app: it asks when it is opened.
-      if (target.channel === 'store_app') return accept(undefined);
+      const started = { challengeId: challenge.id, number: challenge.number };
+      if (target.channel === 'store_app') return accept(started);
       const sending: Promise<void> = wake(challenge, account)
         .catch(() => {})
         .finally(() => onTheirWay.delete(sending));
       onTheirWay.add(sending);
-      return accept(undefined);
+      return accept(started);
     },
     isCodeDue: ({ channel, state, usedAt, guesses, createdAt }) =>
       channel === 'store_app' &&

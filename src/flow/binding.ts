@@ -2,7 +2,7 @@ import { makeRecoverySet } from '../authenticators/recovery-code/bind.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock, secondsUntil } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
-import { type Result, refuse } from '../core/refusals.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
 import { formatTypedCode, normalizeTypedCode } from '../core/typed-code.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
@@ -113,7 +113,7 @@ export function createBinding(n: BindingNeeds): Binding {
       const kind = authenticator?.kind;
       if (session.state !== 'bound' || !authenticator || (kind !== 'push' && kind !== 'store_app'))
         return refuse('binding_not_ready');
-      return n.approvals.start({
+      const started = await n.approvals.start({
         account,
         purpose: 'enrolment_test',
         channel: kind === 'push' ? 'companion' : 'store_app',
@@ -123,6 +123,7 @@ export function createBinding(n: BindingNeeds): Binding {
         clientId: null,
         origin,
       });
+      return started.ok ? accept(undefined) : started;
     },
 
     async completeTest({ session, account, authenticator, test }, origin) {

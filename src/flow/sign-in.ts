@@ -209,7 +209,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
 
     async askApproval({ account, transaction }, origin, onlyFirst, channel = 'companion') {
       if (!account) return refuse('no_authenticator');
-      return n.approvals.start({
+      const started = await n.approvals.start({
         account,
         purpose: 'sign_in',
         channel,
@@ -220,6 +220,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
         origin,
         onlyFirst,
       });
+      return started.ok ? accept(undefined) : started;
     },
 
     async appCode({ account, challenge, transaction }, code, origin) {

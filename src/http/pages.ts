@@ -218,6 +218,16 @@ export interface PageModels {
   remember: { action: string; hours: number; client: string };
   'setup-done': { nextPath: string };
   message: { title: string; text: string; reference: string | null };
+  'device-code': { action: string; xsrf: string; error: string | null };
+  'device-confirm': {
+    action: string;
+    xsrf: string;
+    userCode: string;
+    code: string;
+    client: string;
+    ip: string;
+    device: string | null;
+  };
   'sign-out': { form: string; formId: string; stayPath: string };
   companion: { noscript: string; loading: string };
 }

@@ -1,7 +1,9 @@
 import { errors, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
+import { WAITS } from '../policy/throttling.ts';
 import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { Throttle } from '../store/throttle.ts';
 
 /** What oidc-provider asks of a store, class by class (its Adapter interface). */
 export interface Adapter {
@@ -17,11 +19,38 @@ export interface Adapter {
 /** Their real id is needed again after being found another way; they live for minutes only. */
 const KEEP_ID = new Set(['DeviceCode', 'BackchannelAuthenticationRequest', 'Interaction']);
 
+/** A device or a web app asks for these again and again until somebody has answered. */
+const POLLED = new Set(['DeviceCode', 'BackchannelAuthenticationRequest']);
+/** RFC 8628, section 3.2, and CIBA Core, section 7.3: the default of both. */
+export const POLL_SECONDS = 5;
+/** How long they can still be told that it is too late. */
+const TOLD_EXPIRED_SECONDS = 50;
+
 const none = async (): Promise<undefined> => undefined;
 const nothing = async (): Promise<void> => {};
 const expiry = (clock: Clock, seconds: number): Date => new Date(clock.now().getTime() + seconds * 1000);
 
-export function payloadAdapter(type: string, payloads: OidcPayloads, clock: Clock): Adapter {
+export interface PayloadAdapterNeeds {
+  readonly payloads: OidcPayloads;
+  readonly throttle: Throttle;
+  readonly clock: Clock;
+  /** Brings what a phone has answered into the request, where that was not done yet. */
+  settleApproval(requestId: string): Promise<void>;
+}
+
+export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
+  const { payloads, clock } = n;
+  const isTokenRequest = (): boolean => routeInProgress() === 'token';
+
+  /** One poll in five seconds; the row is read by the statement that counts it. */
+  const poll = async (id: string): Promise<OidcPayload | undefined> => {
+    if (type === 'BackchannelAuthenticationRequest') await n.settleApproval(id);
+    const since = expiry(clock, -TOLD_EXPIRED_SECONDS);
+    const found = await payloads.poll(type, id, clock.now(), { notAfter: expiry(clock, -POLL_SECONDS), since });
+    if (found === 'too_fast') throw new errors.SlowDown(`poll every ${POLL_SECONDS} seconds`);
+    return found;
+  };
+
   return {
     async upsert(id, payload, expiresIn) {
       const stored = storable(type, payload);
@@ -30,16 +59,24 @@ export function payloadAdapter(type: string, payloads: OidcPayloads, clock: Cloc
         throw new errors.InvalidRequest('a parameter has a NUL character');
       if (type === 'ReplayDetection') {
         // The library looks first and writes then; here whoever writes first was first.
-        if (!(await payloads.addOnce(type, id, stored, expiry(clock, expiresIn)))) {
-          throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected');
-        }
-        return;
+        if (await payloads.addOnce(type, id, stored, expiry(clock, expiresIn))) return;
+        throw Provider.ctx?.get('dpop')
+          ? new errors.InvalidDpopProof('the DPoP proof or the client assertion was used before')
+          : new errors.InvalidClientAuth('the client assertion was used before');
       }
       await payloads.put(type, id, stored, expiry(clock, expiresIn));
     },
-    find: (id) => payloads.find(type, id, clock.now()),
+    find: (id) => (POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now())),
     findByUid: (uid) => payloads.findByUid(type, uid, clock.now()),
-    findByUserCode: (userCode) => payloads.findByUserCode(type, userCode, clock.now()),
+    async findByUserCode(userCode) {
+      // Eight letters are a guess that can be repeated: it waits as any other does.
+      const what = `user_code:${Provider.ctx?.ip ?? ''}`;
+      const tried = await n.throttle.attempt(what, WAITS, clock.now());
+      if (!tried.ok) throw new errors.SlowDown('too many wrong codes');
+      const found = await payloads.findByUserCode(type, userCode, clock.now());
+      if (found) await n.throttle.forgive(what);
+      return found;
+    },
     async consume(id) {
       // The library looks first and consumes then; of several at once, only the one that did it goes on.
       if (await payloads.consume(type, id, clock.now())) return;
@@ -68,6 +105,8 @@ interface SessionInProgress {
   oldId?: string;
 }
 
+const routeInProgress = (): string | undefined => (Provider.ctx?.oidc as { route?: string } | undefined)?.route;
+
 const sessionInProgress = (): SessionInProgress | undefined =>
   (Provider.ctx?.oidc as { session?: SessionInProgress } | undefined)?.session;
 
@@ -79,7 +118,6 @@ const sessionInProgress = (): SessionInProgress | undefined =>
 export function sessionAdapter(sessions: OpSessions, clock: Clock): Adapter {
   return {
     async upsert(id, payload, expiresIn) {
-      const route = (Provider.ctx?.oidc as { route?: string } | undefined)?.route;
       const { jti, ...stored } = payload;
       await sessions.put(
         {
@@ -88,7 +126,7 @@ export function sessionAdapter(sessions: OpSessions, clock: Clock): Adapter {
           oldId: sessionInProgress()?.oldId,
           accountId: payload.accountId as string | undefined,
           payload: stored,
-          replaceAuthorizations: route === 'end_session_confirm',
+          replaceAuthorizations: routeInProgress() === 'end_session_confirm',
           expiresAt: expiry(clock, expiresIn),
           userAgent: (Provider.ctx?.get('user-agent') ?? '').slice(0, 500),
           ip: Provider.ctx?.ip ?? '',

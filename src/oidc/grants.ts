@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import { isClaimAllowed } from './claims.ts';
 
 /**
  * Consent is the organisation's, not asked of the person. The grant's id is derived from session, account and
@@ -17,15 +18,25 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const found = (known && (await provider.Grant.find(known))) || (await provider.Grant.find(derived));
   const mine = found?.accountId === accountId ? found : undefined;
   const grant = mine ?? new provider.Grant({ jti: derived, clientId, accountId } as never);
-
-  const missingScope = [...oidc.requestParamOIDCScopes].filter(
-    (scope) => !grant.getOIDCScopeEncountered().split(' ').includes(scope),
-  );
-  const missingClaims = [...oidc.requestParamClaims].filter(
-    (claim) => !grant.getOIDCClaimsEncountered().includes(claim),
-  );
-  if (missingScope.length > 0) grant.addOIDCScope(missingScope.join(' '));
-  if (missingClaims.length > 0) grant.addOIDCClaims(missingClaims);
-  if (!mine || missingScope.length > 0 || missingClaims.length > 0) await grant.save();
+  const hasChanged = extend(grant, ctx);
+  if (!mine || hasChanged) await grant.save();
   return grant;
+}
+
+/** Adds what this request may have and the grant has not. @returns whether there was anything */
+export function extend(grant: Grant, { oidc }: KoaContextWithOIDC): boolean {
+  const before = JSON.stringify([grant.openid, grant.resources, grant.rejected]);
+  const { client, resourceServers } = oidc;
+  grant.addOIDCScope([...oidc.requestParamOIDCScopes].join(' '));
+  const asked = [...oidc.requestParamClaims].filter((claim) => isClaimAllowed(claim, client));
+  if (asked.length > 0) grant.addOIDCClaims(asked);
+  const refused = ['amr', ...oidc.requestParamClaims].filter((claim) => !isClaimAllowed(claim, client));
+  // Written anew each time: a registration may have changed since.
+  delete (grant as { rejected?: unknown }).rejected;
+  if (refused.length > 0) grant.rejectOIDCClaims(refused);
+  for (const [uri, { scopes }] of Object.entries(resourceServers ?? {})) {
+    const wanted = [...oidc.requestParamScopes].filter((scope) => scopes.has(scope));
+    grant.addResourceScope(uri, wanted.join(' '));
+  }
+  return before !== JSON.stringify([grant.openid, grant.resources, grant.rejected]);
 }

@@ -1,7 +1,7 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { ACR_PASSWORD, type Acr, acrNamed, satisfies } from '../core/assurance.ts';
+import { ACR_MFA, ACR_PASSWORD, type Acr, acrNamed, satisfies } from '../core/assurance.ts';
 import type { Decision } from '../policy/decide.ts';
-import { requestedAcr } from '../policy/requirements.ts';
+import { requestedAcr, strongest } from '../policy/requirements.ts';
 import { requestedAcrs } from './requested-acrs.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
@@ -19,6 +19,10 @@ export type JudgeSession = (question: {
   ip: string;
   rememberedToken: string | undefined;
 }) => Promise<SessionJudgement | undefined>;
+
+/** Somebody types the code that a device shows (RFC 8628). */
+const isForDevice = ({ oidc }: KoaContextWithOIDC): boolean =>
+  ['code_verification', 'device_resume'].includes((oidc as { route?: string }).route ?? '');
 
 /**
  * When a person is asked for something. Beyond the library's own: a session that is too weak or too old for this
@@ -52,7 +56,7 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
         accountId,
         loginTs: oidc.session?.loginTs ?? 0,
         clientId: oidc.client?.clientId ?? '',
-        requested: requestedAcr(requestedAcrs(oidc.params ?? {}).values),
+        requested: strongest(requestedAcr(requestedAcrs(oidc.params ?? {}).values), isForDevice(ctx) ? ACR_MFA : null),
         ip: ctx.ip,
         rememberedToken: ctx.cookies.get(rememberedCookie),
       });
@@ -60,6 +64,10 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
     }
     return decision;
   };
+
+  /** A second factor was given in this very pause. */
+  const hasJustProven = ({ oidc }: KoaContextWithOIDC): boolean =>
+    (oidc.result as { login?: unknown } | undefined)?.login !== undefined;
 
   const isTooOld = async (ctx: KoaContextWithOIDC): Promise<boolean> => {
     const after = (await decisionFor(ctx))?.reauthenticateAfter;
@@ -74,6 +82,8 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
     if (requested.isEssential && !requested.values.some(acrNamed)) {
       throw new errors.UnmetAuthenticationRequirements('none of the requested acr values is known here');
     }
+    // A stranger may have begun it and sent the link: only who acts now lets a device in.
+    if (isForDevice(ctx) && !hasJustProven(ctx)) return true;
     const decision = await decisionFor(ctx);
     if (!decision) return true;
     // Our own page says no, in words.

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Provider } from 'oidc-provider';
+import { ACR_MFA } from '../core/assurance.ts';
 import type { SignInRequest } from '../flow/sign-in.ts';
 import { requestedAcrs } from './requested-acrs.ts';
 
@@ -34,30 +35,32 @@ export interface Interactions {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-export function createInteractions(provider: Provider): Interactions {
+export function createInteractions(current: () => Provider): Interactions {
   return {
     async find(request, response, uid) {
       let details: Awaited<ReturnType<Provider['interactionDetails']>>;
       try {
-        details = await provider.interactionDetails(request, response);
+        details = await current().interactionDetails(request, response);
       } catch (error) {
         if ((error as { name?: string }).name === 'SessionNotFound') return undefined;
         throw error;
       }
       if (details.uid !== uid) return undefined;
       const { params, prompt, session } = details;
-      const known = session?.uid ? await provider.Session.findByUid(session.uid) : undefined;
+      const isDevice = details.deviceCode !== undefined;
+      const known = session?.uid ? await current().Session.findByUid(session.uid) : undefined;
       const redirect = text(params.redirect_uri);
       return {
         uid,
         clientId: text(params.client_id) ?? '',
         prompt: prompt.name === 'mfa' ? 'mfa' : 'login',
-        requestedAcrs: requestedAcrs(params).values,
+        requestedAcrs: isDevice ? [ACR_MFA, ...requestedAcrs(params).values] : requestedAcrs(params).values,
         session:
           known?.accountId !== undefined
             ? {
                 accountId: known.accountId,
-                amr: known.amr ?? [],
+                // For a device the second factor is proven now, whatever this browser has shown before.
+                amr: (known.amr ?? []).filter((method) => !isDevice || method === 'pwd'),
                 authTime: known.loginTs === undefined ? null : new Date(known.loginTs * 1000),
               }
             : undefined,
@@ -68,7 +71,7 @@ export function createInteractions(provider: Provider): Interactions {
     },
     finish(request, response, { prompt }, result) {
       if ('error' in result) {
-        return provider.interactionResult(request, response, {
+        return current().interactionResult(request, response, {
           error: result.error,
           error_description: result.description,
         });
@@ -77,7 +80,7 @@ export function createInteractions(provider: Provider): Interactions {
       const ts = Math.floor(result.authTime.getTime() / 1000);
       const login = { accountId: result.accountId, acr: result.acr, amr: [...result.amr], ts };
       const results = { login, ...(prompt === 'mfa' ? { mfa: {} } : {}) };
-      return provider.interactionResult(request, response, results, {
+      return current().interactionResult(request, response, results, {
         mergeWithLastSubmission: true,
       });
     },

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Provider } from 'oidc-provider';
+import { passCertificateOn } from './client-certificate.ts';
 
 /**
  * Puts oidc-provider under /oidc and /.well-known. In a scope of its own, because it reads the raw body itself.
@@ -8,10 +9,19 @@ import type { Provider } from 'oidc-provider';
  */
 export async function mountProvider(
   app: FastifyInstance,
-  options: { provider: Provider; publicUrl: string },
+  options: {
+    current: () => Provider;
+    publicUrl: string;
+    clientCertificates: { header: string | undefined; proxies: readonly string[] };
+  },
 ): Promise<void> {
   const url = new URL(options.publicUrl);
-  const callback = options.provider.callback();
+  const callbacks = new WeakMap<Provider, ReturnType<Provider['callback']>>();
+  const callbackOf = (provider: Provider): ReturnType<Provider['callback']> => {
+    const callback = callbacks.get(provider) ?? provider.callback();
+    callbacks.set(provider, callback);
+    return callback;
+  };
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
@@ -22,12 +32,14 @@ export async function mountProvider(
     headers['x-forwarded-proto'] = url.protocol.slice(0, -1);
     headers['x-forwarded-for'] = request.ip;
     headers['x-request-reference'] = request.id;
+    passCertificateOn(headers, request.raw.socket.remoteAddress, options.clientCertificates);
+    reply.header('x-request-reference', request.id);
     // A hijacked reply loses the headers that our plugins set.
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) reply.raw.setHeader(name, value);
     }
     reply.hijack();
-    void callback(request.raw, reply.raw);
+    void callbackOf(options.current())(request.raw, reply.raw);
   };
   app.route({
     method: ['GET', 'POST', 'OPTIONS', 'HEAD'],
@@ -35,10 +47,12 @@ export async function mountProvider(
     config: { public: true, csp: 'oidc' },
     handler,
   });
-  app.route({
-    method: ['GET', 'OPTIONS'],
-    url: '/.well-known/openid-configuration',
-    config: { public: true },
-    handler,
-  });
+  for (const document of ['openid-configuration', 'oauth-authorization-server']) {
+    app.route({
+      method: ['GET', 'OPTIONS'],
+      url: `/.well-known/${document}`,
+      config: { public: true },
+      handler,
+    });
+  }
 }

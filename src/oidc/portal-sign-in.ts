@@ -20,7 +20,7 @@ export interface PortalSignIn {
   who(request: IncomingMessage, response: ServerResponse): Promise<SignedIn | undefined>;
 }
 
-export function createPortalSignIn(provider: Provider, publicUrl: string): PortalSignIn {
+export function createPortalSignIn(current: () => Provider, publicUrl: string): PortalSignIn {
   return {
     address(state, { maxAge, isAgain } = {}) {
       const query = new URLSearchParams({
@@ -39,6 +39,7 @@ export function createPortalSignIn(provider: Provider, publicUrl: string): Porta
       return `/oidc/sign-out?${query}`;
     },
     async who(request, response) {
+      const provider = current();
       const session = await provider.Session.get(provider.createContext(request, response) as never);
       if (!session.accountId) return undefined;
       return {

@@ -1,74 +1,88 @@
-import type { IncomingMessage } from 'node:http';
 import type { JWK } from 'jose';
 import { type ClientMetadata, type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_ALIASES, ACRS } from '../core/assurance.ts';
 import type { AuditEvent } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Accounts } from '../store/accounts.ts';
+import type { NewClientCall } from '../store/client-calls.ts';
 import type { Clients } from '../store/clients.ts';
 import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { Throttle } from '../store/throttle.ts';
 import { clientAdapter, payloadAdapter, sessionAdapter } from './adapter.ts';
 import { auditMiddleware } from './audit-middleware.ts';
+import { CLAIMS, createFindAccount, createPairwiseIdentifier, extraTokenClaims } from './claims.ts';
+import { OUR_PARAMETER, ourClient, toMetadata } from './client-metadata.ts';
+import { features } from './features.ts';
 import { loadExistingGrant } from './grants.ts';
 import { dubbelslotPolicy, type JudgeSession } from './interaction-policy.ts';
+import { ttl } from './lifetimes.ts';
+import { type CallingClient, originals } from './original-calls.ts';
+import type { OidcPages } from './pages.ts';
+import { pollInterval } from './poll-interval.ts';
 import { PORTAL_CLIENT_ID, portalClient } from './portal-client.ts';
-
-/** Seconds; NL GOV Assurance profile and ASVS 5.0, 10.4. */
-export const INTERACTION_SECONDS = 1800;
-const REFRESH_IDLE_SECONDS = 6 * 3600;
-const REFRESH_ABSOLUTE_SECONDS = 24 * 3600;
-const SESSION_IDLE_SECONDS = 3600;
-
-/** The pages that the library shows by itself, drawn by us. */
-export interface OidcPages {
-  /** `form` is the library's, with its protection against forgery; it is submitted by a button outside of it. */
-  signOut(request: IncomingMessage, page: { formId: string; form: string; client: string | undefined }): string;
-  signedOut(request: IncomingMessage, page: { client: string | undefined }): string;
-  error(request: IncomingMessage, page: { error: string; reference: string }): string;
-}
 
 export interface ProviderNeeds {
   readonly publicUrl: string;
   readonly isSecure: boolean;
   readonly cookieKeys: readonly string[];
-  readonly keys: readonly JWK[];
+  /** Shared by all instances: 32 bytes. */
+  readonly dpopNonceSecret: Buffer;
+  readonly pairwiseKey: Uint8Array;
   readonly accounts: Accounts;
   readonly clients: Clients;
   readonly payloads: OidcPayloads;
   readonly sessions: OpSessions;
+  readonly throttle: Throttle;
   readonly pages: OidcPages;
   readonly judgeSession: JudgeSession;
   /** The name of the cookie of a remembered browser. */
   readonly rememberedCookie: string;
+  /** A proxy hands client certificates over. */
+  readonly hasClientCertificates: boolean;
+  readonly ciba: NonNullable<NonNullable<Configuration['features']>['ciba']>;
+  settleApproval(requestId: string): Promise<void>;
+  /** Calls a web app: keys, logout, notifications. Refuses private addresses that are not on the list. */
+  readonly fetch: typeof fetch;
+  /** Owes a web app a call, to be made when this request is over, again and again until it arrives. */
+  oweCall(call: NewClientCall): Promise<void>;
   readonly clock: Clock;
   readonly audit: (event: AuditEvent) => Promise<void>;
-  /** What went wrong inside the protocol; `reference` is on the page that the person sees. */
-  onError(error: Error & { error_detail?: string }, request: { reference: string; route: string | undefined }): void;
+  /** What went wrong inside the protocol. */
+  onError(error: ProtocolError, request: FailedRequest): void;
 }
 
-export function createProvider(n: ProviderNeeds): Provider {
+export type ProtocolError = Error & { error?: string; error_description?: string; error_detail?: string };
+
+export interface FailedRequest {
+  /** It is on the page that the person sees. */
+  readonly reference: string;
+  readonly route: string | undefined;
+  readonly clientId: string | undefined;
+  /** What the app sent, where that went wrong. */
+  readonly redirectUri: string | undefined;
+}
+
+/** @param keys private ones, of each algorithm first the one that signs */
+export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider {
   const findClient = async (id: string): Promise<OidcPayload | undefined> => {
     if (id === PORTAL_CLIENT_ID) return portalClient(n.publicUrl);
     if (id.includes('\0')) return undefined;
     const client = await n.clients.byId(id);
-    if (!client || client.disabledAt) return undefined;
-    return {
-      ...client.metadata,
-      client_id: client.id,
-      client_name: client.name,
-      // Only the digest is stored; `compareClientSecret` below compares with it. The library wants to see something.
-      ...(client.hasSecret ? { client_secret: 'stored as a digest' } : {}),
-    };
+    // A Microsoft Entra tenant speaks to oidc/entra.ts and to nothing else.
+    return client && !client.disabledAt && client.profile !== 'entra' ? toMetadata(client) : undefined;
   };
+  // What is announced can be signed with; a secret of which we keep a digest verifies nothing (no HS256).
+  const signing = [...new Set(keys.map(({ alg }) => alg as 'ES256'))];
+  const verifying = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
 
   const configuration: Configuration = {
     adapter: (name: string) => {
       if (name === 'Client') return clientAdapter(findClient) as never;
       if (name === 'Session') return sessionAdapter(n.sessions, n.clock) as never;
-      return payloadAdapter(name, n.payloads, n.clock) as never;
+      return payloadAdapter(name, n) as never;
     },
-    jwks: { keys: n.keys as never },
+    jwks: { keys: keys as never },
     cookies: {
       keys: [...n.cookieKeys],
       names: n.isSecure
@@ -78,24 +92,34 @@ export function createProvider(n: ProviderNeeds): Provider {
       short: { httpOnly: true, sameSite: 'lax' },
     },
     acrValues: [...ACRS, ...ACR_ALIASES],
-    claims: {
-      openid: ['sub', 'acr', 'amr', 'auth_time'],
-      email: ['email', 'email_verified'],
-      profile: ['name', 'locale'],
-      sid: null,
-      iss: null,
-    },
+    claims: CLAIMS as never,
+    scopes: ['openid', 'offline_access'],
+    subjectTypes: ['public', 'pairwise'],
     clientDefaults: {
       grant_types: ['authorization_code'],
       response_types: ['code'],
       id_token_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
     },
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    extraClientMetadata: { properties: [OUR_PARAMETER] },
+    clientAuthMethods: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      ...(n.hasClientCertificates ? (['tls_client_auth'] as const) : []),
+    ],
     responseTypes: ['code', 'none'],
     // S256 for everybody (RFC 9700, section 2.1.1); our own portal gets no code at all.
     pkce: { required: (_ctx, client) => client.clientId !== PORTAL_CLIENT_ID },
-    enabledJWA: { idTokenSigningAlgValues: ['ES256', 'RS256'] },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    enabledJWA: {
+      idTokenSigningAlgValues: signing,
+      userinfoSigningAlgValues: signing,
+      clientAuthSigningAlgValues: [...verifying],
+      requestObjectSigningAlgValues: [...verifying],
+      dPoPSigningAlgValues: ['ES256', 'PS256', 'EdDSA'],
+    },
     routes: {
       authorization: '/oidc/auth',
       token: '/oidc/token',
@@ -104,58 +128,39 @@ export function createProvider(n: ProviderNeeds): Provider {
       revocation: '/oidc/revoke',
       introspection: '/oidc/introspect',
       end_session: '/oidc/sign-out',
+      pushed_authorization_request: '/oidc/par',
+      device_authorization: '/oidc/device/authorize',
+      code_verification: '/oidc/device',
+      backchannel_authentication: '/oidc/ciba',
     },
+    // An app in a browser may ask from where it may be sent back to.
+    clientBasedCORS: (ctx, origin, client) =>
+      (client.clientAuthMethod === 'none' || ctx.oidc.route === 'userinfo') &&
+      (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin && origin !== 'null'),
     interactions: {
       policy: dubbelslotPolicy(n.judgeSession, n.rememberedCookie),
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
     },
-    ttl: {
-      AccessToken: 900,
-      AuthorizationCode: 60,
-      IdToken: 300,
-      Interaction: INTERACTION_SECONDS,
-      Session: SESSION_IDLE_SECONDS,
-      Grant: REFRESH_ABSOLUTE_SECONDS + 3600,
-      RefreshToken: (_ctx, token) =>
-        Math.max(1, Math.min(REFRESH_IDLE_SECONDS, REFRESH_ABSOLUTE_SECONDS - token.totalLifetime())),
-    },
+    ttl,
+    // Nothing outlives the session that it was given in: signing out ends it.
+    expiresWithSession: async () => true,
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
-    rotateRefreshToken: () => true,
+    // FAPI 2.0 Security Profile, section 5.3.2.1: bound to a key, a refresh token is not rotated.
+    rotateRefreshToken: (ctx) => ourClient(ctx.oidc.client).profile !== 'fapi2',
     loadExistingGrant,
-    findAccount: async (_ctx, sub) => {
-      const account = await n.accounts.byId(sub);
-      if (account?.status !== 'active') return undefined;
-      return {
-        accountId: account.id,
-        claims: () => ({
-          sub: account.id,
-          email: account.email,
-          email_verified: true,
-          name: account.displayName,
-          ...(account.locale ? { locale: account.locale } : {}),
-        }),
-      };
-    },
-    features: {
-      devInteractions: { enabled: false },
-      claimsParameter: { enabled: true },
-      pushedAuthorizationRequests: { enabled: false },
-      dPoP: { enabled: false },
-      resourceIndicators: { enabled: false },
-      revocation: { enabled: true },
-      rpInitiatedLogout: {
-        enabled: true,
-        logoutSource: (ctx, form) => {
-          ctx.body = n.pages.signOut(ctx.req, { formId: 'op.logoutForm', form, client: ctx.oidc.client?.clientName });
-        },
-        postLogoutSuccessSource: (ctx) => {
-          ctx.body = n.pages.signedOut(ctx.req, { client: ctx.oidc.client?.clientName });
-        },
-      },
-    },
-    renderError: (ctx, out) => {
+    findAccount: createFindAccount(n.accounts),
+    extraTokenClaims,
+    pairwiseIdentifier: createPairwiseIdentifier(n.pairwiseKey) as never,
+    fetch: n.fetch,
+    features: features(n),
+    renderError: (ctx, out, error) => {
       ctx.type = 'html';
-      ctx.body = n.pages.error(ctx.req, { error: out.error, reference: referenceOf(ctx) });
+      ctx.body = n.pages.error(ctx.req, {
+        error: out.error,
+        name: error.name,
+        client: ctx.oidc?.client?.clientName,
+        reference: referenceOf(ctx),
+      });
     },
   };
 
@@ -163,24 +168,60 @@ export function createProvider(n: ProviderNeeds): Provider {
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
   provider.use(auditMiddleware(n.audit) as never);
-  (
-    provider.Client.prototype as unknown as { compareClientSecret(secret: string): Promise<boolean> }
-  ).compareClientSecret = function (this: ClientMetadata & { clientId: string }, secret: string) {
-    return n.clients.isSecret(this.clientId, secret);
-  };
-  for (const event of [
-    'server_error',
-    'authorization.error',
-    'grant.error',
-    'userinfo.error',
-    'end_session.error',
-    'revocation.error',
-  ]) {
-    provider.on(event as 'server_error', (ctx, error) =>
-      n.onError(error, { reference: referenceOf(ctx), route: (ctx.oidc as { route?: string }).route }),
-    );
+  provider.use(pollInterval as never);
+  takeOver(provider, n);
+  for (const event of ERROR_EVENTS) {
+    provider.on(event as 'server_error', (ctx, error) => {
+      const { oidc } = ctx as { oidc?: Partial<KoaContextWithOIDC['oidc']> & { route?: string } };
+      const redirectUri = oidc?.params?.redirect_uri;
+      n.onError(error, {
+        reference: referenceOf(ctx),
+        route: oidc?.route,
+        clientId: oidc?.client?.clientId,
+        redirectUri: typeof redirectUri === 'string' ? redirectUri : undefined,
+      });
+    });
   }
   return provider;
 }
+
+type Self = ClientMetadata & { clientId: string };
+
+/** What the library would do by itself and we do elsewhere. */
+function takeOver(provider: Provider, n: ProviderNeeds): void {
+  const prototype = provider.Client.prototype as unknown as CallingClient & {
+    compareClientSecret(secret: string): Promise<boolean>;
+  };
+  originals.set(provider, {
+    backchannelLogout: prototype.backchannelLogout,
+    backchannelPing: prototype.backchannelPing,
+  });
+  prototype.compareClientSecret = function (this: Self, secret) {
+    return n.clients.isSecret(this.clientId, secret, n.clock.now());
+  };
+  // The library calls while the person waits, once.
+  prototype.backchannelLogout = function (this: Self, accountId, sid) {
+    return n.oweCall({ kind: 'logout', clientId: this.clientId, accountId, sid, requestId: null });
+  };
+  prototype.backchannelPing = function (this: Self, { jti, accountId }) {
+    return n.oweCall({ kind: 'ping', clientId: this.clientId, accountId, sid: null, requestId: jti });
+  };
+}
+
+const ERROR_EVENTS = [
+  'server_error',
+  'authorization.error',
+  'grant.error',
+  'userinfo.error',
+  'introspection.error',
+  'revocation.error',
+  'pushed_authorization_request.error',
+  'device_authorization.error',
+  'code_verification.error',
+  'device_resume.error',
+  'backchannel_authentication.error',
+  'end_session.error',
+  'end_session_confirm.error',
+];
 
 const referenceOf = (ctx: KoaContextWithOIDC): string => ctx.get('x-request-reference') || 'none';

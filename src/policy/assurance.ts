@@ -41,6 +41,16 @@ export function assuranceOf(proofs: readonly Proof[]): Assurance {
   return { acr, amr: [...new Set(isMultiFactor ? [...methods, 'mfa'] : methods)] };
 }
 
+/**
+ * What an approval is worth by itself, with nothing typed before: the phone's key is one factor; where the phone
+ * verified its user as well, two (NIST SP 800-63B-4, section 3.1.3: multi-factor out-of-band).
+ */
+export function assuranceOfApproval(isUserVerified: boolean): { readonly acr: Acr; readonly amr: readonly string[] } {
+  return isUserVerified
+    ? { acr: ACR_MFA, amr: [...METHODS.verified_push, 'mfa'] }
+    : { acr: ACR_PASSWORD, amr: METHODS.push };
+}
+
 function classOf(proofs: readonly Proof[]): Acr | undefined {
   if (proofs.some(isPasskey)) return ACR_PHISHING_RESISTANT;
   if (!proofs.includes('password')) return undefined;

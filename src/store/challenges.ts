@@ -2,7 +2,8 @@ import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import type { Database, Sql } from './database.ts';
 
-export type ChallengePurpose = 'sign_in' | 'enrolment_test';
+/** Signing in, testing a phone, and what others ask: a web app (CIBA), the helpdesk while somebody calls. */
+export type ChallengePurpose = 'sign_in' | 'enrolment_test' | 'client_approval' | 'caller_check';
 /** How it reaches a phone: our own app, or one from a store that asks by itself. */
 export type ChallengeChannel = 'companion' | 'store_app';
 export type ChallengeState = 'open' | 'approved' | 'denied' | 'reported' | 'wrong_number' | 'replaced';
@@ -17,6 +18,16 @@ export interface ChallengeContext {
   readonly place: string | null;
   /** ISO 8601, UTC. */
   readonly at: string;
+  /** What is approved, where it is not a sign-in. */
+  readonly about?: ApprovalSubject;
+}
+
+export interface ApprovalSubject {
+  /** The words of whoever asks, on one line. */
+  readonly message: string;
+  /** An amount with its currency, `1250.00 EUR`, and who receives it. */
+  readonly amount: string | null;
+  readonly to: string | null;
 }
 
 export interface Challenge {
@@ -60,6 +71,8 @@ export interface NewChallenge
   > {
   readonly number: string;
   readonly code: string;
+  /** Of a web app's authentication request. */
+  readonly requestId: string | null;
 }
 
 export interface AddRules {
@@ -80,6 +93,8 @@ export type Added =
 export interface ChallengeSecrets {
   readonly number: string;
   readonly code: string;
+  /** For whom it is answered, where a web app asks. */
+  readonly requestId: string | null;
 }
 
 export interface Challenges {
@@ -91,6 +106,7 @@ export interface Challenges {
   byId(id: string): Promise<Challenge | undefined>;
   /** By the 128 bits of its QR code. */
   byCode(code: string): Promise<Challenge | undefined>;
+  byRequest(requestId: string): Promise<Challenge | undefined>;
   latestOfLogin(uid: string, accountId: string): Promise<Challenge | undefined>;
   latestOfBinding(id: string): Promise<Challenge | undefined>;
   openOfAccount(accountId: string, now: Date): Promise<Challenge[]>;
@@ -125,7 +141,7 @@ export interface Challenges {
   sentSinceSuccess(accountId: string, purpose: ChallengePurpose, since: Date): Promise<Date[]>;
 }
 
-const place = (column: 'number' | 'code', id: string): string => `challenge:${column}:${id}`;
+const place = (column: 'number' | 'code' | 'request', id: string): string => `challenge:${column}:${id}`;
 
 export function createChallenges(db: Database, sealer: Sealer): Challenges {
   const { sql } = db;
@@ -145,9 +161,10 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
           id: string;
         }>`UPDATE challenge SET state = 'replaced' WHERE account_id = ${c.accountId} AND state = 'open' RETURNING id`;
         await tx`INSERT INTO challenge (id, account_id, purpose, channel, login_uid, binding_id, authenticator_id, client_id,
-            number_sealed, number_length, code_digest, code_sealed, context, context_digest, created_at, expires_at)
+            number_sealed, number_length, code_digest, code_sealed, request_digest, request_sealed, context, context_digest, created_at, expires_at)
           VALUES (${c.id}, ${c.accountId}, ${c.purpose}, ${c.channel}, ${c.loginUid}, ${c.bindingId}, ${c.authenticatorId}, ${c.clientId},
             ${sealer.seal(place('number', c.id), c.number)}, ${c.number.length}, ${digest(c.code)}, ${sealer.seal(place('code', c.id), c.code)},
+            ${c.requestId === null ? null : digest(c.requestId)}, ${c.requestId === null ? null : sealer.seal(place('request', c.id), c.requestId)},
             ${c.context}, ${c.contextDigest}, ${now}, ${c.expiresAt})`;
         for (const { id } of replaced) await tx`SELECT pg_notify('dubbelslot', ${`challenge:${id}`})`;
         await tx`SELECT pg_notify('dubbelslot', ${`account:${c.accountId}`})`;
@@ -159,6 +176,10 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
     },
     async byCode(code) {
       const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE code_digest = ${digest(code)}`;
+      return row && shown(row);
+    },
+    async byRequest(requestId) {
+      const [row] = await sql<Challenge>`SELECT * FROM challenge WHERE request_digest = ${digest(requestId)}`;
       return row && shown(row);
     },
     async latestOfLogin(uid, accountId) {
@@ -185,11 +206,13 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
       const [row] = await sql<{
         numberSealed: Buffer;
         codeSealed: Buffer;
-      }>`SELECT number_sealed, code_sealed FROM challenge WHERE id = ${id}`;
+        requestSealed: Buffer | null;
+      }>`SELECT number_sealed, code_sealed, request_sealed FROM challenge WHERE id = ${id}`;
       return (
         row && {
           number: sealer.open(place('number', id), row.numberSealed).toString(),
           code: sealer.open(place('code', id), row.codeSealed).toString(),
+          requestId: row.requestSealed && sealer.open(place('request', id), row.requestSealed).toString(),
         }
       );
     },
@@ -236,7 +259,8 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
 
 /** Leaves the sealed columns out: they are for `secrets` alone. */
 function shown(row: Challenge): Challenge {
-  const { numberSealed, codeSealed, codeDigest, answerSignature, ...rest } = row as Challenge & Record<string, unknown>;
+  const { numberSealed, codeSealed, codeDigest, answerSignature, requestDigest, requestSealed, ...rest } =
+    row as Challenge & Record<string, unknown>;
   return rest as Challenge;
 }
 

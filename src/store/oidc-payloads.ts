@@ -9,6 +9,13 @@ export interface OidcPayloads {
   /** Adds it only if it is not there. @returns false where it was: a replay */
   addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
+  /** The same for what is asked for again and again: not if it was asked after `notAfter`. Expired ones from `since` on. */
+  poll(
+    type: string,
+    id: string,
+    now: Date,
+    limits: { notAfter: Date; since: Date },
+  ): Promise<OidcPayload | 'too_fast' | undefined>;
   findByUid(type: string, uid: string, now: Date): Promise<OidcPayload | undefined>;
   findByUserCode(type: string, userCode: string, now: Date): Promise<OidcPayload | undefined>;
   /** Use once, in one statement. @returns whether it was this call */
@@ -52,6 +59,15 @@ export function createOidcPayloads({ sql, relaxedSql }: Database): OidcPayloads 
       const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${now}`;
       return row && { ...restored(row), jti: id };
+    },
+    async poll(type, id, now, { notAfter, since }) {
+      const [row] = await sql<Row>`UPDATE oidc_payload SET polled_at = ${now}
+        WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${since}
+          AND (polled_at IS NULL OR polled_at <= ${notAfter}) RETURNING payload, consumed_at`;
+      if (row) return { ...restored(row), jti: id };
+      const rows =
+        await sql`SELECT 1 FROM oidc_payload WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${since}`;
+      return rows.length > 0 ? 'too_fast' : undefined;
     },
     async findByUid(type, uid, now) {
       const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload

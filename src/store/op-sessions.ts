@@ -36,6 +36,10 @@ export interface OpSessions {
    */
   put(write: OpSessionWrite, now: Date): Promise<void>;
   find(id: string, now: Date): Promise<OidcPayload | undefined>;
+  /**
+   * By its uid, for what was given on it (refresh tokens): also where it has been idle for too long to sign anybody
+   * in, as long as nobody ended it and its absolute life is not over.
+   */
   findByUid(uid: string, now: Date): Promise<OidcPayload | undefined>;
   /** Ends the session for good, by uid where it is known: also if its id was rotated meanwhile. */
   revoke(session: { uid?: string | undefined; id: string }, now: Date): Promise<void>;
@@ -53,13 +57,31 @@ export interface OpSessions {
 const ABSOLUTE_LIFETIME = '24 hours';
 
 export function createOpSessions({ sql }: Database): OpSessions {
-  const revokeOne = async (accountId: string, uid: string, now: Date): Promise<boolean> => {
-    const rows = await sql`WITH ended AS (UPDATE op_session SET revoked_at = ${now}
-        WHERE uid = ${uid} AND account_id = ${accountId} AND revoked_at IS NULL RETURNING payload),
-      grants AS (SELECT value->>'grantId' AS id FROM ended, jsonb_each(coalesce(payload->'authorizations', '{}'))),
-      tokens AS (DELETE FROM oidc_payload WHERE grant_id IN (SELECT id FROM grants))
-      SELECT 1 FROM ended`;
-    return rows.length === 1;
+  /**
+   * Ends sessions of an account, with their tokens, and owes each of their web apps a logout token: all in one
+   * statement. @returns how many of them could still sign anybody in
+   */
+  const end = async (accountId: string, which: { only?: string; except?: string }, now: Date): Promise<number> => {
+    const { only = null, except = null } = which;
+    const isAll = only === null && except === null;
+    const rows = await sql<{ isOpen: boolean }>`WITH ended AS (UPDATE op_session SET revoked_at = ${now}
+        WHERE account_id = ${accountId} AND revoked_at IS NULL
+          AND (${only}::text IS NULL OR uid = ${only}) AND (${except}::text IS NULL OR uid <> ${except})
+        RETURNING account_id, payload, expires_at),
+      apps AS (SELECT account_id, a.key AS client_id, a.value->>'sid' AS sid, a.value->>'grantId' AS grant_id
+        FROM ended, jsonb_each(coalesce(payload->'authorizations', '{}')) a),
+      calls AS (INSERT INTO client_call (kind, client_id, account_id, sid, next_at, created_at)
+        SELECT 'logout', client.id, apps.account_id::uuid, apps.sid, ${now}, ${now}
+          FROM apps JOIN client ON client.id = apps.client_id
+          WHERE client.metadata ? 'backchannel_logout_uri' AND client.disabled_at IS NULL
+          RETURNING pg_notify('dubbelslot', 'client_calls')),
+      told AS (SELECT count(*) FROM calls),
+      tokens AS (DELETE FROM oidc_payload WHERE grant_id IN (SELECT grant_id FROM apps)
+        OR (${isAll} AND account_id = ${accountId} AND type <> 'Interaction')
+        -- Sign-ins that were finished and not yet picked up would begin new sessions.
+        OR (${only}::text IS NULL AND type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
+      SELECT expires_at > ${now} AS is_open FROM ended, told`;
+    return rows.filter(({ isOpen }) => isOpen).length;
   };
   return {
     async put(w, now) {
@@ -83,8 +105,8 @@ export function createOpSessions({ sql }: Database): OpSessions {
       return row && { ...row.payload, jti: id };
     },
     async findByUid(uid, now) {
-      const [row] = await sql<{ payload: OidcPayload }>`SELECT payload FROM op_session
-        WHERE uid = ${uid} AND revoked_at IS NULL AND expires_at > ${now}`;
+      const [row] = await sql<{ payload: OidcPayload }>`SELECT payload - 'exp' AS payload FROM op_session
+        WHERE uid = ${uid} AND revoked_at IS NULL AND created_at > ${now}::timestamptz - ${ABSOLUTE_LIFETIME}::interval`;
       return row?.payload;
     },
     async revoke({ uid, id }, now) {
@@ -92,23 +114,9 @@ export function createOpSessions({ sql }: Database): OpSessions {
         await sql`UPDATE op_session SET revoked_at = ${now} WHERE uid = ${uid} AND revoked_at IS NULL`;
       else await sql`UPDATE op_session SET revoked_at = ${now} WHERE id_digest = ${digest(id)} AND revoked_at IS NULL`;
     },
-    async revokeAll(accountId, now) {
-      const rows = await sql`WITH ended AS (UPDATE op_session SET revoked_at = ${now}
-          WHERE account_id = ${accountId} AND revoked_at IS NULL RETURNING uid),
-        tokens AS (DELETE FROM oidc_payload WHERE (account_id = ${accountId} AND type <> 'Interaction')
-          OR (type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
-        SELECT uid FROM ended`;
-      return rows.length;
-    },
-    async revokeOthers(accountId, keptUid, now) {
-      const rows = await sql<{ uid: string }>`SELECT uid FROM op_session
-        WHERE account_id = ${accountId} AND uid <> ${keptUid} AND revoked_at IS NULL AND expires_at > ${now}`;
-      for (const { uid } of rows) await revokeOne(accountId, uid, now);
-      // Sign-ins that were finished and not yet picked up would begin new ones.
-      await sql`DELETE FROM oidc_payload WHERE type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}`;
-      return rows.length;
-    },
-    revokeOne,
+    revokeAll: (accountId, now) => end(accountId, {}, now),
+    revokeOthers: (accountId, keptUid, now) => end(accountId, { except: keptUid }, now),
+    revokeOne: async (accountId, uid, now) => (await end(accountId, { only: uid }, now)) === 1,
     async ofAccount(accountId, now) {
       const rows = await sql<ShownSession & { payload: OidcPayload }>`SELECT uid, user_agent, ip, created_at,
           coalesce(last_used_at, created_at) AS last_used_at, payload FROM op_session

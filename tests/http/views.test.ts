@@ -321,6 +321,19 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { title: HOSTILE, text: HOSTILE, reference: HOSTILE },
     { title: 't', text: 'x', reference: null },
   ],
+  'device-code': [
+    { action: '/oidc/device', xsrf: HOSTILE, error: null },
+    { action: '/oidc/device', xsrf: 'a', error: HOSTILE },
+  ],
+  'device-confirm': [null, HOSTILE].map((device) => ({
+    action: '/oidc/device',
+    xsrf: HOSTILE,
+    userCode: HOSTILE,
+    code: HOSTILE,
+    client: HOSTILE,
+    ip: HOSTILE,
+    device,
+  })),
   'sign-out': [{ form: '<form id="f"></form>', formId: 'f', stayPath: '/' }],
   companion: [{ noscript: HOSTILE, loading: HOSTILE }],
 };
@@ -360,8 +373,9 @@ describe('every page', () => {
           // The Content-Security-Policy allows neither.
           expect(html).not.toMatch(/ style="| on\w+="|<style/);
           expect(html.match(/<h1/g)?.length ?? 0).toBe(name === 'companion' ? 0 : 1);
-          for (const form of html.match(/<form method="post"[\s\S]*?<\/form>/g) ?? [])
-            expect(form).toContain('name="_csrf" value="token"');
+          // The library's own pages carry the library's own protection.
+          const csrf = name.startsWith('device-') ? 'name="xsrf" value="' : 'name="_csrf" value="token"';
+          for (const form of html.match(/<form method="post"[\s\S]*?<\/form>/g) ?? []) expect(form).toContain(csrf);
           for (const [, id] of html.matchAll(/aria-describedby="([^" ]+)/g)) expect(html).toContain(`id="${id}"`);
         }
       });

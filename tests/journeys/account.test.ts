@@ -24,7 +24,7 @@ beforeAll(async () => {
     id: 'app',
     name: 'Zaaksysteem',
     redirectUris: [redirectUri],
-    mayRefresh: true,
+    grants: ['refresh'],
   });
   rp = await RelyingParty.discover(installation.url, 'app', secret, redirectUri);
 });

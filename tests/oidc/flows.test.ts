@@ -18,7 +18,7 @@ async function addParty(id: string, more: object = {}): Promise<RelyingParty> {
     id,
     redirectUris: [redirectUri],
     postLogoutRedirectUris: [new URL('/', redirectUri).href],
-    mayRefresh: true,
+    grants: ['refresh'],
     ...more,
   });
   return RelyingParty.discover(installation.url, id, secret, redirectUri);
@@ -28,7 +28,7 @@ beforeAll(async () => {
   installation = await startInstallation();
   rp = await addParty('strong');
   weak = await addParty('weak', { requiredAcr: 'urn:dubbelslot:acr:1fa' });
-  spa = await addParty('spa', { isPublic: true });
+  spa = await addParty('spa', { profile: 'app' });
   person = await addEnrolledPerson(installation, new Laptop(), rp);
 });
 afterAll(() => installation.close());
@@ -58,7 +58,13 @@ describe('the surface', () => {
     expect(metadata.code_challenge_methods_supported).toEqual(['S256']);
     expect(metadata.acr_values_supported).toContain('urn:dubbelslot:acr:mfa');
     expect(metadata.response_types_supported).toEqual(['code', 'none']);
-    expect(metadata.grant_types_supported).toEqual(['authorization_code', 'refresh_token']);
+    expect(metadata.grant_types_supported).toEqual([
+      'authorization_code',
+      'refresh_token',
+      'client_credentials',
+      'urn:ietf:params:oauth:grant-type:device_code',
+      'urn:openid:params:grant-type:ciba',
+    ]);
     const jwks = (await (await fetch(metadata.jwks_uri!)).json()) as { keys: Record<string, string>[] };
     expect(jwks.keys.map(({ alg }) => alg)).toEqual(['ES256', 'RS256']);
     expect(JSON.stringify(jwks)).not.toMatch(/"d":/);
@@ -96,7 +102,7 @@ describe('an authorization request', () => {
     ]) {
       const laptop = await begin((url) => url.searchParams.set('redirect_uri', uri));
       expect(laptop.page.status, uri).toBe(400);
-      expect(laptop.title).toBe('Er is iets niet goed gegaan');
+      expect(laptop.title).toBe('De app is niet goed ingesteld');
       expect(laptop.page.html).toMatch(/Kenmerk voor de helpdesk: [\w-]+/);
     }
   });

@@ -17,7 +17,11 @@ beforeAll(async () => {
   installation = await startInstallation();
   for (let index = 0; index < 5; index += 1) {
     const redirectUri = await RelyingParty.redirectUri();
-    const secret = await installation.addClient({ id: `app${index}`, redirectUris: [redirectUri], mayRefresh: true });
+    const secret = await installation.addClient({
+      id: `app${index}`,
+      redirectUris: [redirectUri],
+      grants: ['refresh'],
+    });
     parties.push(await RelyingParty.discover(installation.url, `app${index}`, secret, redirectUri));
   }
   person = await addEnrolledPerson(installation, new Laptop(), parties[0]!);

@@ -222,6 +222,10 @@ describe('what is stored', () => {
       await db.sql`SELECT * FROM throttle`,
     ]);
     for (const secret of [challenge.code, 'a bearer token to look for', 'somebody']) expect(text).not.toContain(secret);
-    expect(await challenges.secrets(challenge.id)).toEqual({ number: challenge.number, code: challenge.code });
+    expect(await challenges.secrets(challenge.id)).toEqual({
+      number: challenge.number,
+      code: challenge.code,
+      requestId: null,
+    });
   });
 });

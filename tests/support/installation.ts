@@ -8,6 +8,7 @@ import type { Clock } from '../../src/core/clock.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { createDependencies, type Dependencies } from '../../src/dependencies.ts';
 import type { ClientToAdd } from '../../src/flow/clients.ts';
+import { startJobs } from '../../src/jobs.ts';
 import { createLog } from '../../src/log.ts';
 import type { Account } from '../../src/store/accounts.ts';
 import { makeDatabase } from './database.ts';
@@ -39,7 +40,7 @@ export interface TestInstallation {
     email?: string,
     more?: { role?: 'owner' | 'administrator'; locale?: 'nl' | 'en' },
   ): Promise<{ account: Account; email: string; password: string }>;
-  addClient(client: Partial<ClientToAdd> & { id: string; redirectUris: string[] }): Promise<string>;
+  addClient(client: ClientToAdd): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -49,7 +50,7 @@ let people = 0;
 /** A whole server on a database of its own, listening on localhost. */
 export async function startInstallation(
   environment: Record<string, string> = {},
-  options: { testPushOrigin?: string; databaseUrl?: string } = {},
+  options: { testPushOrigin?: string; databaseUrl?: string; testFetch?: typeof fetch } = {},
 ): Promise<TestInstallation> {
   const database = options.databaseUrl ? undefined : await makeDatabase();
   const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-data-'));
@@ -72,10 +73,12 @@ export async function startInstallation(
     databaseUrl: options.databaseUrl ?? database!.url,
     log,
     clock,
+    ...(options.testFetch ? { testFetch: options.testFetch } : {}),
     ...(options.testPushOrigin ? { testPushOrigin: options.testPushOrigin } : {}),
   });
   const app = await createApp(d);
   await app.listen({ port, host: 'localhost' });
+  const jobs = startJobs(d);
   return {
     url: config.publicUrl,
     app,
@@ -94,10 +97,13 @@ export async function startInstallation(
       return { account: added.value, email: added.value.email, password };
     },
     async addClient(client) {
-      return (await d.clientRegistration.register({ name: 'Test-app', ...client }, BY)) ?? '';
+      const registered = await d.clientRegistration.register({ name: 'Test-app', ...client }, BY);
+      if (!registered.ok) throw new Error(registered.problems.join(' '));
+      return registered.value ?? '';
     },
     async close() {
       await app.close();
+      await jobs.stop();
       await d.close();
       await database?.drop();
       rmSync(dataDir, { recursive: true, force: true });

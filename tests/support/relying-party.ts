@@ -26,12 +26,20 @@ export class RelyingParty {
     return `http://localhost:${await freePort()}/callback`;
   }
 
-  static async discover(issuer: string, clientId: string, secret: string, redirectUri: string): Promise<RelyingParty> {
+  /** @param auth how it proves itself: its secret, nothing, or another way of `openid-client`'s */
+  static async discover(
+    issuer: string,
+    clientId: string,
+    auth: string | oidc.ClientAuth,
+    redirectUri: string,
+    metadata: Partial<oidc.ClientMetadata> = {},
+  ): Promise<RelyingParty> {
+    const bySecret = (secret: string) => (secret ? oidc.ClientSecretBasic(secret) : oidc.None());
     const config = await oidc.discovery(
       new URL(issuer),
       clientId,
-      {},
-      secret ? oidc.ClientSecretBasic(secret) : oidc.None(),
+      metadata,
+      typeof auth === 'string' ? bySecret(auth) : auth,
       {
         execute: [oidc.allowInsecureRequests],
       },
@@ -39,11 +47,16 @@ export class RelyingParty {
     return new RelyingParty(config, clientId, redirectUri);
   }
 
-  async request(more: Record<string, string> = {}): Promise<AuthorizationRequest> {
+  /** @param build how the request travels: in the address, pushed (PAR) or signed (JAR) */
+  async request(
+    more: Record<string, string> = {},
+    build: (parameters: Record<string, string>) => URL | Promise<URL> = (parameters) =>
+      oidc.buildAuthorizationUrl(this.config, parameters),
+  ): Promise<AuthorizationRequest> {
     const codeVerifier = oidc.randomPKCECodeVerifier();
     const state = oidc.randomState();
     const nonce = oidc.randomNonce();
-    const url = oidc.buildAuthorizationUrl(this.config, {
+    const url = await build({
       redirect_uri: this.redirectUri,
       scope: 'openid email profile',
       code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
@@ -56,13 +69,24 @@ export class RelyingParty {
   }
 
   /** The tokens for the address that the browser came back to; throws what the server refused. */
-  redeem(request: AuthorizationRequest, callbackUrl: string): ReturnType<typeof oidc.authorizationCodeGrant> {
-    return oidc.authorizationCodeGrant(this.config, new URL(callbackUrl), {
-      expectedState: request.state,
-      expectedNonce: request.nonce,
-      pkceCodeVerifier: request.codeVerifier,
-      idTokenExpected: true,
-    });
+  redeem(
+    request: AuthorizationRequest,
+    callbackUrl: string,
+    parameters: Record<string, string> = {},
+    options?: oidc.DPoPOptions,
+  ): ReturnType<typeof oidc.authorizationCodeGrant> {
+    return oidc.authorizationCodeGrant(
+      this.config,
+      new URL(callbackUrl),
+      {
+        expectedState: request.state,
+        expectedNonce: request.nonce,
+        pkceCodeVerifier: request.codeVerifier,
+        idTokenExpected: true,
+      },
+      parameters,
+      options,
+    );
   }
 
   async listen(): Promise<void> {

@@ -17,6 +17,7 @@ export interface ChallengeTarget {
   readonly authenticatorId: string | null;
   readonly clientId: string | null;
   readonly channel: ChallengeChannel;
+  readonly requestId?: string | null;
 }
 
 /** A value we issued: a number to type, 128 bits to scan, and the context that the answer is signed over. */
@@ -29,6 +30,7 @@ export function makeChallenge(
 ): NewChallenge {
   return {
     ...target,
+    requestId: target.requestId ?? null,
     id: token128(random),
     purpose: context.purpose,
     number: random.digits(numberLength),
@@ -44,6 +46,7 @@ export function makeChallenge(
  * order. public/companion/crypto.js has its twin.
  */
 export function contextDigest(c: ChallengeContext): string {
-  const text = [c.purpose, c.client, c.browser, c.ip, c.place ?? '', c.at].join('\n');
-  return createHash('sha256').update(text).digest('base64url');
+  const about = c.about ? [c.about.message, c.about.amount ?? '', c.about.to ?? ''] : [];
+  const lines = [c.purpose, c.client, c.browser, c.ip, c.place ?? '', c.at, ...about];
+  return createHash('sha256').update(lines.join('\n')).digest('base64url');
 }

@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util';
+import { addSeconds } from '../core/clock.ts';
+import { BY, type Command, refused, UsageError } from './command.ts';
+
+export const keyCommands: readonly Command[] = [
+  {
+    words: 'keys list',
+    usage: 'keys list',
+    help: 'Lists the signing keys that are published: which sign, which will, and which only verify what they signed.',
+    async run(d) {
+      return d.openid
+        .keys()
+        .map(({ kid, alg, state, signsFrom }) => `${kid}  ${alg}  ${state}  from ${signsFrom.toISOString()}`)
+        .join('\n');
+    },
+  },
+  {
+    words: 'keys rotate',
+    usage: 'keys rotate [--now]',
+    help: 'Makes new signing keys. They are published at once and sign when every web app has had the time to read them (KEY_OVERLAP_HOURS); with --now, at once: after a leak.',
+    async run(d, args) {
+      const { values } = parseArgs({ args, options: { now: { type: 'boolean' } } });
+      const now = d.clock.now();
+      const signsFrom = values.now ? now : addSeconds(now, d.config.keyOverlapHours * 3600);
+      const made = await d.signingKeyStore.rotate(now, signsFrom);
+      for (const kid of made) await d.audit({ action: 'key.made', object: `key:${kid}`, result: 'success', ...BY });
+      if (made.length === 0)
+        return 'New keys are waiting to sign already: see keys list. To use them now: keys rotate --now';
+      return `Made ${made.join(' and ')}; signing from ${signsFrom.toISOString()}.`;
+    },
+  },
+  {
+    words: 'keys withdraw',
+    usage: 'keys withdraw <key id> --yes',
+    help: 'Takes a key that no longer signs out of publication, at once: after a leak. What it signed is refused from then on.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: { yes: { type: 'boolean' } },
+      });
+      const key = d.openid.keys().find(({ kid }) => kid === positionals[0]);
+      if (!key) throw new UsageError('Give the id of a published key: see keys list.');
+      if (key.state === 'signs') throw new UsageError('This key signs. Replace it first: keys rotate --now');
+      if (!values.yes) throw new UsageError('Everything that this key signed will be refused. Add --yes to do it.');
+      await d.signingKeyStore.withdraw(key.kid, d.clock.now());
+      await d.audit({ action: 'key.withdrawn', object: `key:${key.kid}`, result: 'success', ...BY });
+      return `Withdrawn ${key.kid}.`;
+    },
+  },
+  {
+    words: 'account verify-caller',
+    usage: 'account verify-caller <e-mail>',
+    help: 'Makes sure of whom you have on the telephone: read the number out, and the caller types it on their phone.',
+    async run(d, args) {
+      const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+      const started = await d.callerCheck.start(positionals[0] ?? '', BY);
+      if (!started.ok) throw refused(started.refusal.code);
+      const { challengeId, number } = started.value;
+      process.stdout.write(`Read this number out to the caller: ${number}\nWaiting for their phone…\n`);
+      for (;;) {
+        const state = await d.callerCheck.look(challengeId, BY);
+        if (state !== 'waiting') return OUTCOMES[state];
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    },
+  },
+];
+
+const OUTCOMES = {
+  verified: 'Verified: the phone of this account approved, with the number that you read out.',
+  denied: 'Denied on the phone. Do not help this caller.',
+  reported: '“This was not me”, says the phone. Somebody pretends to be this person: do not help this caller.',
+  wrong_number: 'The wrong number was typed three times. Do not help this caller.',
+  expired: 'Nobody answered within two minutes. Try again, or verify the caller in another way.',
+} as const;

@@ -1,0 +1,81 @@
+import type { Clock } from '../core/clock.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
+import type { Accounts } from '../store/accounts.ts';
+import type { Authenticators } from '../store/authenticators.ts';
+import type { Challenges } from '../store/challenges.ts';
+import type { Actor } from './administration.ts';
+import type { Approvals, Started } from './approvals.ts';
+import type { Audit } from './audit.ts';
+
+export type CallerState = 'waiting' | 'verified' | 'denied' | 'reported' | 'wrong_number' | 'expired';
+
+/** The helpdesk makes sure of whom it has on the line: the caller types the number that is read out. */
+export interface CallerCheck {
+  /** Refusals: `account_unknown`, `no_authenticator`, those of `Approvals.start`. */
+  start(email: string, by: Actor): Promise<Result<Started>>;
+  /** How it stands. `verified` is said once; it is used by saying it. */
+  look(challengeId: string, by: Actor): Promise<CallerState>;
+}
+
+export interface CallerCheckNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  challenges: Challenges;
+  approvals: Approvals;
+  audit: Audit;
+  clock: Clock;
+  /** What the phone says, in the person's language. */
+  words(locale: 'nl' | 'en' | null): string;
+}
+
+export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
+  return {
+    async start(email, by) {
+      const account = await n.accounts.byEmail(email.trim());
+      if (account?.status !== 'active') return refuse('account_unknown');
+      const phones = (await n.authenticators.ofAccount(account.id)).filter(
+        ({ kind, state }) => kind === 'push' && state === 'active',
+      );
+      if (phones.length === 0) return refuse('no_authenticator');
+      const started = await n.approvals.start({
+        account,
+        purpose: 'caller_check',
+        channel: 'companion',
+        loginUid: null,
+        bindingId: null,
+        authenticatorId: null,
+        clientId: null,
+        about: { message: n.words(account.locale), amount: null, to: null },
+        origin: { ip: by.origin, browser: '', requestId: by.requestId },
+      });
+      if (!started.ok) return started;
+      if (!started.value) return refuse('challenge_closed');
+      await n.audit({
+        action: 'caller.asked',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...by,
+        accountId: account.id,
+        detail: { challenge: started.value.challengeId },
+      });
+      return accept(started.value);
+    },
+
+    async look(challengeId, by) {
+      const challenge = await n.challenges.byId(challengeId);
+      if (challenge?.purpose !== 'caller_check') return 'expired';
+      if (challenge.state === 'open') return n.approvals.isOpen(challenge) ? 'waiting' : 'expired';
+      if (challenge.state !== 'approved') return challenge.state === 'replaced' ? 'expired' : challenge.state;
+      if (!(await n.approvals.use(challenge))) return 'expired';
+      await n.audit({
+        action: 'caller.verified',
+        object: `account:${challenge.accountId}`,
+        result: 'success',
+        ...by,
+        accountId: challenge.accountId,
+        detail: { challenge: challengeId, isUserVerified: challenge.isUserVerified },
+      });
+      return 'verified';
+    },
+  };
+}

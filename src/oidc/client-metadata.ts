@@ -1,0 +1,38 @@
+import type { Client as LibraryClient } from 'oidc-provider';
+import type { ClientProfile, ClientSettings, NewClient } from '../store/clients.ts';
+import type { OidcPayload } from '../store/oidc-payloads.ts';
+
+/** What of ours travels with the library's client. */
+export interface OurClient {
+  readonly profile: ClientProfile;
+  readonly settings: ClientSettings;
+}
+
+/** The one metadata parameter of ours. */
+export const OUR_PARAMETER = 'dubbelslot';
+
+/** Only digests of secrets are stored, and they are compared by ourselves; the library wants to see something. */
+const SECRET_ELSEWHERE = 'stored as a digest';
+
+/** A registration in the library's words. */
+export function toMetadata(client: NewClient): OidcPayload {
+  const { metadata, profile, settings } = client;
+  const hasSecret = metadata.token_endpoint_auth_method.startsWith('client_secret_');
+  const ours: OurClient = { profile, settings };
+  // Many apps ask for `offline_access` when they want to refresh: let them.
+  const mayRefresh = metadata.grant_types.includes('refresh_token');
+  return {
+    ...metadata,
+    ...(metadata.scope && mayRefresh ? { scope: `${metadata.scope} offline_access` } : {}),
+    client_id: client.id,
+    client_name: client.name,
+    ...(hasSecret ? { client_secret: SECRET_ELSEWHERE } : {}),
+    [OUR_PARAMETER]: ours,
+  };
+}
+
+const NOTHING: OurClient = { profile: 'web', settings: {} };
+
+/** What of ours a client of the library's carries; our own portal carries nothing. */
+export const ourClient = (client: LibraryClient | undefined): OurClient =>
+  (client?.[OUR_PARAMETER] as OurClient | undefined) ?? NOTHING;

@@ -1,0 +1,108 @@
+import type { Logger } from 'pino';
+import type { Config } from './config/load.ts';
+import type { Clock } from './core/clock.ts';
+import { addSeconds } from './core/clock.ts';
+import type { SecretKey } from './crypto/secret-key.ts';
+import type { Audit } from './flow/audit.ts';
+import type { ClientApprovals } from './flow/client-approvals.ts';
+import { createOidcPages } from './http/oidc-pages.ts';
+import { rememberedCookieName } from './http/remembered-cookie.ts';
+import type { Render } from './http/views.ts';
+import { createCiba } from './oidc/ciba.ts';
+import { createMakeCalls } from './oidc/client-calls.ts';
+import { createClientFetch } from './oidc/client-fetch.ts';
+import type { JudgeSession } from './oidc/interaction-policy.ts';
+import { createLiveProvider, type LiveProvider } from './oidc/live-provider.ts';
+import type { Signals } from './store/signals.ts';
+import type { Stores } from './stores.ts';
+
+export interface OpenidNeeds {
+  readonly config: Config;
+  readonly stores: Stores;
+  readonly secret: SecretKey;
+  readonly signals: Signals;
+  readonly render: Render;
+  readonly judgeSession: JudgeSession;
+  readonly clientApprovals: ClientApprovals;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Calls to web apps in a test that has certificates of its own. */
+  readonly testFetch?: typeof fetch | undefined;
+}
+
+/** Everything of OpenID Connect, put together: the provider, approvals for web apps, the calls owed to them. */
+export async function openOpenid(n: OpenidNeeds) {
+  const { config, stores, secret, signals, clock, audit, log } = n;
+  const { publicUrl, isSecure } = config;
+  const { hostname } = new URL(publicUrl);
+  // A trial on one machine: its web apps are there too.
+  const ownHosts = isSecure ? [] : [hostname, 'localhost', '127.0.0.1', '[::1]'];
+  const live: { provider?: LiveProvider } = {};
+  const current = () => live.provider!.current();
+
+  const ciba = createCiba({ ...stores, current, approvals: n.clientApprovals, clock });
+  const openid = await createLiveProvider({
+    ...stores,
+    publicUrl,
+    isSecure,
+    cookieKeys: [secret.derive('cookies').toString('base64url')],
+    dpopNonceSecret: secret.derive('dpop nonces'),
+    pairwiseKey: secret.derive('pairwise subjects'),
+    sessions: stores.opSessions,
+    pages: createOidcPages(n.render, config),
+    judgeSession: n.judgeSession,
+    rememberedCookie: rememberedCookieName(isSecure),
+    hasClientCertificates: config.clientCertHeader !== undefined,
+    ciba: ciba.feature,
+    settleApproval: ciba.settle,
+    fetch: createClientFetch([...config.clientHosts, ...ownHosts], n.testFetch),
+    oweCall: (call) => stores.clientCalls.add(call, clock.now()),
+    signingKeys: stores.signingKeyStore,
+    signals,
+    clock,
+    audit,
+    onFault: (error) => log.error({ err: error }, 'could not read the signing keys'),
+    onError: (error, request) => {
+      log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused');
+      void stores.clientProblems
+        .note({ ...request, error: error.error ?? error.name, detail: detailOf(error) }, clock.now())
+        .catch((fault: unknown) => log.warn({ err: fault }, 'could not note what went wrong for a web app'));
+    },
+  });
+  live.provider = openid;
+
+  const makeCalls = createMakeCalls({
+    current,
+    calls: stores.clientCalls,
+    payloads: stores.payloads,
+    audit,
+    clock,
+    onFailure: (clientId, kind, error) => {
+      const detail = (error.cause as Error | undefined)?.message ?? error.message;
+      log.warn({ err: error, client: clientId, kind }, 'a web app could not be told; it will be tried again');
+      void stores.clientProblems
+        .note(
+          { clientId, route: kind, error: 'unreachable', detail, reference: '', redirectUri: undefined },
+          clock.now(),
+        )
+        .catch(() => {});
+    },
+  });
+
+  /** A new key where the newest is too old; it is published for a while before it signs. */
+  const rotateOldKeys = async (): Promise<string[]> => {
+    if (config.keyRotationDays === 0) return [];
+    const now = clock.now();
+    const before = addSeconds(now, -config.keyRotationDays * 86_400);
+    const made = await stores.signingKeyStore.rotateOlder(before, now, addSeconds(now, config.keyOverlapHours * 3600));
+    for (const kid of made)
+      await audit({ action: 'key.made', object: `key:${kid}`, result: 'success', origin: 'system', actor: 'system' });
+    return made;
+  };
+
+  return { openid, ciba, makeCalls, rotateOldKeys };
+}
+
+const detailOf = (error: { error_description?: string; error_detail?: string; message: string }): string =>
+  [error.error_description, error.error_detail].filter(Boolean).join(': ') || error.message;
