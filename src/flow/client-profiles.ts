@@ -58,6 +58,8 @@ const GRANT_TYPES: Readonly<Record<ClientGrant, string>> = {
 };
 export const CLIENT_GRANTS = Object.keys(GRANT_TYPES) as ClientGrant[];
 
+const OTHER_WAYS = [GRANT_TYPES.device, GRANT_TYPES.ciba, GRANT_TYPES['client-credentials']];
+
 const SIX_HOURS = 6 * 3600;
 const DEFAULT_SCOPES = ['email', 'profile'];
 
@@ -72,7 +74,7 @@ const PROFILES: Readonly<Record<ClientProfile, Profile>> = {
   // In a browser or on a phone nothing can be kept secret.
   app: { metadata: {}, settings: {}, wishes: { authentication: 'none' } },
   machine: {
-    metadata: { response_types: [], redirect_uris: [] },
+    metadata: {},
     settings: {},
     wishes: { authentication: 'client_secret_basic', grants: ['client-credentials'], scopes: [] },
   },
@@ -100,7 +102,7 @@ const PROFILES: Readonly<Record<ClientProfile, Profile>> = {
   },
   // Not an OpenID Connect client of ours at all: oidc/entra.ts answers it.
   entra: {
-    metadata: { response_types: [], grant_types: [] },
+    metadata: { grant_types: [] },
     settings: {},
     wishes: { authentication: 'none', idTokenAlgorithm: 'RS256', scopes: [] },
   },
@@ -139,9 +141,13 @@ export function changedClient(client: NewClient | Client, wishes: ClientWishes):
     ...w.grants.map((grant) => GRANT_TYPES[grant]),
   ];
   const redirectUris = w.redirectUris ?? metadata.redirect_uris;
-  const usesCiba = (grantTypes ?? metadata.grant_types).includes(GRANT_TYPES.ciba);
+  const allGrants = grantTypes ?? metadata.grant_types;
+  const usesCiba = allGrants.includes(GRANT_TYPES.ciba);
+  // Without an address to come back to, people can sign in through a device or an approval only.
+  const isElsewhere = redirectUris.length === 0 && allGrants.some((type) => OTHER_WAYS.includes(type));
   const changes = {
     redirect_uris: redirectUris,
+    response_types: client.profile === 'entra' || isElsewhere ? [] : ['code'],
     // `native` lets an app have an address of its own scheme, and a web app on this very machine plain http.
     application_type: redirectUris.some((uri) => !uri.startsWith('https:')) ? ('native' as const) : ('web' as const),
     post_logout_redirect_uris: w.postLogoutRedirectUris,

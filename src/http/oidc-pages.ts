@@ -1,13 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { chooseLocale } from '../i18n/choose.ts';
 import { type Locale, translator } from '../i18n/translate.ts';
+import { DEVICE_PATH } from '../oidc/device-form.ts';
 import type { OidcPages } from '../oidc/pages.ts';
 import type { PageModels } from './pages.ts';
 import { type FrameSettings, frameFor } from './plugins/page.ts';
 import { browserName, LANGUAGE_COOKIE } from './plugins/person.ts';
 import type { Render } from './views.ts';
-
-const DEVICE_PATH = '/oidc/device';
 
 /** The pages that oidc-provider shows, in our frame. It hands us a bare request, past Fastify. */
 export function createOidcPages(render: Render, settings: FrameSettings): OidcPages {

@@ -1,4 +1,4 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { AuditEvent } from '../core/audit.ts';
 
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
@@ -7,11 +7,18 @@ type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promis
 const ACTIONS: Readonly<Record<string, { done: string; refused: string }>> = {
   token: { done: 'token.issued', refused: 'token.refused' },
   revocation: { done: 'token.revoked', refused: 'token.revocation_refused' },
+  device_authorization: { done: 'device.asked', refused: 'device.refused' },
+  backchannel_authentication: { done: 'approval.asked', refused: 'approval.refused' },
   end_session_confirm: { done: 'session.ended', refused: 'session.end_refused' },
 };
 
+/** Answers to somebody who polls: not yet. */
+const WAITING = ['authorization_pending', 'slow_down'];
+
 /** Runs around oidc-provider, so that the event is kept before the answer is sent. */
-export function auditMiddleware(audit: (event: AuditEvent) => Promise<void>): Middleware {
+export function auditMiddleware(provider: Provider, audit: (event: AuditEvent) => Promise<void>): Middleware {
+  const revoked = new WeakSet<object>();
+  provider.on('grant.revoked', (ctx) => void revoked.add(ctx));
   return async (ctx, next) => {
     await next();
     const route = (ctx.oidc as { route?: string } | undefined)?.route ?? '';
@@ -22,8 +29,12 @@ export function auditMiddleware(audit: (event: AuditEvent) => Promise<void>): Mi
     const entities = oidc.entities as { RefreshToken?: { accountId?: string } };
     const accountId = oidc.account?.accountId ?? entities.RefreshToken?.accountId ?? oidc.session?.accountId;
     const clientId = oidc.client?.clientId;
+    const error = isDone ? undefined : (ctx.body as { error?: string } | undefined)?.error;
+    if (error && WAITING.includes(error)) return;
+    // A code or refresh token was shown a second time: somebody has stolen it, and everything it led to is gone.
+    const isReuse = route === 'token' && revoked.has(ctx);
     await audit({
-      action: isDone ? action.done : action.refused,
+      action: isReuse ? 'token.reuse_detected' : isDone ? action.done : action.refused,
       object: clientId ? `client:${clientId}` : 'client:unknown',
       result: isDone ? 'success' : 'refused',
       origin: ctx.ip,
@@ -32,7 +43,7 @@ export function auditMiddleware(audit: (event: AuditEvent) => Promise<void>): Mi
       requestId: ctx.get('x-request-reference'),
       detail: {
         ...(route === 'token' ? { grantType: oidc.params?.grant_type } : {}),
-        ...(isDone ? {} : { error: (ctx.body as { error?: string } | undefined)?.error }),
+        ...(error ? { error } : {}),
       },
     });
   };

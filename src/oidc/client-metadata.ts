@@ -1,6 +1,7 @@
 import type { Client as LibraryClient } from 'oidc-provider';
 import type { ClientProfile, ClientSettings, NewClient } from '../store/clients.ts';
 import type { OidcPayload } from '../store/oidc-payloads.ts';
+import { TRANSACTION } from './transactions.ts';
 
 /** What of ours travels with the library's client. */
 export interface OurClient {
@@ -21,11 +22,13 @@ export function toMetadata(client: NewClient): OidcPayload {
   const ours: OurClient = { profile, settings };
   // Many apps ask for `offline_access` when they want to refresh: let them.
   const mayRefresh = metadata.grant_types.includes('refresh_token');
+  const mayAsk = metadata.grant_types.includes('urn:openid:params:grant-type:ciba');
   return {
     ...metadata,
     ...(metadata.scope && mayRefresh ? { scope: `${metadata.scope} offline_access` } : {}),
     client_id: client.id,
     client_name: client.name,
+    ...(mayAsk ? { authorization_details_types: [TRANSACTION] } : {}),
     ...(hasSecret ? { client_secret: SECRET_ELSEWHERE } : {}),
     [OUR_PARAMETER]: ours,
   };

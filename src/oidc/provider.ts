@@ -13,6 +13,7 @@ import { clientAdapter, payloadAdapter, sessionAdapter } from './adapter.ts';
 import { auditMiddleware } from './audit-middleware.ts';
 import { CLAIMS, createFindAccount, createPairwiseIdentifier, extraTokenClaims } from './claims.ts';
 import { OUR_PARAMETER, ourClient, toMetadata } from './client-metadata.ts';
+import { DEVICE_PATH, deviceForm } from './device-form.ts';
 import { features } from './features.ts';
 import { loadExistingGrant } from './grants.ts';
 import { dubbelslotPolicy, type JudgeSession } from './interaction-policy.ts';
@@ -76,6 +77,10 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   const signing = [...new Set(keys.map(({ alg }) => alg as 'ES256'))];
   const verifying = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
 
+  const cookieNames = n.isSecure
+    ? { session: '__Host-op', interaction: '__Secure-interaction', resume: '__Secure-resume' }
+    : { session: 'op', interaction: 'interaction', resume: 'resume' };
+
   const configuration: Configuration = {
     adapter: (name: string) => {
       if (name === 'Client') return clientAdapter(findClient) as never;
@@ -85,9 +90,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
     jwks: { keys: keys as never },
     cookies: {
       keys: [...n.cookieKeys],
-      names: n.isSecure
-        ? { session: '__Host-op', interaction: '__Secure-interaction', resume: '__Secure-resume' }
-        : { session: 'op', interaction: 'interaction', resume: 'resume' },
+      names: cookieNames,
       long: { httpOnly: true, sameSite: 'lax', path: '/' },
       short: { httpOnly: true, sameSite: 'lax' },
     },
@@ -130,7 +133,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
       end_session: '/oidc/sign-out',
       pushed_authorization_request: '/oidc/par',
       device_authorization: '/oidc/device/authorize',
-      code_verification: '/oidc/device',
+      code_verification: DEVICE_PATH,
       backchannel_authentication: '/oidc/ciba',
     },
     // An app in a browser may ask from where it may be sent back to.
@@ -167,8 +170,9 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   const provider = new Provider(n.publicUrl, configuration);
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
-  provider.use(auditMiddleware(n.audit) as never);
+  provider.use(auditMiddleware(provider, n.audit) as never);
   provider.use(pollInterval as never);
+  provider.use(deviceForm(cookieNames.session) as never);
   takeOver(provider, n);
   for (const event of ERROR_EVENTS) {
     provider.on(event as 'server_error', (ctx, error) => {

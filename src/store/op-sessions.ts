@@ -77,7 +77,9 @@ export function createOpSessions({ sql }: Database): OpSessions {
           RETURNING pg_notify('dubbelslot', 'client_calls')),
       told AS (SELECT count(*) FROM calls),
       tokens AS (DELETE FROM oidc_payload WHERE grant_id IN (SELECT grant_id FROM apps)
-        OR (${isAll} AND account_id = ${accountId} AND type <> 'Interaction')
+        -- A web app that waits for an answer is told that there is none.
+        OR (${isAll} AND account_id = ${accountId} AND type <> 'Interaction'
+          AND NOT (type = 'BackchannelAuthenticationRequest' AND grant_id IS NULL))
         -- Sign-ins that were finished and not yet picked up would begin new sessions.
         OR (${only}::text IS NULL AND type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
       SELECT expires_at > ${now} AS is_open FROM ended, told`;

@@ -376,7 +376,7 @@ describe('the audit log', () => {
     expect(kept.reverse()).toEqual([
       ['token.issued', 'authorization_code', person.accountId],
       ['token.issued', 'refresh_token', person.accountId],
-      ['token.refused', 'refresh_token', person.accountId],
+      ['token.reuse_detected', 'refresh_token', person.accountId],
       ['session.ended', null, person.accountId],
     ]);
     expect(JSON.stringify(events)).not.toContain(tokens.refresh_token!);

@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { CompactSign, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 
 export interface ShownChallenge {
   readonly id: string;
-  readonly context: Record<string, string | null>;
+  readonly context: Record<string, string | null> & {
+    readonly about?: { message: string; amount: string | null; to: string | null };
+  };
   readonly contextDigest: string;
   readonly numberLength: number;
   readonly state: string;
@@ -17,6 +20,8 @@ export class Phone {
   readonly thumbprint: string;
   /** Seconds by which the phone's clock is ahead of this machine's. */
   clockOffset = 0;
+  /** Its own passkey, where it has one: verifies its user for each approval. */
+  #gate: { readonly key: WebAuthnEmulator; readonly id: string } | undefined;
 
   private constructor(server: string, privateKey: CryptoKey, jwk: JWK, thumbprint: string) {
     this.server = server;
@@ -82,9 +87,10 @@ export class Phone {
     match: object = {},
     overrides: Record<string, unknown> = {},
   ): Promise<string> {
-    const { purpose, client, browser, ip, place, at } = challenge.context;
+    const { purpose, client, browser, ip, place, at, about } = challenge.context;
+    const more = about ? [about.message, about.amount ?? '', about.to ?? ''] : [];
     const context = createHash('sha256')
-      .update([purpose, client, browser, ip, place ?? '', at].join('\n'))
+      .update([purpose, client, browser, ip, place ?? '', at, ...more].join('\n'))
       .digest('base64url');
     const payload = {
       aud: this.server,
@@ -109,9 +115,29 @@ export class Phone {
   }
 
   async answer(challenge: ShownChallenge, decision: string, match: object = {}): ReturnType<Phone['call']> {
-    return this.call('POST', `/app/api/challenges/${challenge.id}/answer`, {
-      answer: await this.signAnswer(challenge, decision, match),
-    });
+    const answer = await this.signAnswer(challenge, decision, match);
+    const assertion = this.#gate && decision === 'approve' ? this.#passGate(answer) : undefined;
+    return this.call('POST', `/app/api/challenges/${challenge.id}/answer`, { answer, assertion });
+  }
+
+  /** Makes a passkey of its own, without which the server takes no approval of it from then on. */
+  async closeGate(): Promise<void> {
+    const key = new WebAuthnEmulator();
+    const { body } = await this.call('POST', '/app/api/gate/options');
+    const made = key.createJSON(this.server, body as never);
+    const closed = await this.call('PUT', '/app/api/gate', made);
+    if (closed.status !== 204) throw new Error(JSON.stringify(closed));
+    this.#gate = { key, id: made.id };
+  }
+
+  #passGate(answer: string): unknown {
+    const { key, id } = this.#gate!;
+    return key.getJSON(this.server, {
+      challenge: createHash('sha256').update(answer).digest('base64url'),
+      rpId: new URL(this.server).hostname,
+      userVerification: 'required',
+      allowCredentials: [{ type: 'public-key', id }],
+    } as never);
   }
 
   /** Approves the one request that waits, with this number. */
