@@ -18,6 +18,7 @@ import { accountRoutes } from './http/routes/account.ts';
 import { accountActivityRoutes } from './http/routes/account-activity.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
+import { entraRoutes } from './http/routes/entra.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { homeRoutes } from './http/routes/home.ts';
 import { mailLinkRoutes } from './http/routes/mail-links.ts';
@@ -42,7 +43,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const publicDir = join(ROOT, 'public');
   const cookieKey = d.secret.derive('cookies').toString('base64url');
 
-  const interactions = createInteractions(d.openid.current);
+  const interactions = createInteractions(d.openid.current, d.entra);
   const portal = createPortalSignIn(d.openid.current, publicUrl);
 
   const app = Fastify({
@@ -92,6 +93,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     publicUrl,
     clientCertificates: { header: config.clientCertHeader, proxies: config.trustProxy },
   });
+  await app.register(entraRoutes, { entra: d.entra, isSecure, organisation });
   await app.register(homeRoutes, { publicDir });
   await app.register(setupRoutes, { administration });
   const secondFactorNeeds = { signIn, secondFactor, approvals, waiting, streams, organisation, isSecure };

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
 import { addSeconds } from './core/clock.ts';
+import type { Random } from './core/random.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
 import type { Audit } from './flow/audit.ts';
 import type { ClientApprovals } from './flow/client-approvals.ts';
@@ -11,6 +12,7 @@ import type { Render } from './http/views.ts';
 import { createCiba } from './oidc/ciba.ts';
 import { createMakeCalls } from './oidc/client-calls.ts';
 import { createClientFetch } from './oidc/client-fetch.ts';
+import { createEntra } from './oidc/entra.ts';
 import type { JudgeSession } from './oidc/interaction-policy.ts';
 import { createLiveProvider, type LiveProvider } from './oidc/live-provider.ts';
 import type { Signals } from './store/signals.ts';
@@ -26,6 +28,7 @@ export interface OpenidNeeds {
   readonly clientApprovals: ClientApprovals;
   readonly audit: Audit;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   /** Calls to web apps in a test that has certificates of its own. */
   readonly testFetch?: typeof fetch | undefined;
@@ -101,7 +104,18 @@ export async function openOpenid(n: OpenidNeeds) {
     return made;
   };
 
-  return { openid, ciba, makeCalls, rotateOldKeys };
+  const entra = createEntra({
+    ...stores,
+    publicUrl,
+    isSecure,
+    publishedKeys: openid.keys,
+    fetch: n.testFetch ?? fetch,
+    audit,
+    clock,
+    random: n.random,
+  });
+
+  return { openid, entra, ciba, makeCalls, rotateOldKeys };
 }
 
 const detailOf = (error: { error_description?: string; error_detail?: string; message: string }): string =>

@@ -9,6 +9,7 @@ import { createClientCalls } from './store/client-calls.ts';
 import { createClientProblems } from './store/client-problems.ts';
 import { createClients } from './store/clients.ts';
 import type { Database } from './store/database.ts';
+import { createEntraAccounts } from './store/entra-accounts.ts';
 import { createInvitations } from './store/invitations.ts';
 import { createKnownPlaces } from './store/known-places.ts';
 import { createLoginTransactions } from './store/login-transactions.ts';
@@ -40,6 +41,7 @@ export const openStores = (database: Database, sealer: Sealer, secret: SecretKey
   clientCalls: createClientCalls(database, sealer),
   clientProblems: createClientProblems(database),
   clients: createClients(database),
+  entraAccounts: createEntraAccounts(database),
   invitations: createInvitations(database),
   mailLinks: createMailLinks(database),
   knownPlaces: createKnownPlaces(database, secret),

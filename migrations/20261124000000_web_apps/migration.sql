@@ -62,3 +62,13 @@ CREATE TABLE client_problem (
   last_at      timestamptz NOT NULL,
   PRIMARY KEY (client_id, route, error)
 );
+
+-- Who somebody of Microsoft Entra is here. By its immutable id: a name can be given to somebody else later.
+CREATE TABLE entra_account (
+  tenant_id  text NOT NULL,
+  object_id  text NOT NULL,
+  account_id uuid NOT NULL REFERENCES account (id),
+  linked_at  timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, object_id),
+  UNIQUE (tenant_id, account_id)
+);

@@ -40,6 +40,8 @@ export type Proof =
   | 'password'
   /** A link that was mailed: in the place of the password until there is a new one; worth nothing by itself. */
   | 'mail_link'
+  /** A first factor that somebody else has checked, who sent the person to us for the second. */
+  | 'federated'
   | 'push'
   | 'verified_push'
   | 'totp'
@@ -49,6 +51,9 @@ export type Proof =
   | 'synced_passkey'
   | 'recovery_code'
   | 'temporary_pass';
+
+/** How a first factor elsewhere is written in `amr`; RFC 8176 has no word for it, and no token of ours has it. */
+export const FEDERATED = 'fed';
 
 /** What proves a second factor by itself. */
 const STRONG: readonly Proof[] = [

@@ -72,7 +72,8 @@ export const hasHadSecondFactor = ({
 export function nextStep(s: Situation): Step {
   if (s.state === 'ended') return { step: 'ended', reason: s.endReason ?? 'ended' };
   const has = (proof: Proof): boolean => s.proofs.includes(proof);
-  if (!has('password') && !has('mail_link') && !s.proofs.some(isPasskey)) return { step: 'password' };
+  const hasFirst = has('password') || has('mail_link') || has('federated') || s.proofs.some(isPasskey);
+  if (!hasFirst) return { step: 'password' };
 
   const second = s.authenticators.filter(({ kind }) => STRONG_WAYS.some((way) => way === kind));
   const canUse = (way: Way): boolean =>

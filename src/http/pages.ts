@@ -228,6 +228,7 @@ export interface PageModels {
     ip: string;
     device: string | null;
   };
+  'form-post': { action: string; fields: Readonly<Record<string, string>>; to: string };
   'sign-out': { form: string; formId: string; stayPath: string };
   companion: { noscript: string; loading: string };
 }

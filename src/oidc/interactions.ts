@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Provider } from 'oidc-provider';
 import { ACR_MFA } from '../core/assurance.ts';
 import type { SignInRequest } from '../flow/sign-in.ts';
+import { type Entra, isEntraUid } from './entra.ts';
 import { requestedAcrs } from './requested-acrs.ts';
 
 export interface PausedSignIn extends SignInRequest {
@@ -35,9 +36,10 @@ export interface Interactions {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-export function createInteractions(current: () => Provider): Interactions {
+export function createInteractions(current: () => Provider, entra: Entra): Interactions {
   return {
     async find(request, response, uid) {
+      if (isEntraUid(uid)) return entra.find(request, uid);
       let details: Awaited<ReturnType<Provider['interactionDetails']>>;
       try {
         details = await current().interactionDetails(request, response);
@@ -69,7 +71,8 @@ export function createInteractions(current: () => Provider): Interactions {
         uiLocales: text(params.ui_locales),
       };
     },
-    finish(request, response, { prompt }, result) {
+    finish(request, response, { uid, prompt }, result) {
+      if (isEntraUid(uid)) return entra.finish(uid, result);
       if ('error' in result) {
         return current().interactionResult(request, response, {
           error: result.error,

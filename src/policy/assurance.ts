@@ -3,6 +3,7 @@ import {
   ACR_PASSWORD,
   ACR_PHISHING_RESISTANT,
   type Acr,
+  FEDERATED,
   isKey,
   isPasskey,
   isRecovery,
@@ -14,6 +15,7 @@ import {
 const METHODS: Readonly<Record<Proof, readonly string[]>> = {
   password: ['pwd'],
   mail_link: [],
+  federated: [FEDERATED],
   // Proof of possession, with a key kept in software, over another channel.
   push: ['pop', 'swk', 'mca'],
   // The phone's platform authenticator verified its user as well: possession and inherence or knowledge.
@@ -53,7 +55,7 @@ export function assuranceOfApproval(isUserVerified: boolean): { readonly acr: Ac
 
 function classOf(proofs: readonly Proof[]): Acr | undefined {
   if (proofs.some(isPasskey)) return ACR_PHISHING_RESISTANT;
-  if (!proofs.includes('password')) return undefined;
+  if (!proofs.includes('password') && !proofs.includes('federated')) return undefined;
   if (proofs.some(isKey)) return ACR_PHISHING_RESISTANT;
   return proofs.some((proof) => isStrong(proof) || isRecovery(proof)) ? ACR_MFA : ACR_PASSWORD;
 }
@@ -63,6 +65,7 @@ export function proofsOf(amr: readonly string[]): Proof[] {
   const has = (method: string): boolean => amr.includes(method);
   const proofs: Proof[] = [];
   if (has('pwd')) proofs.push('password');
+  if (has(FEDERATED)) proofs.push('federated');
   // `user` may be the phone's or the key's word: where both were used, neither gets it.
   if (has('mca')) proofs.push(has('user') && !has('hwk') ? 'verified_push' : 'push');
   if (has('otp')) proofs.push('totp');

@@ -321,6 +321,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { title: HOSTILE, text: HOSTILE, reference: HOSTILE },
     { title: 't', text: 'x', reference: null },
   ],
+  'form-post': [{ action: '/a', fields: { id_token: HOSTILE }, to: HOSTILE }],
   'device-code': [
     { action: '/oidc/device', xsrf: HOSTILE, error: null },
     { action: '/oidc/device', xsrf: 'a', error: HOSTILE },
@@ -374,7 +375,12 @@ describe('every page', () => {
           expect(html).not.toMatch(/ style="| on\w+="|<style/);
           expect(html.match(/<h1/g)?.length ?? 0).toBe(name === 'companion' ? 0 : 1);
           // The library's own pages carry the library's own protection.
-          const csrf = name.startsWith('device-') ? 'name="xsrf" value="' : 'name="_csrf" value="token"';
+          const csrf =
+            name === 'form-post'
+              ? 'name="id_token"'
+              : name.startsWith('device-')
+                ? 'name="xsrf" value="'
+                : 'name="_csrf" value="token"';
           for (const form of html.match(/<form method="post"[\s\S]*?<\/form>/g) ?? []) expect(form).toContain(csrf);
           for (const [, id] of html.matchAll(/aria-describedby="([^" ]+)/g)) expect(html).toContain(`id="${id}"`);
         }

@@ -135,7 +135,6 @@ describe('signing keys', () => {
     expect(await announced()).toEqual(['ES256', 'RS256']);
     await one.d.clientRegistration.change('app', { idTokenAlgorithm: 'EdDSA' }, BY);
     expect(await announced()).toContain('EdDSA');
-    rp.config.clientMetadata().id_token_signed_response_alg = 'EdDSA';
     const eddsa = await RelyingParty.discover(
       one.url,
       'app',

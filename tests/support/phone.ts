@@ -4,8 +4,14 @@ import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 
 export interface ShownChallenge {
   readonly id: string;
-  readonly context: Record<string, string | null> & {
-    readonly about?: { message: string; amount: string | null; to: string | null };
+  readonly context: {
+    readonly purpose: string;
+    readonly client: string;
+    readonly browser: string;
+    readonly ip: string;
+    readonly place: string | null;
+    readonly at: string;
+    readonly about?: { readonly message: string; readonly amount: string | null; readonly to: string | null };
   };
   readonly contextDigest: string;
   readonly numberLength: number;

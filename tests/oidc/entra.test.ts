@@ -1,0 +1,301 @@
+import { randomUUID, X509Certificate } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { importX509, jwtVerify } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { type AppKey, makeAppKey, signJwt } from '../support/keys.ts';
+import { Laptop } from '../support/laptop.ts';
+import { RelyingParty } from '../support/relying-party.ts';
+import { addEnrolledPerson, type Enrolled, enrolCodeApp, enrolPhone } from '../support/story.ts';
+
+/**
+ * Microsoft Entra's side of an external authentication method, by its published contract: the issuer, the keys and
+ * the requests are this test's own.
+ */
+const TENANT = randomUUID();
+const APPLICATION = randomUUID();
+const REDIRECT = 'https://login.microsoftonline.com/common/federation/externalauthprovider';
+const CLAIMS = {
+  id_token: {
+    acr: { essential: true, values: ['possessionorinherence'] },
+    amr: {
+      essential: true,
+      values: ['face', 'fido', 'fpt', 'hwk', 'iris', 'otp', 'pop', 'retina', 'sc', 'sms', 'swk', 'tel', 'vbm'],
+    },
+  },
+};
+
+let installation: TestInstallation;
+let microsoft: Server;
+let issuer: string;
+let key: AppKey;
+let person: Enrolled;
+let objectId: string;
+
+beforeAll(async () => {
+  key = await makeAppKey('RS256');
+  microsoft = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [key.publicJwk] }));
+  });
+  await new Promise<void>((resolve) => microsoft.listen(0, 'localhost', resolve));
+  const origin = `http://localhost:${(microsoft.address() as { port: number }).port}`;
+  issuer = `${origin}/${TENANT}/v2.0`;
+  installation = await startInstallation();
+  await installation.addClient({
+    id: 'microsoft-365',
+    name: 'Microsoft 365',
+    profile: 'entra',
+    redirectUris: [REDIRECT],
+    entra: { tenantId: TENANT, applicationId: APPLICATION, issuer, jwksUri: `${origin}/keys` },
+  });
+  const redirectUri = await RelyingParty.redirectUri();
+  const secret = await installation.addClient({ id: 'web', redirectUris: [redirectUri] });
+  const web = await RelyingParty.discover(installation.url, 'web', secret, redirectUri);
+  person = await addEnrolledPerson(installation, new Laptop(), web);
+  objectId = randomUUID();
+});
+beforeEach(() => installation.d.database.sql`DELETE FROM challenge`);
+afterAll(async () => {
+  await installation.close();
+  microsoft.close();
+});
+
+const now = () => Math.floor(Date.now() / 1000);
+
+/** Signed, and expired from the start. */
+const hint = (claims: Record<string, unknown> = {}, signer = key) =>
+  signJwt(signer, {
+    ver: '2.0',
+    iss: issuer,
+    aud: APPLICATION,
+    sub: `pairwise ${objectId}`,
+    oid: objectId,
+    tid: TENANT,
+    preferred_username: person.email,
+    name: 'Test Persoon',
+    iat: now(),
+    nbf: now(),
+    exp: now() - 1,
+    ...claims,
+  });
+
+/** What Entra's page posts; @returns what it sent along. */
+async function send(laptop: Laptop, changes: Record<string, string> = {}, claims: Record<string, unknown> = {}) {
+  const fields: Record<string, string> = {
+    scope: 'openid',
+    response_type: 'id_token',
+    response_mode: 'form_post',
+    client_id: 'microsoft-365',
+    redirect_uri: REDIRECT,
+    nonce: randomUUID(),
+    state: randomUUID(),
+    claims: JSON.stringify(CLAIMS),
+    'client-request-id': randomUUID(),
+    id_token_hint: await hint(claims),
+    ...changes,
+  };
+  const body = new URLSearchParams(Object.entries(fields).filter(([, value]) => value));
+  await laptop.open(`${installation.url}/entra/auth`, {
+    method: 'POST',
+    body,
+    headers: { origin: 'https://login.microsoftonline.com', 'sec-fetch-site': 'cross-site' },
+  });
+  return fields;
+}
+
+/** The fields of the form that goes back to Entra. */
+function sentBack(laptop: Laptop): Record<string, string> {
+  expect(laptop.page.html).toContain(`action="${REDIRECT}"`);
+  return Object.fromEntries(
+    [...laptop.page.html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, k, v]) => [k!, v!]),
+  );
+}
+
+/** As Entra validates an answer: by the discovery document, and the certificate of the key. */
+async function verified(idToken: string) {
+  const document = (await (await fetch(`${installation.url}/entra/.well-known/openid-configuration`)).json()) as {
+    issuer: string;
+    jwks_uri: string;
+    authorization_endpoint: string;
+    response_types_supported: string[];
+    id_token_signing_alg_values_supported: string[];
+  };
+  expect(document).toMatchObject({
+    issuer: `${installation.url}/entra`,
+    authorization_endpoint: `${installation.url}/entra/auth`,
+    response_types_supported: ['id_token'],
+    id_token_signing_alg_values_supported: ['RS256'],
+  });
+  const { keys } = (await (await fetch(document.jwks_uri)).json()) as { keys: { kid: string; x5c: string[] }[] };
+  const { kid } = JSON.parse(Buffer.from(idToken.split('.')[0]!, 'base64url').toString()) as { kid: string };
+  const { x5c } = keys.find((each) => each.kid === kid)!;
+  const pem = new X509Certificate(Buffer.from(x5c[0]!, 'base64')).toString();
+  const options = { issuer: document.issuer, audience: 'microsoft-365' };
+  return (await jwtVerify(idToken, await importX509(pem, 'RS256'), options)).payload;
+}
+
+async function approve(laptop: Laptop, phone = person.phone) {
+  const here = laptop.page.url;
+  expect((await phone.approve(laptop.number)).status).toBe(200);
+  await laptop.open(here);
+}
+
+describe('Microsoft Entra sends somebody for a second factor', () => {
+  it('who approves on their phone, without our password, and goes back with what the contract asks', async () => {
+    const laptop = new Laptop();
+    const sent = await send(laptop);
+    expect(laptop.title).toBe('Bevestig op uw telefoon');
+    const [challenge] = await person.phone.challenges();
+    expect(challenge!.context.client).toBe('Microsoft 365');
+    await approve(laptop);
+    const back = sentBack(laptop);
+    expect(back.state).toBe(sent.state);
+    const claims = await verified(back.id_token!);
+    expect(claims).toMatchObject({
+      sub: `pairwise ${objectId}`,
+      nonce: sent.nonce,
+      acr: 'possessionorinherence',
+      amr: ['swk'],
+    });
+    expect(laptop.page.headers.get('content-security-policy')).toContain(
+      "form-action 'self' https://login.microsoftonline.com",
+    );
+    // Once, and nobody is signed in at anything else by it.
+    await laptop.open(laptop.page.url);
+    expect(laptop.page.status).toBe(400);
+    expect(laptop.cookie('op')).toBeUndefined();
+  });
+
+  it('by a code of an app, where that is what they have', async () => {
+    const laptop = new Laptop();
+    const { email } = await installation.addPerson();
+    const other = randomUUID();
+    const from = { oid: other, sub: other, preferred_username: email.toUpperCase() };
+    await send(laptop, {}, from);
+    expect(laptop.title).toBe('Meer informatie vereist');
+    await enrolCodeApp(laptop, installation.url, new Date());
+    const path = /href="(\/interaction\/[^"]+)"/.exec(laptop.page.html)![1]!;
+    await laptop.open(installation.url + path);
+    expect(await verified(sentBack(laptop).id_token!)).toMatchObject({ sub: other, amr: ['otp'] });
+  });
+
+  it('and enrols a phone on the way, once, as at any first sign-in', async () => {
+    const laptop = new Laptop();
+    const { email } = await installation.addPerson();
+    const from = { oid: randomUUID(), preferred_username: email };
+    await send(laptop, {}, from);
+    const phone = await enrolPhone(laptop, installation.url);
+    await laptop.open(installation.url + /href="(\/interaction\/[^"]+)"/.exec(laptop.page.html)![1]!);
+    expect((await verified(sentBack(laptop).id_token!)).amr).toEqual(['swk']);
+    await installation.d.database.sql`DELETE FROM challenge`;
+    await send(laptop, {}, from);
+    expect(laptop.title).toBe('Bevestig op uw telefoon');
+    await approve(laptop, phone);
+    expect(sentBack(laptop).id_token).toBeDefined();
+  });
+
+  it('who denies, and goes back with an error', async () => {
+    const laptop = new Laptop();
+    const sent = await send(laptop);
+    const [challenge] = await person.phone.challenges();
+    await person.phone.answer(challenge!, 'deny');
+    await laptop.open(laptop.page.url);
+    await laptop.submit('/cancel');
+    expect(sentBack(laptop)).toEqual({ error: 'access_denied', state: sent.state });
+  });
+});
+
+describe('a request that is not Entra’s', () => {
+  it.each([
+    [
+      'of another key',
+      async () => ({ id_token_hint: await hint({}, { ...(await makeAppKey('RS256')), publicJwk: key.publicJwk }) }),
+    ],
+    ['of another tenant', async () => ({ id_token_hint: await hint({ tid: randomUUID() }) })],
+    ['of another issuer', async () => ({ id_token_hint: await hint({ iss: 'https://evil.example' }) })],
+    ['for another application', async () => ({ id_token_hint: await hint({ aud: randomUUID() }) })],
+    ['of an hour ago', async () => ({ id_token_hint: await hint({ iat: now() - 3600 }) })],
+    ['that is no token', async () => ({ id_token_hint: 'nonsense' })],
+    ['without a nonce', async () => ({ nonce: '' })],
+    ['of another response type', async () => ({ response_type: 'code' })],
+    [
+      'that wants what we cannot prove',
+      async () => ({ claims: JSON.stringify({ id_token: { acr: { values: ['knowledgeorinherence'] } } }) }),
+    ],
+  ])('with a hint %s gets an error back, and nobody is asked anything', async (_what, changes) => {
+    const laptop = new Laptop();
+    const sent = await send(laptop, await changes());
+    expect(sentBack(laptop)).toEqual({
+      error: expect.stringMatching(/^(invalid_request|unsupported_response_type|access_denied)$/),
+      state: sent.state,
+    });
+    expect(await person.phone.challenges()).toEqual([]);
+    const [event] = await installation.d.auditStore.list({ action: 'entra.refused', limit: 1 });
+    expect(event!.detail!.clientRequestId).toBe(sent['client-request-id']);
+  });
+
+  it('is sent nowhere where the client or the address to go to is not registered', async () => {
+    const laptop = new Laptop();
+    await send(laptop, { redirect_uri: 'https://evil.example/' });
+    expect(laptop.page.status).toBe(400);
+    expect(laptop.page.html).not.toContain('evil.example/"');
+    await send(laptop, { client_id: 'web' });
+    expect(laptop.title).toBe('Deze app is hier niet bekend');
+  });
+
+  it('with a hint that was used before is refused', async () => {
+    const once = await hint();
+    await send(new Laptop(), { id_token_hint: once });
+    const laptop = new Laptop();
+    await send(laptop, { id_token_hint: once });
+    expect(sentBack(laptop).error).toBe('invalid_request');
+  });
+
+  it('belongs to the browser that brought it', async () => {
+    const laptop = new Laptop();
+    await send(laptop);
+    expect((await new Laptop().open(laptop.page.url)).status).toBe(400);
+    expect((await new Laptop().open(`${laptop.page.url}/answer`)).status).toBe(400);
+  });
+});
+
+describe('an account here', () => {
+  it('belongs to one person there: a name that is given to somebody else opens nothing', async () => {
+    await send(new Laptop());
+    const laptop = new Laptop();
+    await send(laptop, {}, { oid: randomUUID(), sub: 'somebody else' });
+    expect(sentBack(laptop).error).toBe('access_denied');
+    const linked = await installation.d.auditStore.list({
+      action: 'account.linked',
+      accountId: person.accountId,
+      limit: 5,
+    });
+    expect(linked).toHaveLength(1);
+  });
+
+  it('is the one that Entra sent: signing in as oneself on the way proves nothing for the other', async () => {
+    // The attacker knows the victim's password at Entra, and has an account and a phone of their own here.
+    const laptop = new Laptop();
+    await send(laptop);
+    const attacker = await installation.addPerson();
+    const uid = laptop.page.url.split('/').at(-1)!;
+    await laptop.open(`${installation.url}/interaction/${uid}`);
+    await installation.d.transactions.start(uid, attacker.account.id, 'password', new Date());
+    await installation.d.transactions.prove(uid, attacker.account.id, 'push', new Date());
+    await laptop.open(`${installation.url}/interaction/${uid}`);
+    expect(sentBack(laptop).error).toBe('access_denied');
+  });
+
+  it('that nobody here knows, or that is suspended, gets an error back', async () => {
+    const laptop = new Laptop();
+    await send(laptop, {}, { oid: randomUUID(), preferred_username: 'nobody@example.org' });
+    expect(sentBack(laptop).error).toBe('access_denied');
+    const gone = await installation.addPerson();
+    await send(laptop, {}, { oid: randomUUID(), preferred_username: gone.email });
+    const here = laptop.page.url;
+    await installation.d.accounts.setStatus(gone.account.id, 'suspended', new Date());
+    expect((await laptop.open(here)).status).toBe(400);
+    await send(laptop, {}, { oid: randomUUID(), preferred_username: gone.email });
+    expect(sentBack(laptop).error).toBe('access_denied');
+  });
+});
