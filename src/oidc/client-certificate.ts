@@ -54,8 +54,8 @@ export const mutualTls = (isEnabled: boolean) => ({
   },
 });
 
-/** The parts of a distinguished name in RFC 4514's order, most specific first; `\,` is part of a value. */
-const relativeNames = (name: string): string[] => name.split(/(?<!\\),/).map((part) => part.replaceAll('\\,', ','));
+/** The parts of a distinguished name in RFC 4514's order, most specific first; `\,` is part of a value. Node has it the other way round. */
+const relativeNames = (name: string): string[] => name.split(/(?<!\\),/);
 
 const sameName = (a: readonly string[], b: readonly string[]): boolean => normal(a) === normal(b);
 
