@@ -105,7 +105,7 @@ export async function request(tools, parameters) {
       'dl.facts',
       {},
       fact('request_client', context.client),
-      fact('request_message', context.about?.message),
+      fact('request_message', !isCaller && context.about?.message),
       fact('request_amount', context.about?.amount && money(context.about.amount)),
       fact('request_to', context.about?.to),
       fact('request_account', account.email),
