@@ -16,6 +16,7 @@ import { securityHeaders } from './http/plugins/security-headers.ts';
 import { createPortalSessionStore, PORTAL_IDLE_SECONDS } from './http/portal-session.ts';
 import { accountRoutes } from './http/routes/account.ts';
 import { accountActivityRoutes } from './http/routes/account-activity.ts';
+import { clientCheckRoutes } from './http/routes/client-check.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
 import { entraRoutes } from './http/routes/entra.ts';
@@ -138,6 +139,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       store: createPortalSessionStore(d.portalSessions, d.clock),
     });
     await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie });
+    await own.register(clientCheckRoutes, { clients: d.clients, clientDoctor: d.clientDoctor });
     await own.register(accountActivityRoutes, {
       myAccount,
       passwordLinks: d.passwordLinks,

@@ -179,7 +179,7 @@ export async function createDependencies(options: DependencyOptions) {
   const reports = createReports(common);
   const clientApprovals = createClientApprovals({ ...common, access, approvals });
   const render = createRender(join(import.meta.dirname, '../views'), config.viewsDir);
-  const { openid, entra, ciba, makeCalls, rotateOldKeys } = await openOpenid({
+  const { openid, clientDoctor, entra, ciba, makeCalls, rotateOldKeys } = await openOpenid({
     ...options,
     ...{ stores, secret, signals, render, judgeSession, clientApprovals, audit, clock, random },
   });
@@ -237,6 +237,7 @@ export async function createDependencies(options: DependencyOptions) {
     database,
     vapid,
     openid,
+    clientDoctor,
     entra,
     makeCalls,
     rotateOldKeys,

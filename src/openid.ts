@@ -6,6 +6,7 @@ import type { Random } from './core/random.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
 import type { Audit } from './flow/audit.ts';
 import type { ClientApprovals } from './flow/client-approvals.ts';
+import { createClientDoctor } from './flow/client-doctor.ts';
 import { createOidcPages } from './http/oidc-pages.ts';
 import { rememberedCookieName } from './http/remembered-cookie.ts';
 import type { Render } from './http/views.ts';
@@ -15,6 +16,7 @@ import { createClientFetch } from './oidc/client-fetch.ts';
 import { createEntra } from './oidc/entra.ts';
 import type { JudgeSession } from './oidc/interaction-policy.ts';
 import { createLiveProvider, type LiveProvider } from './oidc/live-provider.ts';
+import { createProbe } from './oidc/probe.ts';
 import type { Signals } from './store/signals.ts';
 import type { Stores } from './stores.ts';
 
@@ -104,6 +106,14 @@ export async function openOpenid(n: OpenidNeeds) {
     return made;
   };
 
+  const hosts = [...config.clientHosts, ...ownHosts];
+  const clientDoctor = createClientDoctor({
+    ...stores,
+    checkMetadata: openid.check,
+    probe: createProbe(hosts, n.testFetch),
+    clock,
+    publicUrl,
+  });
   const entra = createEntra({
     ...stores,
     publicUrl,
@@ -115,7 +125,7 @@ export async function openOpenid(n: OpenidNeeds) {
     random: n.random,
   });
 
-  return { openid, entra, ciba, makeCalls, rotateOldKeys };
+  return { openid, clientDoctor, entra, ciba, makeCalls, rotateOldKeys };
 }
 
 const detailOf = (error: { error_description?: string; error_detail?: string; message: string }): string =>

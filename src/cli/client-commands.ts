@@ -3,6 +3,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { acrNamed } from '../core/assurance.ts';
 import { CLIENT_GRANTS, CLIENT_PROFILES, type ClientWishes } from '../flow/client-profiles.ts';
 import type { Registered } from '../flow/clients.ts';
+import { translator } from '../i18n/translate.ts';
 import type { Client, ClientResource } from '../store/clients.ts';
 import { BY, type Command, UsageError } from './command.ts';
 
@@ -241,6 +242,22 @@ export const clientCommands: readonly Command[] = [
       const client = await d.clients.byId(id);
       if (!client) throw new UsageError(`There is no web app “${id}”.`);
       return JSON.stringify(client, null, 2);
+    },
+  },
+  {
+    words: 'client check',
+    usage: 'client check <id> [--start <address>]',
+    help: 'Looks at a web app from the outside and says in words what is wrong: its registration, where it sends people, its logout URL, its clock, and what went wrong in the last week. Exit code 1 where something is.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { start: text } });
+      const id = oneId(positionals);
+      const findings = await d.clientDoctor.check(id, values.start);
+      if (!findings) throw new UsageError(`There is no web app “${id}”.`);
+      const t = translator('en');
+      if (findings.some(({ level }) => level === 'bad')) process.exitCode = 1;
+      return findings
+        .map(({ level, name, facts }) => `${t(`doctor.${level}`).padEnd(6)} ${t(`doctor.${name}`, facts as never)}`)
+        .join('\n');
     },
   },
   {

@@ -85,6 +85,21 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
       return reply.redirect('/mfa/sign-in?fresh=yes', 303);
     },
 
+    /** Signed in at our own pages, and one of those who look after this installation. */
+    administrator: async (request, reply) => {
+      const answered = await portal(request, reply);
+      if (!request.portal) return answered;
+      const { role } = request.portal.account;
+      if (role === 'owner' || role === 'administrator') return undefined;
+      const { t } = request;
+      request.portal = null;
+      return reply.page(
+        'message',
+        { title: t('error.forbidden_title'), text: t('error.forbidden_text'), reference: request.id },
+        403,
+      );
+    },
+
     /** A phone that proves its key on every call. */
     phone: async (request: FastifyRequest, reply: FastifyReply) => {
       const [path = ''] = request.url.split('?');

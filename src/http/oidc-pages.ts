@@ -46,10 +46,10 @@ export function createOidcPages(render: Render, settings: FrameSettings): OidcPa
         });
       return message({ title: t('error.app_request_title'), text: t('error.app_request_text'), reference });
     },
-    deviceCode(request, { xsrf, problem }) {
+    deviceCode(request, { xsrf, typed, problem }) {
       const { t, frame } = drawer(request);
       const error = problem ? t(`device.${problem}`) : null;
-      return render('device-code', { action: DEVICE_PATH, xsrf, error }, t, frame);
+      return render('device-code', { action: DEVICE_PATH, xsrf, code: typed, error }, t, frame);
     },
     deviceConfirm(request, { xsrf, userCode, shownCode, client, ip, userAgent }) {
       const { t, frame } = drawer(request);

@@ -218,7 +218,7 @@ export interface PageModels {
   remember: { action: string; hours: number; client: string };
   'setup-done': { nextPath: string };
   message: { title: string; text: string; reference: string | null };
-  'device-code': { action: string; xsrf: string; error: string | null };
+  'device-code': { action: string; xsrf: string; code: string; error: string | null };
   'device-confirm': {
     action: string;
     xsrf: string;
@@ -227,6 +227,17 @@ export interface PageModels {
     client: string;
     ip: string;
     device: string | null;
+  };
+  'client-list': { clients: readonly { path: string; name: string; id: string; isDisabled: boolean }[] };
+  'client-check': {
+    name: string;
+    id: string;
+    action: string;
+    startUri: string;
+    /** Where the app can be opened, if that is an address. */
+    openUri: string | null;
+    listPath: string;
+    findings: readonly { level: 'good' | 'hint' | 'bad'; text: string }[];
   };
   'form-post': { action: string; fields: Readonly<Record<string, string>>; to: string };
   'sign-out': { form: string; formId: string; stayPath: string };

@@ -9,7 +9,7 @@ import type { Account } from '../store/accounts.ts';
 import type { PageModels, PageName } from './pages.ts';
 
 /** Who may use a route. A route without a guard says `public: true`, or the server does not start. */
-export type GuardName = 'sign-in' | 'binding' | 'portal' | 'portal-fresh' | 'phone';
+export type GuardName = 'sign-in' | 'binding' | 'portal' | 'portal-fresh' | 'administrator' | 'phone';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -39,7 +39,7 @@ declare module 'fastify' {
   }
   interface Session {
     state?: string;
-    /** Where to go on after signing in again, below `/mfa`. */
+    /** Where to go on after signing in again, below `/mfa` or `/admin`. */
     returnTo?: string;
     /** A sentence to show once. */
     said?: MessageKey;

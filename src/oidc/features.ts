@@ -62,7 +62,9 @@ const deviceFlow = (pages: OidcPages) => ({
   deviceInfo: (ctx: KoaContextWithOIDC) => ({ ip: ctx.ip, ua: ctx.get('user-agent') }),
   userCodeInputSource: (ctx: KoaContextWithOIDC, form: string, _out: unknown, error: unknown) => {
     ctx.type = 'html';
+    const typed = (error as { userCode?: unknown } | undefined)?.userCode;
     ctx.body = pages.deviceCode(ctx.req, {
+      typed: typeof typed === 'string' ? typed.slice(0, 20) : '',
       xsrf: xsrfIn(form),
       problem: error ? problemOf(error as Error) : undefined,
     });

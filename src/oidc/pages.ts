@@ -11,7 +11,10 @@ export interface OidcPages {
     page: { error: string; name: string; client: string | undefined; reference: string },
   ): string;
   /** Where the code that a device shows is typed. */
-  deviceCode(request: IncomingMessage, page: { xsrf: string; problem: DeviceProblem | undefined }): string;
+  deviceCode(
+    request: IncomingMessage,
+    page: { xsrf: string; typed: string; problem: DeviceProblem | undefined },
+  ): string;
   /** Who asks, before anybody goes on. */
   deviceConfirm(
     request: IncomingMessage,

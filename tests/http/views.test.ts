@@ -321,10 +321,20 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { title: HOSTILE, text: HOSTILE, reference: HOSTILE },
     { title: 't', text: 'x', reference: null },
   ],
+  'client-list': [{ clients: [] }, { clients: [{ path: '/a', name: HOSTILE, id: HOSTILE, isDisabled: true }] }],
+  'client-check': ['', 'https://app.example.org/'].map((startUri) => ({
+    name: HOSTILE,
+    id: HOSTILE,
+    action: '/a',
+    startUri,
+    openUri: startUri || null,
+    listPath: '/l',
+    findings: (['good', 'hint', 'bad'] as const).map((level) => ({ level, text: HOSTILE })),
+  })),
   'form-post': [{ action: '/a', fields: { id_token: HOSTILE }, to: HOSTILE }],
   'device-code': [
-    { action: '/oidc/device', xsrf: HOSTILE, error: null },
-    { action: '/oidc/device', xsrf: 'a', error: HOSTILE },
+    { action: '/oidc/device', xsrf: HOSTILE, code: '', error: null },
+    { action: '/oidc/device', xsrf: 'a', code: HOSTILE, error: HOSTILE },
   ],
   'device-confirm': [null, HOSTILE].map((device) => ({
     action: '/oidc/device',

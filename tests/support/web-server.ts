@@ -12,6 +12,10 @@ export class WebServer {
   readonly received: Received[] = [];
   /** The status of its answers. */
   status = 200;
+  /** What it answers to a path, where that is more than a status. */
+  answer:
+    | ((path: string) => { status: number; headers?: Record<string, string>; body?: string } | undefined)
+    | undefined;
   /** How long it takes, in milliseconds. */
   delayMs = 0;
   readonly #server: Server;
@@ -29,7 +33,11 @@ export class WebServer {
       });
       request.on('end', () => {
         web.received.push({ path: request.url ?? '', headers: request.headers, body });
-        setTimeout(() => response.writeHead(web.status).end(), web.delayMs);
+        const own = web.answer?.(request.url ?? '');
+        setTimeout(() => {
+          if (own) response.writeHead(own.status, own.headers).end(own.body);
+          else response.writeHead(web.status).end();
+        }, web.delayMs);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));

@@ -2,6 +2,7 @@ import { createECDH } from 'node:crypto';
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { isPublicAddress } from '../../core/addresses.ts';
 
 /**
  * Push endpoints come from browsers, so they are hostile input: without these checks anyone with an account
@@ -48,9 +49,6 @@ export function areKeysValid(p256dh: string, auth: string): boolean {
     return false;
   }
 }
-
-export const isPublicAddress = (address: string): boolean =>
-  ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 
 /**
  * Resolves once, refuses where any address is not public, and hands over exactly what was checked.

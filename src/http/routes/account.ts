@@ -50,7 +50,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
     await request.session.regenerate();
     if (!signedIn) return reply.redirect('/', 303);
     request.session.signedIn = signedIn;
-    return reply.redirect(returnTo && /^\/mfa(\/|\?|$)/.test(returnTo) ? returnTo : '/mfa', 303);
+    return reply.redirect(returnTo && /^\/(mfa|admin)(\/|\?|$)/.test(returnTo) ? returnTo : '/mfa', 303);
   });
 
   app.get('/mfa', { config }, async (request, reply) => {
