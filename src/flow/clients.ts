@@ -38,6 +38,7 @@ export interface ClientRegistrationNeeds {
   random: Random;
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegistration {
@@ -46,14 +47,18 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
     if (!/^[A-Za-z0-9._~-]{1,100}$/.test(client.id)) problems.push('The id may hold letters, digits and . _ ~ - only.');
     if (!/^[^\p{Cc}]{1,100}$/u.test(client.name))
       problems.push('The name is what people read: 1 to 100 characters on one line.');
+    // RFC 9700, section 4.15: in a token for itself, its id is the subject.
+    if (UUID.test(client.id)) problems.push('The id may not look like an account’s: choose a name.');
     const { settings, metadata, profile } = client;
     if (metadata.response_types.length > 0 && metadata.redirect_uris.length === 0)
       problems.push('Give at least one redirect address.');
     for (const { uri } of settings.resources ?? [])
       if (!isAbsolute(uri)) problems.push(`${uri}: the name of an API is an absolute address without a fragment (#).`);
     for (const [name, seconds] of Object.entries(settings.lifetimes ?? {}))
-      if (!Number.isInteger(seconds) || seconds < 1 || seconds > 30 * 86_400)
-        problems.push(`${name}: a lifetime is a whole number of seconds, at most thirty days.`);
+      if (!Number.isInteger(seconds) || seconds < 1 || seconds > 86_400)
+        problems.push(
+          `${name}: a lifetime is a whole number of seconds, at most a day, as long as a session may live.`,
+        );
     if (profile === 'entra' && !settings.entra)
       problems.push('Give the tenant and the application of Microsoft Entra.');
     const problem = problems.length > 0 || profile === 'entra' ? undefined : await n.checkMetadata(client);

@@ -154,6 +154,17 @@ describe('a stolen refresh token', () => {
     expect(events.find(({ detail }) => detail?.grantType === 'refresh_token')!.accountId).toBe(person.accountId);
   });
 
+  it('is never widened: neither its scope, nor the API that it is for', async () => {
+    const { request, landed } = await signedIn();
+    const tokens = await honest.redeem(request, landed);
+    await expect(
+      oidc.refreshTokenGrant(honest.config, tokens.refresh_token!, { scope: 'openid groups' }),
+    ).rejects.toMatchObject({ error: 'invalid_scope' });
+    await expect(
+      oidc.refreshTokenGrant(honest.config, tokens.refresh_token!, { resource: 'https://api.example.org/' }),
+    ).rejects.toMatchObject({ error: 'invalid_target' });
+  });
+
   it('is worth nothing for another client', async () => {
     const { request, landed } = await signedIn();
     const tokens = await honest.redeem(request, landed);
@@ -189,6 +200,20 @@ describe('redirects', () => {
     expect((await laptop.send(twice.href)).status).toBe(400);
   });
 
+  it('to a loopback address of a native app may have another port (RFC 8252, section 7.3)', async () => {
+    const native = await addParty('native', { profile: 'app' });
+    const { laptop } = await signedIn(native);
+    const url = new URL((await native.request({ prompt: 'none' })).url);
+    const elsewhere = new URL(native.redirectUri);
+    elsewhere.port = '1';
+    url.searchParams.set('redirect_uri', elsewhere.href);
+    const landed = (await laptop.send(url.href)).headers.get('location')!;
+    expect(landed.startsWith(`${elsewhere.href}?code=`)).toBe(true);
+    elsewhere.pathname = '/other';
+    url.searchParams.set('redirect_uri', elsewhere.href);
+    expect((await laptop.send(url.href)).status).toBe(400);
+  });
+
   it('from a form are 303, never 307: a password is not sent on', async () => {
     const laptop = new Laptop();
     const request = await honest.request();
@@ -215,6 +240,19 @@ describe('redirects', () => {
         const response = await laptop.send(`${installation.url}${path}?${name}=https://evil.example/`);
         expect(response.headers.get('location') ?? '', `${path} ${name}`).not.toMatch(/^https:\/\/evil|^\/\/evil/);
       }
+  });
+});
+
+describe('pages', () => {
+  it('cannot be framed', async () => {
+    const laptop = new Laptop();
+    await laptop.open((await honest.request()).url);
+    const interaction = laptop.page.url;
+    for (const url of [interaction, `${installation.url}/oidc/device`, `${installation.url}/oidc/auth?client_id=x`]) {
+      const { headers } = await laptop.send(url);
+      expect(headers.get('content-security-policy'), url).toContain("frame-ancestors 'none'");
+      expect(headers.get('x-frame-options'), url).toBe('DENY');
+    }
   });
 });
 

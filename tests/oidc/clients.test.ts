@@ -1,7 +1,9 @@
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
+import { addEnrolledPerson, approveAndGoOn, givePassword } from '../support/story.ts';
 
 const BY = { actor: 'test', origin: 'test' };
 const SECRET_KEY = 'k'.repeat(43);
@@ -120,13 +122,18 @@ describe('a web app', () => {
       { redirectUris: [REDIRECT], authentication: 'private_key_jwt' as const },
       'jwks',
     ],
-    ['a lifetime beyond reason', { redirectUris: [REDIRECT], lifetimes: { idToken: 1e9 } }, 'at most thirty days'],
+    ['a lifetime beyond reason', { redirectUris: [REDIRECT], lifetimes: { idToken: 1e9 } }, 'at most a day'],
     ['a name of two lines', { redirectUris: [REDIRECT], name: 'a\nb' }, 'on one line'],
   ])('is refused with %s, in words', async (_what, wishes, problem) => {
     const refused = await registration().register({ id: 'wrong', ...wishes }, BY);
     expect(refused.ok).toBe(false);
     expect(refused.ok ? '' : refused.problems.join(' ')).toContain(problem);
     expect(await one.d.clients.byId('wrong')).toBeUndefined();
+  });
+
+  it('is refused with an id that could be an account’s', async () => {
+    const refused = await registration().register({ id: crypto.randomUUID(), redirectUris: [REDIRECT] }, BY);
+    expect(refused).toEqual({ ok: false, problems: ['The id may not look like an account’s: choose a name.'] });
   });
 
   it('of which nobody knows is answered so', async () => {
@@ -144,5 +151,34 @@ describe('a web app', () => {
     expect(ofGrowing.reverse()).toEqual(['client.registered', 'client.changed', 'client.changed', 'client.changed']);
     const rotated = events.find(({ action }) => action === 'client.secret_rotated');
     expect(rotated).toMatchObject({ object: 'client:rotating', actor: 'test' });
+  });
+});
+
+describe('what a web app is given', () => {
+  const secondsLeft = async (type: string): Promise<number> => {
+    const [row] = await one.d.database.sql<{ seconds: number }>`SELECT
+      round(extract(epoch FROM max(expires_at) - now()))::int AS seconds FROM oidc_payload WHERE type = ${type}`;
+    return row!.seconds;
+  };
+
+  it('ends: a code lives for a minute, and a refresh token ends after a day however often it is used', async () => {
+    const redirectUri = await RelyingParty.redirectUri();
+    const secret = await one.addClient({ id: 'lasting', redirectUris: [redirectUri], grants: ['refresh'] });
+    const rp = await RelyingParty.discover(one.url, 'lasting', secret, redirectUri);
+    const person = await addEnrolledPerson(one, new Laptop(), rp);
+    await one.d.database.sql`DELETE FROM challenge`;
+    const laptop = new Laptop();
+    const request = await givePassword(laptop, rp, person);
+    const landed = (await approveAndGoOn(laptop, person.phone, rp)).url;
+    expect(await secondsLeft('AuthorizationCode')).toBeLessThanOrEqual(60);
+    const tokens = await rp.redeem(request, landed);
+    expect(await secondsLeft('RefreshToken')).toBeGreaterThan(6 * 3600 - 60);
+    // As if it was first given almost a day ago: a minute is left, and no use makes it more.
+    await one.d.database.sql`UPDATE oidc_payload SET payload = payload ||
+      jsonb_build_object('iiat', (extract(epoch FROM now()) - 86400 + 60)::bigint) WHERE type = 'RefreshToken'`;
+    const refreshed = await oidc.refreshTokenGrant(rp.config, tokens.refresh_token!);
+    await one.d.database.sql`DELETE FROM oidc_payload WHERE type = 'RefreshToken' AND consumed_at IS NOT NULL`;
+    expect(await secondsLeft('RefreshToken')).toBeLessThanOrEqual(65);
+    expect(refreshed.refresh_token).toBeDefined();
   });
 });
