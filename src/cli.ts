@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type Command, UsageError } from './cli/command.ts';
+import { type Command, RefusedError, UsageError } from './cli/command.ts';
 import { commands } from './cli/commands.ts';
 import { loadConfig } from './config/load.ts';
 import { Fault } from './core/errors.ts';
@@ -33,8 +33,11 @@ try {
 } catch (error) {
   const isUsage =
     error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true;
+  const isRefused = error instanceof RefusedError;
   const message =
-    isUsage || error instanceof Fault ? (error as Error).message : ((error as Error).stack ?? String(error));
+    isUsage || isRefused || error instanceof Fault
+      ? (error as Error).message
+      : ((error as Error).stack ?? String(error));
   process.stderr.write(`${message}\n${isUsage ? `\nUsage: ${command.usage}\n` : ''}`);
-  process.exitCode = isUsage ? 2 : 1;
+  process.exitCode = isUsage || isRefused ? 2 : 1;
 }

@@ -5,7 +5,7 @@ import { CLIENT_GRANTS, CLIENT_PROFILES, type ClientWishes } from '../flow/clien
 import type { Registered } from '../flow/clients.ts';
 import { translator } from '../i18n/translate.ts';
 import type { Client, ClientResource } from '../store/clients.ts';
-import { BY, type Command, UsageError } from './command.ts';
+import { BY, type Command, RefusedError, UsageError } from './command.ts';
 
 const text = { type: 'string' } as const;
 const texts = { type: 'string', multiple: true } as const;
@@ -160,7 +160,7 @@ function entraFrom(tenantId: string | undefined, applicationId: string | undefin
 }
 
 function told<T>(result: Registered<T>): T {
-  if (!result.ok) throw new UsageError(result.problems.join('\n'));
+  if (!result.ok) throw new RefusedError(result.problems.join('\n'));
   return result.value;
 }
 

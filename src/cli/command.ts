@@ -4,6 +4,9 @@ import type { Dependencies } from '../dependencies.ts';
 /** A mistake of whoever typed the command: told in one sentence, exit code 2. */
 export class UsageError extends Error {}
 
+/** What was asked cannot be: told in its own words, without the usage, exit code 2. */
+export class RefusedError extends Error {}
+
 export interface Command {
   readonly words: string;
   readonly usage: string;

@@ -59,8 +59,15 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
         problems.push(
           `${name}: a lifetime is a whole number of seconds, at most a day, as long as a session may live.`,
         );
+    const { token_endpoint_auth_method: method, jwks, jwks_uri, tls_client_auth_subject_dn: subject } = metadata;
+    if (method === 'private_key_jwt' && !jwks && !jwks_uri)
+      problems.push(
+        'It proves itself with a key: give its public keys (--jwks <file>), or their address (--jwks-url).',
+      );
+    if (method === 'tls_client_auth' && !subject)
+      problems.push('It proves itself with a certificate: give the subject of that (--tls-subject).');
     if (profile === 'entra' && !settings.entra)
-      problems.push('Give the tenant and the application of Microsoft Entra.');
+      problems.push('Give the tenant and the application of Microsoft Entra (--entra-tenant, --entra-app).');
     const problem = problems.length > 0 || profile === 'entra' ? undefined : await n.checkMetadata(client);
     return problem ? [...problems, problem] : problems;
   };

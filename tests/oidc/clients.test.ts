@@ -120,7 +120,7 @@ describe('a web app', () => {
     [
       'a key that is asked for and not given',
       { redirectUris: [REDIRECT], authentication: 'private_key_jwt' as const },
-      'jwks',
+      'public keys',
     ],
     ['a lifetime beyond reason', { redirectUris: [REDIRECT], lifetimes: { idToken: 1e9 } }, 'at most a day'],
     ['a name of two lines', { redirectUris: [REDIRECT], name: 'a\nb' }, 'on one line'],
