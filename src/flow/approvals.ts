@@ -7,7 +7,7 @@ import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
 import type { Account } from '../store/accounts.ts';
-import type { Authenticators } from '../store/authenticators.ts';
+import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type {
   ApprovalSubject,
   Challenge,
@@ -94,6 +94,10 @@ export interface ApprovalsNeeds {
   numberLength: number;
 }
 
+/** A phone that can approve. */
+export const isActivePhone = ({ kind, state }: Pick<Authenticator, 'kind' | 'state'>): boolean =>
+  kind === 'push' && state === 'active';
+
 /** The code that a store app shows: as long as NIST SP 800-63B-4, section 3.1.3.2 asks. */
 const APP_CODE_LENGTH = 6;
 
@@ -114,7 +118,7 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
   /** Wakes every phone that may answer. One that fails never fails the challenge. */
   const wake = async (challenge: { id: string; authenticatorId: string | null }, account: Account): Promise<void> => {
     const phones = (await n.authenticators.ofAccount(account.id)).filter((a) =>
-      challenge.authenticatorId ? a.id === challenge.authenticatorId : a.kind === 'push' && a.state === 'active',
+      challenge.authenticatorId ? a.id === challenge.authenticatorId : isActivePhone(a),
     );
     const subscriptions = await n.subscriptions.of(phones.map(({ id }) => id));
     const { title, body } = n.pushText(account);

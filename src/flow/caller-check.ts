@@ -4,7 +4,7 @@ import type { Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { Challenges } from '../store/challenges.ts';
 import type { Actor } from './administration.ts';
-import type { Approvals, Started } from './approvals.ts';
+import { type Approvals, isActivePhone, type Started } from './approvals.ts';
 import type { Audit } from './audit.ts';
 
 export type CallerState = 'waiting' | 'verified' | 'denied' | 'reported' | 'wrong_number' | 'expired';
@@ -33,10 +33,7 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
     async start(email, by) {
       const account = await n.accounts.byEmail(email.trim());
       if (account?.status !== 'active') return refuse('account_unknown');
-      const phones = (await n.authenticators.ofAccount(account.id)).filter(
-        ({ kind, state }) => kind === 'push' && state === 'active',
-      );
-      if (phones.length === 0) return refuse('no_authenticator');
+      if (!(await n.authenticators.ofAccount(account.id)).some(isActivePhone)) return refuse('no_authenticator');
       const started = await n.approvals.start({
         account,
         purpose: 'caller_check',

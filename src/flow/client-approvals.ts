@@ -7,7 +7,7 @@ import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { ApprovalSubject, Challenge, Challenges } from '../store/challenges.ts';
 import type { Access } from './access.ts';
-import type { Approvals } from './approvals.ts';
+import { type Approvals, isActivePhone } from './approvals.ts';
 
 export interface ClientApproval {
   readonly accountId: string;
@@ -67,9 +67,7 @@ export function createClientApprovals(n: ClientApprovalsNeeds): ClientApprovals 
       if (account?.status !== 'active') return refuse('account_unknown');
       const access = await required(account, clientId, requested);
       if (access === 'deny') return refuse('access_denied');
-      const phones = (await n.authenticators.ofAccount(accountId)).filter(
-        ({ kind, state }) => kind === 'push' && state === 'active',
-      );
+      const phones = (await n.authenticators.ofAccount(accountId)).filter(isActivePhone);
       if (phones.length === 0) return refuse('no_authenticator');
       if (!phones.some(({ gate }) => satisfies(assuranceOfApproval(gate !== null).acr, access)))
         return refuse('gate_required');

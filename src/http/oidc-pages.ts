@@ -46,6 +46,10 @@ export function createOidcPages(render: Render, settings: FrameSettings): OidcPa
         });
       return message({ title: t('error.app_request_title'), text: t('error.app_request_text'), reference });
     },
+    notFound(request) {
+      const { t, message } = drawer(request);
+      return message({ title: t('error.not_found_title'), text: t('error.not_found_text'), reference: null });
+    },
     deviceCode(request, { xsrf, typed, problem }) {
       const { t, frame } = drawer(request);
       const error = problem ? t(`device.${problem}`) : null;

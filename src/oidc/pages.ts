@@ -10,6 +10,8 @@ export interface OidcPages {
     request: IncomingMessage,
     page: { error: string; name: string; client: string | undefined; reference: string },
   ): string;
+  /** Nothing is at this address. */
+  notFound(request: IncomingMessage): string;
   /** Where the code that a device shows is typed. */
   deviceCode(
     request: IncomingMessage,

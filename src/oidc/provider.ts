@@ -171,6 +171,14 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
   provider.use(auditMiddleware(provider, n.audit) as never);
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.status === 404 && ctx.body == null) {
+      ctx.type = 'html';
+      ctx.body = n.pages.notFound(ctx.req);
+      ctx.status = 404;
+    }
+  });
   provider.use(pollInterval as never);
   provider.use(deviceForm(cookieNames.session) as never);
   takeOver(provider, n);

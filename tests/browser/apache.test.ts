@@ -27,7 +27,8 @@ describe.skipIf(!isHere)('Apache behind mod_auth_openidc (skipped where Debianâ€
     await stage?.strike();
   });
 
-  it('lets in who has proven two factors, asks for a key where that is required, and signs out', async () => {
+  /** A person who opened the application and proved both factors. */
+  async function signedIn() {
     const person = await stage.addEnrolledPerson();
     const laptop = await stage.openLaptop();
     await laptop.goto(`${apache.origin}/secure/`);
@@ -36,6 +37,11 @@ describe.skipIf(!isHere)('Apache behind mod_auth_openidc (skipped where Debianâ€
     await laptop.click('form button[type=submit]');
     await person.phone.approve((await laptop.textContent('.number'))!);
     await laptop.waitForSelector('#app');
+    return { person, laptop };
+  }
+
+  it('lets in who has proven two factors, asks for a key where that is required, and signs out', async () => {
+    const { person, laptop } = await signedIn();
     expect(laptop.url(), apache.log()).toBe(`${apache.origin}/secure/`);
     expect(await laptop.textContent('#app')).toBe('secure');
 
@@ -57,14 +63,7 @@ describe.skipIf(!isHere)('Apache behind mod_auth_openidc (skipped where Debianâ€
   });
 
   it('forgets its session when that was ended at Dubbelslot', async () => {
-    const person = await stage.addEnrolledPerson();
-    const laptop = await stage.openLaptop();
-    await laptop.goto(`${apache.origin}/secure/`);
-    await laptop.fill('#email', person.email);
-    await laptop.fill('#password', person.password);
-    await laptop.click('form button[type=submit]');
-    await person.phone.approve((await laptop.textContent('.number'))!);
-    await laptop.waitForSelector('#app');
+    const { person, laptop } = await signedIn();
     const cookies = await laptop.context().cookies(apache.origin);
     const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
     const status = async () =>

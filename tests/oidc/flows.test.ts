@@ -287,6 +287,39 @@ describe('a request that asks for more', () => {
   });
 });
 
+describe('a hint of who it is', () => {
+  it('by address fills that in; by language chooses that', async () => {
+    const laptop = new Laptop();
+    await again(laptop, rp, { login_hint: person.email, ui_locales: 'en' });
+    expect(laptop.page.html).toContain(`value="${person.email}"`);
+    expect(laptop.title).toBe('Sign in');
+  });
+  it('by an ID token is answered for that person alone', async () => {
+    await forgetBudget();
+    const { laptop, tokens } = await signedIn();
+    const mine = await again(laptop, rp, { prompt: 'none', id_token_hint: tokens.id_token! });
+    expect((await rp.redeem(mine, laptop.page.url)).claims()!.sub).toBe(person.accountId);
+    await forgetBudget();
+    const somebodyElse = await addEnrolledPerson(installation, new Laptop(), rp);
+    const browser = new Laptop();
+    const request = await givePassword(browser, rp, somebodyElse);
+    const theirs = await rp.redeem(request, (await approveAndGoOn(browser, somebodyElse.phone, rp)).url);
+    await again(laptop, rp, { prompt: 'none', id_token_hint: theirs.id_token! });
+    expect(errorOf(laptop)).toBe('login_required');
+    await again(laptop, rp, { prompt: 'none', id_token_hint: `${theirs.id_token}x` });
+    expect(errorOf(laptop)).toBe('invalid_request');
+  });
+});
+
+describe('an address that is not there', () => {
+  it('is answered by a page of ours, below /oidc too', async () => {
+    const laptop = new Laptop();
+    expect((await laptop.open(`${installation.url}/oidc/nothing`)).status).toBe(404);
+    expect(laptop.title).toBe('Deze pagina bestaat niet');
+    expect((await fetch(`${installation.url}/oidc/token`)).status).toBe(404);
+  });
+});
+
 describe('another person at the same browser', () => {
   it('takes over the session only after the first was signed out of it', async () => {
     await forgetBudget();
