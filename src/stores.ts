@@ -46,7 +46,7 @@ export const openStores = (database: Database, sealer: Sealer, secret: SecretKey
   mailLinks: createMailLinks(database),
   knownPlaces: createKnownPlaces(database, secret),
   opSessions: createOpSessions(database),
-  payloads: createOidcPayloads(database),
+  payloads: createOidcPayloads(database, sealer),
   policies: createPolicies(database),
   rememberedBrowsers: createRememberedBrowsers(database),
   portalSessions: createPortalSessions(database),

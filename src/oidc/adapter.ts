@@ -16,8 +16,8 @@ export interface Adapter {
   revokeByGrantId(grantId: string): Promise<void>;
 }
 
-/** Their real id is needed again after being found another way; they live for minutes only. */
-const KEEP_ID = new Set(['DeviceCode', 'BackchannelAuthenticationRequest', 'Interaction']);
+/** Its real id is needed again after being found by its user code; it is sealed. An interaction's id is no secret. */
+const KEEP_ID = new Set(['DeviceCode', 'Interaction']);
 
 /** A device or a web app asks for these again and again until somebody has answered. */
 const POLLED = new Set(['DeviceCode', 'BackchannelAuthenticationRequest']);

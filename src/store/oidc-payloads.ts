@@ -1,7 +1,11 @@
 import { digest } from '../crypto/digest.ts';
+import type { Sealer } from '../crypto/seal.ts';
 import type { Database } from './database.ts';
 
-/** oidc-provider's stored object; `jti`, which is the bearer token itself, is left out and put back by the reader. */
+/**
+ * oidc-provider's stored object. `jti`, which is the bearer token itself, is left out and put back by the reader; where
+ * it is needed without the token having been shown (a device code, found by its user code), it is sealed.
+ */
 export type OidcPayload = Record<string, unknown>;
 
 export interface OidcPayloads {
@@ -34,15 +38,40 @@ const RELAXED = new Set([
 ]);
 
 interface Row {
+  idDigest: Buffer;
   payload: OidcPayload;
   consumedAt: Date | null;
 }
 
-export function createOidcPayloads({ sql, relaxedSql }: Database): OidcPayloads {
+/** What else in a payload is a bearer token, and must be read again: sealed where it stands. */
+const SEALED: Readonly<Record<string, string>> = { DeviceCode: 'jti', Interaction: 'deviceCode' };
+const place = (type: string, idDigest: Uint8Array): string =>
+  `oidc_payload:${type}:${Buffer.from(idDigest).toString('base64url')}`;
+
+export function createOidcPayloads({ sql, relaxedSql }: Database, sealer: Sealer): OidcPayloads {
   const sqlFor = (type: string): typeof sql => (RELAXED.has(type) ? relaxedSql : sql);
+
+  const closed = (type: string, idDigest: Uint8Array, payload: OidcPayload): OidcPayload => {
+    const field = SEALED[type];
+    const secret = field && payload[field];
+    if (typeof secret !== 'string') return payload;
+    return { ...payload, [field!]: sealer.seal(place(type, idDigest), secret).toString('base64url') };
+  };
+  const opened = (type: string, { idDigest, payload, consumedAt }: Row): OidcPayload => {
+    const field = SEALED[type];
+    const sealed = field && payload[field];
+    const secret =
+      typeof sealed === 'string' && sealer.open(place(type, idDigest), Buffer.from(sealed, 'base64url')).toString();
+    return {
+      ...payload,
+      ...(secret ? { [field!]: secret } : {}),
+      ...(consumedAt ? { consumed: Math.floor(consumedAt.getTime() / 1000) } : {}),
+    };
+  };
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   return {
-    async put(type, id, payload, expiresAt) {
+    async put(type, id, plain, expiresAt) {
+      const payload = closed(type, digest(id), plain);
       await sqlFor(
         type,
       )`INSERT INTO oidc_payload (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
@@ -56,28 +85,28 @@ export function createOidcPayloads({ sql, relaxedSql }: Database): OidcPayloads 
       return rows.length === 1;
     },
     async find(type, id, now) {
-      const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload
+      const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${now}`;
-      return row && { ...restored(row), jti: id };
+      return row && { ...opened(type, row), jti: id };
     },
     async poll(type, id, now, { notAfter, since }) {
       const [row] = await sql<Row>`UPDATE oidc_payload SET polled_at = ${now}
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${since}
-          AND (polled_at IS NULL OR polled_at <= ${notAfter}) RETURNING payload, consumed_at`;
-      if (row) return { ...restored(row), jti: id };
+          AND (polled_at IS NULL OR polled_at <= ${notAfter}) RETURNING id_digest, payload, consumed_at`;
+      if (row) return { ...opened(type, row), jti: id };
       const rows =
         await sql`SELECT 1 FROM oidc_payload WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${since}`;
       return rows.length > 0 ? 'too_fast' : undefined;
     },
     async findByUid(type, uid, now) {
-      const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload
+      const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND uid = ${uid} AND expires_at > ${now}`;
-      return row && restored(row);
+      return row && opened(type, row);
     },
     async findByUserCode(type, userCode, now) {
-      const [row] = await sql<Row>`SELECT payload, consumed_at FROM oidc_payload
+      const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND user_code = ${userCode} AND expires_at > ${now}`;
-      return row && restored(row);
+      return row && opened(type, row);
     },
     async consume(type, id, now) {
       const rows = await sql`UPDATE oidc_payload SET consumed_at = ${now}
@@ -92,6 +121,3 @@ export function createOidcPayloads({ sql, relaxedSql }: Database): OidcPayloads 
     },
   };
 }
-
-const restored = ({ payload, consumedAt }: Row): OidcPayload =>
-  consumedAt ? { ...payload, consumed: Math.floor(consumedAt.getTime() / 1000) } : payload;

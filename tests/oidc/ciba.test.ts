@@ -67,6 +67,8 @@ describe('an approval that a web app asks for', () => {
     expect(asked).toMatchObject({ expires_in: 180, interval: 5 });
     expect(asked.binding_number).toMatch(/^\d\d$/);
     await expect(redeem(strict, asked)).rejects.toMatchObject({ error: 'authorization_pending' });
+    const stored = JSON.stringify(await installation.d.database.sql`SELECT payload FROM oidc_payload`);
+    expect(stored).not.toContain(asked.auth_req_id);
     const [challenge] = await gated.phone.challenges();
     expect(challenge!.context).toMatchObject({
       purpose: 'client_approval',

@@ -66,6 +66,8 @@ describe('a device without a keyboard', () => {
     expect(laptop.page.html).toContain(asked.user_code);
     await form(laptop, { confirm: 'yes' });
     expect(laptop.title).toBe('Aanmelden');
+    const stored = JSON.stringify(await installation.d.database.sql`SELECT payload FROM oidc_payload`);
+    expect(stored).not.toContain(asked.device_code);
     await laptop.submit('/password', { email: person.email, password: person.password });
     await approve(laptop);
     expect(laptop.title).toBe('Uw apparaat is aangemeld');

@@ -151,7 +151,7 @@ describe('exactly one of several at once', () => {
   });
 
   it('consumes an authorization code, and shows a proof', async () => {
-    const payloads = createOidcPayloads(db);
+    const payloads = createOidcPayloads(db, sealer);
     const proofs = createUsedProofs(db);
     expect(
       await winners(async (attempt) => {
@@ -215,7 +215,7 @@ describe('counters under pressure', () => {
 describe('what is stored', () => {
   it('holds no code, number, token or secret in the clear', async () => {
     const challenge = await newChallenge();
-    await createOidcPayloads(db).put('AccessToken', 'a bearer token to look for', { jti: 'x' }, soon());
+    await createOidcPayloads(db, sealer).put('AccessToken', 'a bearer token to look for', { jti: 'x' }, soon());
     const text = JSON.stringify([
       await db.sql`SELECT number_sealed, code_sealed, context FROM challenge WHERE id = ${challenge.id}`,
       await db.sql`SELECT * FROM oidc_payload`,
