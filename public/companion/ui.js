@@ -82,11 +82,15 @@ export const dateTime = (value) =>
     minute: '2-digit',
   }).format(new Date(value));
 
-/** `1250.00 EUR` as the person writes it. */
+/** `1250.00 EUR` as the person writes it, to the last decimal: what is shown is what is signed. */
 export function money(amount) {
   const [value, currency] = amount.split(' ');
   try {
-    return new Intl.NumberFormat(locale, { style: 'currency', currency, currencyDisplay: 'code' }).format(value);
+    const decimals = value.split('.')[1]?.length ?? 0;
+    const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+    return new Intl.NumberFormat(locale, { style: 'currency', currency, currencyDisplay: 'code', ...digits }).format(
+      value,
+    );
   } catch {
     return amount;
   }

@@ -9,6 +9,7 @@ import { passwordProblem } from '../policy/password-rules.ts';
 import type { Account, Accounts, Locale, Role } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
+import type { EntraAccounts } from '../store/entra-accounts.ts';
 import type { Invitations } from '../store/invitations.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { MailLinks } from '../store/mail-links.ts';
@@ -67,6 +68,7 @@ export interface Administration {
 export interface AdministrationNeeds {
   accounts: Accounts;
   authenticators: Authenticators;
+  entraAccounts: EntraAccounts;
   bindings: BindingSessions;
   invitations: Invitations;
   mailLinks: MailLinks;
@@ -176,6 +178,7 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       const now = n.clock.now();
       const revoked = await n.authenticators.revokeAll(account.id, [...STRONG_WAYS, ...RECOVERY_WAYS], now);
       await n.accounts.setPushFrozen(account.id, null, now);
+      await n.entraAccounts.unlink(account.id);
       const sessions = await endWhatIsOpen(account, now);
       for (const way of [...STRONG_WAYS, ...RECOVERY_WAYS]) await n.throttle.forgive(`${way}:${account.id}`);
       await n.throttle.forgive(`second_factor:${account.id}`);

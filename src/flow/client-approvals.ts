@@ -71,6 +71,9 @@ export function createClientApprovals(n: ClientApprovalsNeeds): ClientApprovals 
       if (phones.length === 0) return refuse('no_authenticator');
       if (!phones.some(({ gate }) => satisfies(assuranceOfApproval(gate !== null).acr, access)))
         return refuse('gate_required');
+      // A sign-in comes first: no web app can keep anybody from it.
+      const open = await n.challenges.openOfAccount(accountId, n.clock.now());
+      if (open.some(({ purpose }) => purpose === 'sign_in')) return refuse('wait');
       const started = await n.approvals.start({
         account,
         purpose: 'client_approval',

@@ -112,7 +112,11 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
       const now = n.clock.now();
       await n.clients.change(client, now);
       await record('client.changed', client, by);
-      if (!needsSecret(client) || found.value.secrets.length > 0) return { ok: true, value: undefined };
+      if (!needsSecret(client)) {
+        await n.clients.removeSecrets(id);
+        return { ok: true, value: undefined };
+      }
+      if (found.value.secrets.length > 0) return { ok: true, value: undefined };
       const secret = token256(n.random);
       await n.clients.addSecret(id, secret, now, now);
       return { ok: true, value: secret };

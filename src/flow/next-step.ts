@@ -105,8 +105,12 @@ export function nextStep(s: Situation): Step {
 /** Setting up a second factor, where the policy lets it happen, or putting that off. */
 function enrolment(s: Situation, needsKey: boolean): Step {
   const { mayPostpone } = s;
-  const mayEnrol = s.enrolment === 'allow' || s.proofs.some((proof) => isStrong(proof) || isRecovery(proof));
-  if (!mayEnrol && s.enrolment === 'pass') return { step: 'prove', ways: ['temporary_pass'], mayPostpone };
+  const { proofs } = s;
+  // What somebody else has checked opens nothing here: a first authenticator would be a way in to everything.
+  const isOnlyFederated = proofs.includes('federated') && !proofs.includes('password');
+  const allowed = isOnlyFederated && s.enrolment === 'allow' ? 'pass' : s.enrolment;
+  const mayEnrol = allowed === 'allow' || proofs.some((proof) => isStrong(proof) || isRecovery(proof));
+  if (!mayEnrol && allowed === 'pass') return { step: 'prove', ways: ['temporary_pass'], mayPostpone };
   if (!mayEnrol && !mayPostpone) return { step: 'denied', what: 'enrolment' };
   return s.isPasswordFresh ? { step: 'enrol', needsKey, mayPostpone, mayEnrol } : { step: 'password' };
 }

@@ -64,7 +64,8 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
           ? new errors.InvalidDpopProof('the DPoP proof or the client assertion was used before')
           : new errors.InvalidClientAuth('the client assertion was used before');
       }
-      await payloads.put(type, id, stored, expiry(clock, expiresIn));
+      if (!(await payloads.put(type, id, stored, expiry(clock, expiresIn))))
+        throw new errors.InvalidRequest('the code is being used in another browser');
     },
     find: (id) => (POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now())),
     findByUid: (uid) => payloads.findByUid(type, uid, clock.now()),

@@ -42,7 +42,7 @@ export function auditMiddleware(provider: Provider, audit: (event: AuditEvent) =
       accountId,
       requestId: ctx.get('x-request-reference'),
       detail: {
-        ...(route === 'token' ? { grantType: oidc.params?.grant_type } : {}),
+        ...(route === 'token' ? { grantType: String(oidc.params?.grant_type).slice(0, 64) } : {}),
         ...(error ? { error } : {}),
       },
     });

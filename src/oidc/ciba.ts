@@ -1,4 +1,5 @@
 import { type Client, type Configuration, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { acrNamed } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
 import type { RefusalCode } from '../core/refusals.ts';
 import type { ApprovalOutcome, ClientApprovals } from '../flow/client-approvals.ts';
@@ -25,7 +26,7 @@ export interface CibaNeeds {
 }
 
 /** One line that a phone can show. The library's own limit is 20 characters without a space. */
-const MESSAGE = /^[^\p{Cc}\p{Cf}]{1,120}$/u;
+const MESSAGE = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,120}$/u;
 
 /** The fields of a stored request that we read. */
 interface StoredRequest {
@@ -48,11 +49,14 @@ export function createCiba(n: CibaNeeds): Ciba {
   ) => {
     const params = ctx.oidc.params ?? {};
     const transaction = transactionOf(params);
+    const { values, isEssential } = requestedAcrs(params);
+    if (isEssential && !values.some(acrNamed))
+      throw new errors.AccessDenied('none of the requested acr values is known here');
     const asked = await n.approvals.ask({
       accountId: account.accountId,
       clientId: client.clientId,
       requestId: request.jti,
-      requested: requestedAcr(requestedAcrs(params).values),
+      requested: requestedAcr(values),
       about: {
         message: String(params.binding_message),
         amount: transaction ? `${transaction.amount} ${transaction.currency}` : null,
@@ -138,7 +142,7 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   no_authenticator: 'the person has no phone to approve with',
   gate_required: 'none of the person’s phones verifies its user, which the requested acr needs',
   push_frozen: 'the person reported an attack; the helpdesk can lift this',
-  wait: 'the person was asked too often; try again later',
+  wait: 'the person is signing in, or was asked too often; try again later',
   push_exhausted: 'the person was asked too often without an answer',
 };
 

@@ -26,7 +26,10 @@ export function passCertificateOn(
 function certificateIn(value: string): X509Certificate | undefined {
   try {
     const structured = /^:([A-Za-z0-9+/=]+):$/.exec(value)?.[1];
-    const text = structured ?? decodeURIComponent(value).replace(/-----[A-Z ]+-----|\s/g, '');
+    // One certificate and nothing else: a second one was added by somebody before our proxy.
+    const pem = /^-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/;
+    const text = structured ?? pem.exec(decodeURIComponent(value))?.[1]?.replace(/\s/g, '');
+    if (!text) return undefined;
     return new X509Certificate(Buffer.from(text, 'base64'));
   } catch {
     return undefined;
@@ -41,7 +44,7 @@ const certificateOf = (ctx: KoaContextWithOIDC): X509Certificate | undefined => 
 /** `tls_client_auth` behind a proxy (RFC 8705, section 2.1): the proxy checked the chain, the subject is checked here. */
 export const mutualTls = (isEnabled: boolean) => ({
   enabled: isEnabled,
-  certificateBoundAccessTokens: true,
+  certificateBoundAccessTokens: false,
   tlsClientAuth: true,
   selfSignedTlsClientAuth: false,
   getCertificate: certificateOf as never,

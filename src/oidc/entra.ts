@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { createRemoteJWKSet, customFetch, importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { importJWK, SignJWT } from 'jose';
 import { ACR_MFA, FEDERATED } from '../core/assurance.ts';
 import type { AuditEvent } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
@@ -11,6 +11,7 @@ import type { EntraAccounts } from '../store/entra-accounts.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
 import type { PublishedKey } from '../store/signing-keys.ts';
 import { chooseAcr, chooseAmr, wishesOf } from './entra-claims.ts';
+import { createEntraHints, type EntraHint } from './entra-hints.ts';
 import type { PausedSignIn, SignInResult } from './interactions.ts';
 
 /**
@@ -71,9 +72,8 @@ export const entraCookie = (isSecure: boolean): string => (isSecure ? '__Secure-
 
 /** Entra gives up after ten minutes. Seconds. */
 export const ENTRA_SECONDS = 600;
-/** How old a hint may be: it is made for this request and expired from the start. */
-const HINT_SECONDS = 600;
-const SKEW_SECONDS = 120;
+/** How long an answer waits for the browser to fetch it. */
+const ANSWER_SECONDS = 120;
 const ID_TOKEN_SECONDS = 300;
 const REQUEST = 'EntraRequest';
 
@@ -81,6 +81,8 @@ interface StoredRequest extends Record<string, unknown> {
   readonly accountId: string;
   readonly clientId: string;
   readonly sub: string;
+  readonly tenantId: string;
+  readonly objectId: string;
   readonly nonce: string;
   readonly state: string | undefined;
   readonly redirectUri: string;
@@ -96,61 +98,45 @@ interface StoredRequest extends Record<string, unknown> {
 export function createEntra(n: EntraNeeds): Entra {
   const issuer = n.publicUrl + ENTRA_PATH;
   const cookie = new RegExp(`(?:^|;\\s*)${entraCookie(n.isSecure)}=([\\w-]+)`);
-  const remotes = new Map<string, ReturnType<typeof createRemoteJWKSet>>();
-  const keysOf = ({ jwksUri }: EntraTenant) => {
-    const known = remotes.get(jwksUri) ?? createRemoteJWKSet(new URL(jwksUri), { [customFetch]: n.fetch });
-    remotes.set(jwksUri, known);
-    return known;
-  };
+  const readHint = createEntraHints(n);
   const signing = () => n.publishedKeys().filter(({ alg, privateJwk }) => alg === 'RS256' && privateJwk.x5c);
 
-  /** Who it is about. @throws where it is not Entra's, not ours, not of now, or was shown before */
-  const readHint = async (hint: string, tenant: EntraTenant): Promise<Hint> => {
-    const now = n.clock.now();
-    const { payload } = await jwtVerify(hint, keysOf(tenant), {
-      algorithms: ['RS256'],
-      issuer: tenant.issuer,
-      audience: tenant.applicationId,
-      requiredClaims: ['iat', 'sub', 'oid', 'tid'],
-      // Issued as expired: what counts is when.
-      currentDate: new Date(0),
-      clockTolerance: Number.MAX_SAFE_INTEGER,
-    });
-    const { iat, sub, oid, tid, preferred_username: name } = payload as JWTPayload & Record<string, unknown>;
-    const age = now.getTime() / 1000 - iat!;
-    if (tid !== tenant.tenantId) throw new Error('the hint is of another tenant');
-    if (age > HINT_SECONDS || age < -SKEW_SECONDS) throw new Error('the hint is not of now: check both clocks');
-    if (!(await n.payloads.addOnce('EntraHint', hint, {}, addSeconds(now, HINT_SECONDS + SKEW_SECONDS))))
-      throw new Error('the hint was used before');
-    return { sub: sub!, objectId: String(oid), name: typeof name === 'string' ? name : '' };
-  };
-
   /** Once linked, the object id decides; a name only finds somebody the first time. */
-  const accountOf = async ({ objectId, name }: Hint, tenant: EntraTenant, from: EntraOrigin) => {
-    const { tenantId } = tenant;
+  const accountOf = async ({ objectId, name }: EntraHint, { tenantId }: EntraTenant) => {
     const linked = await n.entraAccounts.find(tenantId, objectId);
     if (linked) return n.accounts.byId(linked);
-    const account = name ? await n.accounts.byEmail(name) : undefined;
-    if (account?.status !== 'active') return undefined;
-    if (!(await n.entraAccounts.link(tenantId, objectId, account.id, n.clock.now()))) return undefined;
+    const named = await n.accounts.byEmail(name);
+    return named && !(await n.entraAccounts.isLinked(tenantId, named.id)) ? named : undefined;
+  };
+
+  /** After the second factor of that very account. @returns whether they belong together now */
+  const link = async ({ accountId, tenantId, objectId }: StoredRequest): Promise<boolean> => {
+    if ((await n.entraAccounts.find(tenantId, objectId)) === accountId) return true;
+    if (!(await n.entraAccounts.link(tenantId, objectId, accountId, n.clock.now()))) return false;
     await n.audit({
       action: 'account.linked',
-      object: `account:${account.id}`,
+      object: `account:${accountId}`,
       result: 'success',
-      origin: from.ip,
-      requestId: from.requestId,
-      actor: 'entra',
-      accountId: account.id,
+      origin: 'entra',
+      actor: `account:${accountId}`,
+      accountId,
       detail: { tenantId, objectId },
     });
-    return account;
+    return true;
+  };
+
+  /** The tenant that a client stands for, while it does. */
+  const tenantOf = async (clientId: string): Promise<EntraTenant | undefined> => {
+    const client = await n.clients.byId(clientId);
+    return client?.profile === 'entra' && !client.disabledAt ? client.settings.entra : undefined;
   };
 
   const stored = async (request: IncomingMessage, uid: string): Promise<StoredRequest | undefined> => {
     const token = cookie.exec(request.headers.cookie ?? '')?.[1];
     const found = (await n.payloads.find(REQUEST, uid, n.clock.now())) as StoredRequest | undefined;
     const isTheirs = token !== undefined && found?.tokenDigest === digestOf(token);
-    return found && isTheirs && found.consumed === undefined ? found : undefined;
+    if (!found || !isTheirs || found.consumed !== undefined) return undefined;
+    return (await tenantOf(found.clientId)) ? found : undefined;
   };
 
   return {
@@ -182,7 +168,7 @@ export function createEntra(n: EntraNeeds): Entra {
 
     async begin(params, from) {
       const client = params.client_id ? await n.clients.byId(params.client_id) : undefined;
-      const tenant = client && !client.disabledAt ? client.settings.entra : undefined;
+      const tenant = client && (await tenantOf(client.id));
       if (!client || !tenant) return { state: 'unknown', what: 'client' };
       const { redirect_uri: redirectUri = '', state, nonce, id_token_hint: hint } = params;
       if (!client.metadata.redirect_uris.includes(redirectUri)) return { state: 'unknown', what: 'redirect' };
@@ -194,7 +180,7 @@ export function createEntra(n: EntraNeeds): Entra {
           origin: from.ip,
           requestId: from.requestId,
           actor: 'entra',
-          detail: { error, why: why.slice(0, 300), clientRequestId: params['client-request-id'] },
+          detail: { error, why: why.slice(0, 300), clientRequestId: params['client-request-id']?.slice(0, 64) },
         });
         return { state: 'refused', answer: { redirectUri, fields: errorFields(error, state) } };
       };
@@ -205,13 +191,13 @@ export function createEntra(n: EntraNeeds): Entra {
       const wishes = wishesOf(params.claims);
       const acr = chooseAcr(wishes.acrs);
       if (!acr) return refuse('access_denied', `none of the acr values can be reached: ${wishes.acrs.join(' ')}`);
-      let who: Hint;
+      let who: EntraHint;
       try {
         who = await readHint(hint, tenant);
       } catch (error) {
         return refuse('invalid_request', `id_token_hint: ${(error as Error).message}`);
       }
-      const account = await accountOf(who, tenant, from);
+      const account = await accountOf(who, tenant);
       if (account?.status !== 'active') return refuse('access_denied', 'nobody here is who the hint names');
       const now = n.clock.now();
       const uid = UID_PREFIX + token128(n.random);
@@ -220,6 +206,8 @@ export function createEntra(n: EntraNeeds): Entra {
         accountId: account.id,
         clientId: client.id,
         sub: who.sub,
+        tenantId: tenant.tenantId,
+        objectId: who.objectId,
         nonce,
         state,
         redirectUri,
@@ -255,8 +243,8 @@ export function createEntra(n: EntraNeeds): Entra {
         // Whoever signed in as somebody else on the way has proven nothing about the person whom Entra sent.
         const isSame = 'accountId' in result && result.accountId === found.accountId;
         const amr = isSame ? chooseAmr(result.amr, found.amrs) : undefined;
-        const ended = amr ? { amr } : { error: 'access_denied' };
-        await n.payloads.put(REQUEST, uid, { ...found, ...ended }, addSeconds(now, SKEW_SECONDS));
+        const ended = amr && (await link(found)) ? { amr } : { error: 'access_denied' };
+        await n.payloads.put(REQUEST, uid, { ...found, ...ended }, addSeconds(now, ANSWER_SECONDS));
       }
       return `/interaction/${uid}/answer`;
     },
@@ -282,12 +270,6 @@ export function createEntra(n: EntraNeeds): Entra {
       return { redirectUri, fields: { id_token: idToken, ...(state === undefined ? {} : { state }) } };
     },
   };
-}
-
-interface Hint {
-  readonly sub: string;
-  readonly objectId: string;
-  readonly name: string;
 }
 
 const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64url');

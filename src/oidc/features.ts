@@ -1,8 +1,9 @@
 import type { Client, Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import type { Accounts } from '../store/accounts.ts';
 import { mutualTls } from './client-certificate.ts';
 import { ourClient } from './client-metadata.ts';
 import type { DeviceProblem, OidcPages } from './pages.ts';
-import { mayIntrospect, mayRevoke, resourceFor } from './resources.ts';
+import { createMayIntrospect, mayRevoke, resourceFor } from './resources.ts';
 import { createDefaultResource, richAuthorizationRequests } from './transactions.ts';
 
 export interface FeatureNeeds {
@@ -10,6 +11,7 @@ export interface FeatureNeeds {
   readonly dpopNonceSecret: Buffer;
   readonly hasClientCertificates: boolean;
   readonly pages: OidcPages;
+  readonly accounts: Accounts;
   readonly ciba: NonNullable<NonNullable<Configuration['features']>['ciba']>;
 }
 
@@ -23,7 +25,7 @@ export const features = (n: FeatureNeeds): NonNullable<Configuration['features']
   dPoP: { enabled: true, nonceSecret: n.dpopNonceSecret },
   mTLS: mutualTls(n.hasClientCertificates),
   clientCredentials: { enabled: true },
-  introspection: { enabled: true, allowedPolicy: mayIntrospect as never },
+  introspection: { enabled: true, allowedPolicy: createMayIntrospect(n.accounts) as never },
   revocation: { enabled: true, allowedPolicy: mayRevoke as never },
   jwtUserinfo: { enabled: true },
   backchannelLogout: { enabled: true },

@@ -3,6 +3,7 @@ import { isPublicAddress } from '../core/addresses.ts';
 import type { Probe } from '../flow/client-doctor.ts';
 
 const LONGEST_MS = 5000;
+const LONGEST_TEXT = 100_000;
 
 /**
  * One request to a web app, for its doctor; no redirects are followed. Private addresses are not called unless their
@@ -30,7 +31,7 @@ export const createProbe =
         },
         ...(body === undefined ? {} : { body }),
       });
-      const text = (await response.text()).slice(0, 100_000);
+      const text = await beginningOf(response);
       const date = Date.parse(response.headers.get('date') ?? '');
       return {
         status: response.status,
@@ -44,3 +45,14 @@ export const createProbe =
       throw new Error(cause?.code ?? cause?.message ?? (error as Error).message, { cause: error });
     }
   };
+
+/** As much as anybody needs, of a site that may never stop. */
+async function beginningOf({ body }: Response): Promise<string> {
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    if (text.length >= LONGEST_TEXT) break;
+  }
+  return text.slice(0, LONGEST_TEXT);
+}

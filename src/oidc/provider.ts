@@ -147,7 +147,9 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
     ttl,
     // Nothing outlives the session that it was given in: signing out ends it.
     expiresWithSession: async () => true,
-    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    // What was approved was approved once.
+    issueRefreshToken: async (_ctx, client, source) =>
+      client.grantTypeAllowed('refresh_token') && !(source as { rar?: unknown }).rar,
     // FAPI 2.0 Security Profile, section 5.3.2.1: bound to a key, a refresh token is not rotated.
     rotateRefreshToken: (ctx) => ourClient(ctx.oidc.client).profile !== 'fapi2',
     loadExistingGrant,
@@ -171,6 +173,14 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
   provider.use(auditMiddleware(provider, n.audit) as never);
+  provider.on('error' as 'server_error', (error: unknown) =>
+    n.onError(error as ProtocolError, {
+      reference: 'none',
+      route: undefined,
+      clientId: undefined,
+      redirectUri: undefined,
+    }),
+  );
   provider.use(async (ctx, next) => {
     await next();
     if (ctx.status === 404 && ctx.body == null) {

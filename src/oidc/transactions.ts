@@ -9,7 +9,7 @@ const line = z
   .string()
   .min(1)
   .max(100)
-  .regex(/^[^\p{Cc}]*$/u);
+  .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u);
 
 const transactionSchema = z.strictObject({
   type: z.literal(TRANSACTION),

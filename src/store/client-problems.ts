@@ -33,7 +33,8 @@ export interface ClientProblems {
 }
 
 const LONGEST = 500;
-const cut = (text: string): string => text.replaceAll('\0', '').slice(0, LONGEST);
+/** On one line, without anything that a terminal would act on. */
+const cut = (text: string): string => text.replace(/\p{Cc}/gu, ' ').slice(0, LONGEST);
 
 export function createClientProblems({ relaxedSql, sql }: Database): ClientProblems {
   return {

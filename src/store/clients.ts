@@ -88,6 +88,8 @@ export interface Clients {
   isSecret(id: string, secret: string, now: Date): Promise<boolean>;
   /** Adds a secret; those there are end at `othersUntil` at the latest. @returns false where there is no such client */
   addSecret(id: string, secret: string, now: Date, othersUntil: Date): Promise<boolean>;
+  /** Ends all of its secrets, for good. */
+  removeSecrets(id: string): Promise<void>;
   /** @returns false where there is none */
   setDisabled(id: string, disabledAt: Date | null, now: Date): Promise<boolean>;
 }
@@ -163,6 +165,10 @@ export function createClients({ prisma, sql }: Database): Clients {
           SELECT ${digest(secret)}, id, ${now} FROM client WHERE id = ${id} RETURNING 1`;
       read.delete(id);
       return rows.length === 1;
+    },
+    async removeSecrets(id) {
+      await sql`DELETE FROM client_secret WHERE client_id = ${id}`;
+      read.delete(id);
     },
     async setDisabled(id, disabledAt, now) {
       const { count } = await prisma.client.updateMany({ where: { id }, data: { disabledAt, changedAt: now } });

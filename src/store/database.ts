@@ -29,6 +29,10 @@ export function openDatabase(url: string, poolSize = 10): Database {
     application_name: 'dubbelslot',
     options: '-c synchronous_commit=off',
   });
+  // Prisma's statements go through the pool as well.
+  const query = pool.query.bind(pool) as unknown as (statement: { values?: unknown[] }) => unknown;
+  (pool as unknown as { query: typeof query }).query = (statement) =>
+    query(statement.values ? { ...statement, values: statement.values.map(storable) } : statement);
   // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
   for (const each of [pool, relaxed]) each.on('error', () => {});
 
@@ -91,9 +95,23 @@ function statementOf(strings: TemplateStringsArray): { name: string; text: strin
 
 function sqlOn(client: Queryable): Sql {
   return async <Row>(strings: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
-    const { rows } = await client.query({ ...statementOf(strings), values });
+    const { rows } = await client.query({ ...statementOf(strings), values: values.map(storable) });
     return rows.map(camelCased) as Row[];
   };
+}
+
+/** What PostgreSQL keeps in no text and no JSON: NUL, and halves of characters. Nothing honest has them. */
+const UNSTORABLE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const REPLACED = '\ufffd';
+
+const cleanText = (text: string): string => text.replace(UNSTORABLE, REPLACED);
+
+/** A stranger's text is stored and compared as what it is not: it is found nowhere, and fails nothing. */
+function storable(value: unknown): unknown {
+  if (typeof value === 'string') return cleanText(value);
+  if (Array.isArray(value)) return value.map(storable);
+  if (typeof value !== 'object' || value === null || value instanceof Date || ArrayBuffer.isView(value)) return value;
+  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'string' ? cleanText(each) : each));
 }
 
 const fieldNames = new Map<string, string>();

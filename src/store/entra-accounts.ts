@@ -3,6 +3,10 @@ import type { Database } from './database.ts';
 /** Which account is who in a Microsoft Entra tenant, by Entra's immutable object id. */
 export interface EntraAccounts {
   find(tenantId: string, objectId: string): Promise<string | undefined>;
+  /** Whether an account is somebody there. */
+  isLinked(tenantId: string, accountId: string): Promise<boolean>;
+  /** An account is nobody's there any more. */
+  unlink(accountId: string): Promise<void>;
   /** Links it, where neither side is linked to another. @returns whether they belong together now */
   link(tenantId: string, objectId: string, accountId: string, now: Date): Promise<boolean>;
 }
@@ -15,6 +19,13 @@ export function createEntraAccounts({ sql }: Database): EntraAccounts {
   };
   return {
     find,
+    async isLinked(tenantId, accountId) {
+      const rows = await sql`SELECT 1 FROM entra_account WHERE tenant_id = ${tenantId} AND account_id = ${accountId}`;
+      return rows.length > 0;
+    },
+    async unlink(accountId) {
+      await sql`DELETE FROM entra_account WHERE account_id = ${accountId}`;
+    },
     async link(tenantId, objectId, accountId, now) {
       await sql`INSERT INTO entra_account (tenant_id, object_id, account_id, linked_at)
         VALUES (${tenantId}, ${objectId}, ${accountId}, ${now}) ON CONFLICT DO NOTHING`;

@@ -9,7 +9,8 @@ import type { Database } from './database.ts';
 export type OidcPayload = Record<string, unknown>;
 
 export interface OidcPayloads {
-  put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<void>;
+  /** @returns false where it was overtaken: a device code is confirmed by one browser and given to one person */
+  put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   /** Adds it only if it is not there. @returns false where it was: a replay */
   addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
@@ -72,12 +73,16 @@ export function createOidcPayloads({ sql, relaxedSql }: Database, sealer: Sealer
   return {
     async put(type, id, plain, expiresAt) {
       const payload = closed(type, digest(id), plain);
-      await sqlFor(
+      const rows = await sqlFor(
         type,
       )`INSERT INTO oidc_payload (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
         VALUES (${type}, ${digest(id)}, ${payload}, ${text(payload.grantId)}, ${text(payload.accountId)}, ${text(payload.uid)}, ${text(payload.userCode)}, ${expiresAt})
         ON CONFLICT (type, id_digest) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
-          account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code, expires_at = excluded.expires_at`;
+          account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code, expires_at = excluded.expires_at
+          WHERE excluded.type <> 'DeviceCode' OR excluded.payload ? 'error'
+            OR NOT oidc_payload.payload ? CASE WHEN excluded.payload ? 'accountId' THEN 'accountId' ELSE 'inFlight' END
+          RETURNING 1`;
+      return rows.length === 1;
     },
     async addOnce(type, id, payload, expiresAt) {
       const rows = await sqlFor(type)`INSERT INTO oidc_payload (type, id_digest, payload, expires_at)

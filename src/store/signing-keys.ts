@@ -97,6 +97,9 @@ export function createSigningKeys(db: Database, sealer: Sealer): SigningKeys {
 
   const rotateWhere = (now: Date, signsFrom: Date, isDue: (newest: Row) => boolean): Promise<string[]> =>
     locked(async (sql) => {
+      // After a leak the keys that wait were read too.
+      if (signsFrom <= now)
+        await sql`UPDATE signing_key SET retired_at = ${now} WHERE signs_from > ${now} AND retired_at IS NULL`;
       const rows = await rowsOf(sql);
       const made: string[] = [];
       for (const alg of SIGNING_ALGORITHMS) {

@@ -79,6 +79,11 @@ describe('a client certificate that a proxy of ours verified', () => {
       expect((await ask(headers)).status).toBe(401);
   });
 
+  it('is one certificate: a second one in the header was added by somebody else', async () => {
+    for (const value of [escaped(own) + escaped(stranger), escaped(stranger) + escaped(own)])
+      expect((await ask({ [HEADER]: value })).status).toBe(401);
+  });
+
   it('counts for nothing from anybody but that proxy', async () => {
     const open = await startInstallation(
       { CLIENT_CERT_HEADER: HEADER, TRUST_PROXY: '192.0.2.1', SECRET_KEY: installation.d.config.secretKey },
@@ -88,7 +93,7 @@ describe('a client certificate that a proxy of ours verified', () => {
     await open.close();
   });
 
-  it('can bind tokens to itself', async () => {
+  it('gets a token for an API', async () => {
     const answer = await fetch(`${installation.url}/oidc/token`, {
       method: 'POST',
       headers: { [HEADER]: escaped(own) },

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
-import { addEnrolledPerson, type Enrolled } from '../support/story.ts';
+import { addEnrolledPerson, type Enrolled, givePassword } from '../support/story.ts';
 import { fulfilled, together } from '../support/together.ts';
 
 const BY = { actor: 'test', origin: 'test' };
@@ -150,6 +150,25 @@ describe('an approval that a web app asks for', () => {
       error: 'access_denied',
       error_description: expect.stringContaining('no phone'),
     });
+  });
+
+  it('waits for a sign-in that is going on: no web app keeps anybody from one', async () => {
+    await givePassword(new Laptop(), web, gated);
+    await expect(ask(strict, gated)).rejects.toMatchObject({
+      error: 'access_denied',
+      error_description: expect.stringContaining('is signing in'),
+    });
+  });
+
+  it('gives tokens that end when everything is ended', async () => {
+    const { d } = installation;
+    const asked = await ask(strict, gated);
+    await gated.phone.approve(asked.binding_number);
+    const { access_token } = await redeem(strict, asked);
+    const isActive = async () => (await oidc.tokenIntrospection(strict.config, access_token)).active;
+    expect(await isActive()).toBe(true);
+    await d.opSessions.revokeOthers(gated.accountId, 'of-this-browser', new Date());
+    expect(await isActive()).toBe(false);
   });
 
   it('is bounded by the push budget, however often a web app asks', async () => {

@@ -126,6 +126,29 @@ describe('a device without a keyboard', () => {
   });
 });
 
+describe('one code, typed in two browsers', () => {
+  it('lets in the one that was first, and the other learns that it is too late', async () => {
+    const asked = await ask();
+    const titles: string[] = [];
+    for (const laptop of [new Laptop(), new Laptop()]) {
+      await installation.d.database.sql`DELETE FROM challenge`;
+      await confirm(laptop, asked);
+      if (laptop.title === 'Aanmelden') {
+        await laptop.submit('/password', { email: person.email, password: person.password });
+        await approve(laptop);
+      }
+      titles.push(laptop.title);
+    }
+    expect(titles[0]).toBe('Uw apparaat is aangemeld');
+    expect(titles[1]).not.toBe('Uw apparaat is aangemeld');
+  });
+
+  it('is asked for by its form alone: any other address below goes there', async () => {
+    const answer = await fetch(`${installation.url}/oidc/device/anything`, { redirect: 'manual' });
+    expect(answer.status).toBe(303);
+  });
+});
+
 describe('codes that are guessed', () => {
   it('are told to be wrong in words, and soon not looked at any more', async () => {
     const laptop = new Laptop();

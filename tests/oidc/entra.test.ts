@@ -30,6 +30,7 @@ let microsoft: Server;
 let issuer: string;
 let key: AppKey;
 let person: Enrolled;
+let web: RelyingParty;
 let objectId: string;
 
 beforeAll(async () => {
@@ -50,7 +51,7 @@ beforeAll(async () => {
   });
   const redirectUri = await RelyingParty.redirectUri();
   const secret = await installation.addClient({ id: 'web', redirectUris: [redirectUri] });
-  const web = await RelyingParty.discover(installation.url, 'web', secret, redirectUri);
+  web = await RelyingParty.discover(installation.url, 'web', secret, redirectUri);
   person = await addEnrolledPerson(installation, new Laptop(), web);
   objectId = randomUUID();
 });
@@ -134,6 +135,16 @@ async function verified(idToken: string) {
   return (await jwtVerify(idToken, await importX509(pem, 'RS256'), options)).payload;
 }
 
+/** From the page that asks for a temporary pass to the one that says more is required. */
+async function givePass(laptop: Laptop, email: string) {
+  const issued = await installation.d.administration.issueTemporaryPass(email, { actor: 'cli', origin: 'cli' });
+  if (!issued.ok) throw new Error(issued.refusal.code);
+  expect(laptop.title).toBe('Aanmelden met een tijdelijke toegangscode');
+  await laptop.submit('/pass', { code: issued.value.code });
+  await laptop.open(laptop.page.url);
+  expect(laptop.title).toBe('Meer informatie vereist');
+}
+
 async function approve(laptop: Laptop, phone = person.phone) {
   const here = laptop.page.url;
   expect((await phone.approve(laptop.number)).status).toBe(200);
@@ -172,18 +183,19 @@ describe('Microsoft Entra sends somebody for a second factor', () => {
     const other = randomUUID();
     const from = { oid: other, sub: other, preferred_username: email.toUpperCase() };
     await send(laptop, {}, from);
-    expect(laptop.title).toBe('Meer informatie vereist');
+    await givePass(laptop, email);
     await enrolCodeApp(laptop, installation.url, new Date());
     const path = /href="(\/interaction\/[^"]+)"/.exec(laptop.page.html)![1]!;
     await laptop.open(installation.url + path);
     expect(await verified(sentBack(laptop).id_token!)).toMatchObject({ sub: other, amr: ['otp'] });
   });
 
-  it('and enrols a phone on the way, once, as at any first sign-in', async () => {
+  it('and enrols a phone on the way with a temporary pass, once', async () => {
     const laptop = new Laptop();
     const { email } = await installation.addPerson();
     const from = { oid: randomUUID(), preferred_username: email };
     await send(laptop, {}, from);
+    await givePass(laptop, email);
     const phone = await enrolPhone(laptop, installation.url);
     await laptop.open(installation.url + /href="(\/interaction\/[^"]+)"/.exec(laptop.page.html)![1]!);
     expect((await verified(sentBack(laptop).id_token!)).amr).toEqual(['swk']);
@@ -251,6 +263,32 @@ describe('a request that is not Entra’s', () => {
     expect(sentBack(laptop).error).toBe('invalid_request');
   });
 
+  it('with such a hint is refused, however its signature is written', async () => {
+    const once = await hint();
+    await send(new Laptop(), { id_token_hint: once });
+    // The last character of 256 octets in base64url carries four bits that count for nothing.
+    const [last] = once.slice(-1);
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const other = alphabet[alphabet.indexOf(last!) ^ 1];
+    const laptop = new Laptop();
+    await send(laptop, { id_token_hint: once.slice(0, -1) + other });
+    expect(sentBack(laptop).error).toBe('invalid_request');
+  });
+
+  it.each(['\u0000', '\ud800'])('gets an answer, not a failure, with %j anywhere', async (odd) => {
+    for (const changes of [
+      { client_id: odd },
+      { claims: odd },
+      { state: odd },
+      { nonce: odd },
+      { redirect_uri: odd },
+    ]) {
+      const laptop = new Laptop();
+      await send(laptop, changes);
+      expect(laptop.page.status, JSON.stringify(changes)).toBeLessThan(500);
+    }
+  });
+
   it('belongs to the browser that brought it', async () => {
     const laptop = new Laptop();
     await send(laptop);
@@ -261,16 +299,57 @@ describe('a request that is not Entra’s', () => {
 
 describe('an account here', () => {
   it('belongs to one person there: a name that is given to somebody else opens nothing', async () => {
-    await send(new Laptop());
+    const first = new Laptop();
+    await send(first);
+    await approve(first);
+    await installation.d.database.sql`DELETE FROM challenge`;
     const laptop = new Laptop();
     await send(laptop, {}, { oid: randomUUID(), sub: 'somebody else' });
     expect(sentBack(laptop).error).toBe('access_denied');
+    expect(await person.phone.challenges()).toEqual([]);
     const linked = await installation.d.auditStore.list({
       action: 'account.linked',
       accountId: person.accountId,
       limit: 5,
     });
     expect(linked).toHaveLength(1);
+  });
+
+  it('is nobody’s there before its own second factor, and after a reset', async () => {
+    const { sql } = installation.d.database;
+    const somebody = await addEnrolledPerson(installation, new Laptop(), web);
+    const oid = randomUUID();
+    const links = () => sql`SELECT 1 FROM entra_account WHERE account_id = ${somebody.accountId}`;
+    const from = { oid, sub: oid, preferred_username: somebody.email };
+    await sql`DELETE FROM challenge`;
+    const laptop = new Laptop();
+    await send(laptop, {}, from);
+    expect(await links()).toHaveLength(0);
+    await approve(laptop, somebody.phone);
+    expect(sentBack(laptop).id_token).toBeDefined();
+    expect(await links()).toHaveLength(1);
+    await installation.d.administration.reset(somebody.email, { actor: 'cli', origin: 'cli' });
+    expect(await links()).toHaveLength(0);
+  });
+
+  it('without a second factor is not given one by what Entra has checked: that takes a temporary pass', async () => {
+    const laptop = new Laptop();
+    const { email } = await installation.addPerson();
+    await send(laptop, {}, { oid: randomUUID(), preferred_username: email });
+    expect(laptop.title).toBe('Aanmelden met een tijdelijke toegangscode');
+    const uid = laptop.page.url.split('/')[4];
+    await laptop.open(`${installation.url}/interaction/${uid}/enrol`, { method: 'POST', body: new URLSearchParams() });
+    expect((await laptop.open(`${installation.url}/mfa/setup/scan`)).url).not.toContain('/mfa/setup/scan');
+  });
+
+  it('opens nothing once the web app that stands for Entra is disabled', async () => {
+    const laptop = new Laptop();
+    await send(laptop);
+    const by = { actor: 'cli', origin: 'cli' } as const;
+    await installation.d.clientRegistration.setDisabled('microsoft-365', true, by);
+    await expect.poll(async () => (await laptop.open(laptop.page.url)).status, { timeout: 5000 }).toBe(400);
+    await installation.d.clientRegistration.setDisabled('microsoft-365', false, by);
+    await expect.poll(async () => (await laptop.open(laptop.page.url)).status, { timeout: 5000 }).toBe(200);
   });
 
   it('is the one that Entra sent: signing in as oneself on the way proves nothing for the other', async () => {
