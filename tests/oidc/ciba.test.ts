@@ -34,7 +34,7 @@ async function addParty(id: string, more: object = {}): Promise<RelyingParty> {
 beforeAll(async () => {
   installation = await startInstallation();
   web = await addParty('web', { grants: [] });
-  strict = await addParty('strict');
+  strict = await addParty('strict', { grants: ['ciba', 'refresh'] });
   easy = await addParty('easy', { requiredAcr: 'urn:dubbelslot:acr:1fa' });
   gated = await addEnrolledPerson(installation, new Laptop(), web);
   await gated.phone.closeGate();
@@ -85,6 +85,7 @@ describe('an approval that a web app asks for', () => {
     const claims = decodeJwt(tokens.id_token!);
     expect(claims).toMatchObject({ sub: gated.accountId, aud: 'strict', acr: 'urn:dubbelslot:acr:mfa' });
     expect(claims.amr).toEqual(['pop', 'swk', 'mca', 'user', 'mfa']);
+    expect(tokens.refresh_token).toBeDefined();
     const info = await oidc.fetchUserInfo(strict.config, tokens.access_token, gated.accountId);
     expect(info.email).toBe(gated.email);
     await later();
@@ -230,6 +231,8 @@ describe('a transaction', () => {
     await gated.phone.approve(asked.binding_number);
     const tokens = await redeem(strict, asked);
     expect(tokens.authorization_details).toEqual(details);
+    // One approval is worth one amount, once.
+    expect(tokens.refresh_token).toBeUndefined();
     const [event] = await installation.d.auditStore.list({ action: 'challenge.approved', limit: 1 });
     const { evidence, key, context } = event!.detail as { evidence: string; key: object; context: { about: object } };
     const { payload } = await compactVerify(evidence, await importJWK(key, 'ES256'));
@@ -254,6 +257,11 @@ describe('a transaction', () => {
     expect(await refused([{ type: TRANSACTION, amount: '1', currency: 'EUR', to: 'a\nb' }])).toBe(
       'invalid_authorization_details',
     );
+    // What turns the reading order around, and what nobody sees.
+    for (const to of ['a\u202eb', 'a\u200bb', 'a\u2028b'])
+      expect(await refused([{ type: TRANSACTION, amount: '1', currency: 'EUR', to }])).toBe(
+        'invalid_authorization_details',
+      );
     expect(await refused([{ type: 'payment', amount: '1', currency: 'EUR' }])).toBe('invalid_authorization_details');
     const twice = { type: TRANSACTION, amount: '1', currency: 'EUR' };
     expect(await refused([twice, twice])).toBe('invalid_authorization_details');
