@@ -29,10 +29,10 @@ export function openDatabase(url: string, poolSize = 10): Database {
     application_name: 'dubbelslot',
     options: '-c synchronous_commit=off',
   });
-  // Prisma's statements go through the pool as well.
-  const query = pool.query.bind(pool) as unknown as (statement: { values?: unknown[] }) => unknown;
-  (pool as unknown as { query: typeof query }).query = (statement) =>
-    query(statement.values ? { ...statement, values: statement.values.map(storable) } : statement);
+  const query = pool.query.bind(pool) as unknown as Queryable['query'];
+  // Prisma's statements, which call the pool's own method. Ours go round it: `sqlOn` has cleaned them.
+  (pool as unknown as { query: (statement: { values?: unknown[] }) => unknown }).query = (statement) =>
+    query((statement.values ? { ...statement, values: statement.values.map(storable) } : statement) as never);
   // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
   for (const each of [pool, relaxed]) each.on('error', () => {});
 
@@ -42,7 +42,7 @@ export function openDatabase(url: string, poolSize = 10): Database {
   });
 
   return {
-    sql: sqlOn(pool),
+    sql: sqlOn({ query }),
     relaxedSql: sqlOn(relaxed),
     async transaction(work) {
       const client = await pool.connect();
