@@ -6,7 +6,7 @@ import type { AuditEvent } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token128, token256 } from '../core/random.ts';
 import type { Accounts } from '../store/accounts.ts';
-import type { Clients, EntraTenant } from '../store/clients.ts';
+import type { Client, Clients, EntraTenant } from '../store/clients.ts';
 import type { EntraAccounts } from '../store/entra-accounts.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
 import type { PublishedKey } from '../store/signing-keys.ts';
@@ -111,8 +111,8 @@ export function createEntra(n: EntraNeeds): Entra {
 
   /** After the second factor of that very account. @returns whether they belong together now */
   const link = async ({ accountId, tenantId, objectId }: StoredRequest): Promise<boolean> => {
-    if ((await n.entraAccounts.find(tenantId, objectId)) === accountId) return true;
-    if (!(await n.entraAccounts.link(tenantId, objectId, accountId, n.clock.now()))) return false;
+    const linked = await n.entraAccounts.link(tenantId, objectId, accountId, n.clock.now());
+    if (linked !== 'new') return linked === 'known';
     await n.audit({
       action: 'account.linked',
       object: `account:${accountId}`,
@@ -126,17 +126,15 @@ export function createEntra(n: EntraNeeds): Entra {
   };
 
   /** The tenant that a client stands for, while it does. */
-  const tenantOf = async (clientId: string): Promise<EntraTenant | undefined> => {
-    const client = await n.clients.byId(clientId);
-    return client?.profile === 'entra' && !client.disabledAt ? client.settings.entra : undefined;
-  };
+  const tenantOf = (client: Client | undefined): EntraTenant | undefined =>
+    client?.profile === 'entra' && !client.disabledAt ? client.settings.entra : undefined;
 
   const stored = async (request: IncomingMessage, uid: string): Promise<StoredRequest | undefined> => {
     const token = cookie.exec(request.headers.cookie ?? '')?.[1];
     const found = (await n.payloads.find(REQUEST, uid, n.clock.now())) as StoredRequest | undefined;
     const isTheirs = token !== undefined && found?.tokenDigest === digestOf(token);
     if (!found || !isTheirs || found.consumed !== undefined) return undefined;
-    return (await tenantOf(found.clientId)) ? found : undefined;
+    return tenantOf(await n.clients.byId(found.clientId)) ? found : undefined;
   };
 
   return {
@@ -168,7 +166,7 @@ export function createEntra(n: EntraNeeds): Entra {
 
     async begin(params, from) {
       const client = params.client_id ? await n.clients.byId(params.client_id) : undefined;
-      const tenant = client && (await tenantOf(client.id));
+      const tenant = tenantOf(client);
       if (!client || !tenant) return { state: 'unknown', what: 'client' };
       const { redirect_uri: redirectUri = '', state, nonce, id_token_hint: hint } = params;
       if (!client.metadata.redirect_uris.includes(redirectUri)) return { state: 'unknown', what: 'redirect' };

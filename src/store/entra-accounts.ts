@@ -7,8 +7,8 @@ export interface EntraAccounts {
   isLinked(tenantId: string, accountId: string): Promise<boolean>;
   /** An account is nobody's there any more. */
   unlink(accountId: string): Promise<void>;
-  /** Links it, where neither side is linked to another. @returns whether they belong together now */
-  link(tenantId: string, objectId: string, accountId: string, now: Date): Promise<boolean>;
+  /** Links it, where neither side is linked to another. */
+  link(tenantId: string, objectId: string, accountId: string, now: Date): Promise<'new' | 'known' | 'taken'>;
 }
 
 export function createEntraAccounts({ sql }: Database): EntraAccounts {
@@ -27,9 +27,10 @@ export function createEntraAccounts({ sql }: Database): EntraAccounts {
       await sql`DELETE FROM entra_account WHERE account_id = ${accountId}`;
     },
     async link(tenantId, objectId, accountId, now) {
-      await sql`INSERT INTO entra_account (tenant_id, object_id, account_id, linked_at)
-        VALUES (${tenantId}, ${objectId}, ${accountId}, ${now}) ON CONFLICT DO NOTHING`;
-      return (await find(tenantId, objectId)) === accountId;
+      const added = await sql`INSERT INTO entra_account (tenant_id, object_id, account_id, linked_at)
+        VALUES (${tenantId}, ${objectId}, ${accountId}, ${now}) ON CONFLICT DO NOTHING RETURNING 1`;
+      if (added.length > 0) return 'new';
+      return (await find(tenantId, objectId)) === accountId ? 'known' : 'taken';
     },
   };
 }
