@@ -54,34 +54,35 @@ export const features = (n: FeatureNeeds): NonNullable<Configuration['features']
 
 const nameOf = (client: Client | undefined): string => client?.clientName ?? client?.clientId ?? '';
 
-/** The library's forms have its protection against forgery; the rest of the page is ours. */
-const xsrfIn = (form: string): string => /name="xsrf" value="([^"]+)"/.exec(form)?.[1] ?? '';
+/** What the library protects its form against forgery with; the page is ours. */
+const xsrfOf = ({ oidc }: KoaContextWithOIDC): string =>
+  (oidc.session as { state?: { secret?: string } } | undefined)?.state?.secret ?? '';
 
 const deviceFlow = (pages: OidcPages) => ({
   enabled: true,
   charset: 'base-20' as const,
   mask: '****-****',
   deviceInfo: (ctx: KoaContextWithOIDC) => ({ ip: ctx.ip, ua: ctx.get('user-agent') }),
-  userCodeInputSource: (ctx: KoaContextWithOIDC, form: string, _out: unknown, error: unknown) => {
+  userCodeInputSource: (ctx: KoaContextWithOIDC, _form: string, _out: unknown, error: unknown) => {
     ctx.type = 'html';
     const typed = (error as { userCode?: unknown } | undefined)?.userCode;
     ctx.body = pages.deviceCode(ctx.req, {
       typed: typeof typed === 'string' ? typed.slice(0, 20) : '',
-      xsrf: xsrfIn(form),
+      xsrf: xsrfOf(ctx),
       problem: error ? problemOf(error as Error) : undefined,
     });
   },
   userCodeConfirmSource: (
     ctx: KoaContextWithOIDC,
-    form: string,
+    _form: string,
     client: Client,
     device: Record<string, unknown>,
     shownCode: string,
   ) => {
     ctx.type = 'html';
     ctx.body = pages.deviceConfirm(ctx.req, {
-      xsrf: xsrfIn(form),
-      userCode: /name="user_code" value="([^"]+)"/.exec(form)?.[1] ?? '',
+      xsrf: xsrfOf(ctx),
+      userCode: String(ctx.oidc.params?.user_code),
       shownCode,
       client: nameOf(client),
       ip: String(device.ip ?? ''),
