@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { acrNamed } from '../core/assurance.ts';
+import { SIGNING_ALGORITHMS } from '../core/signing.ts';
 import { CLIENT_GRANTS, CLIENT_PROFILES, type ClientWishes } from '../flow/client-profiles.ts';
 import type { Registered } from '../flow/clients.ts';
 import { translator } from '../i18n/translate.ts';
@@ -77,7 +78,6 @@ function wishesFrom(values: Values): ClientWishes {
     const value = one(name);
     return value === undefined ? undefined : oneOf(`value of --${name}`, value, known);
   };
-  const algorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
   const lifetimes = Object.fromEntries(
     Object.entries({
       accessToken: seconds('access-token'),
@@ -105,8 +105,8 @@ function wishesFrom(values: Values): ClientWishes {
     jwksUri: one('jwks-url'),
     tlsSubject: one('tls-subject'),
     requiredAcr: acrFrom(one('acr')),
-    idTokenAlgorithm: among('alg', algorithms),
-    userinfoAlgorithm: among('userinfo-alg', algorithms),
+    idTokenAlgorithm: among('alg', SIGNING_ALGORITHMS),
+    userinfoAlgorithm: among('userinfo-alg', SIGNING_ALGORITHMS),
     scopes: many('scope')?.map((scope) => oneOf('scope', scope, ['email', 'profile', 'groups'] as const)),
     isPairwise: isYes('pairwise'),
     mustPush: isYes('require-par'),

@@ -1,10 +1,9 @@
 import 'reflect-metadata';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import type { SigningAlgorithm } from '../core/signing.ts';
 
-/** The algorithms that tokens can be signed with (RFC 7518, RFC 8037); the first is the default. */
-export const SIGNING_ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
-export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+export { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../core/signing.ts';
 
 /** What every installation has; the others are made when a web app first asks for one. */
 export const USUAL_ALGORITHMS: readonly SigningAlgorithm[] = ['ES256', 'RS256'];

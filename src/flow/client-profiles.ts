@@ -1,4 +1,5 @@
 import type { Acr } from '../core/assurance.ts';
+import type { SigningAlgorithm } from '../core/signing.ts';
 import type {
   Client,
   ClientMetadata,
@@ -27,8 +28,8 @@ export interface ClientWishes {
   readonly tlsSubject?: string | undefined;
   /** Asked at least, whatever the policy says; null: the policy alone decides. */
   readonly requiredAcr?: Acr | null | undefined;
-  readonly idTokenAlgorithm?: SigningName | undefined;
-  readonly userinfoAlgorithm?: SigningName | undefined;
+  readonly idTokenAlgorithm?: SigningAlgorithm | undefined;
+  readonly userinfoAlgorithm?: SigningAlgorithm | undefined;
   /** What it may ask for: `email`, `profile`, `groups`; `openid` always. */
   readonly scopes?: readonly string[] | undefined;
   readonly isPairwise?: boolean | undefined;
@@ -47,7 +48,6 @@ export interface ClientWishes {
 }
 
 export type ClientGrant = 'refresh' | 'client-credentials' | 'device' | 'ciba';
-export type SigningName = 'ES256' | 'RS256' | 'PS256' | 'EdDSA';
 
 /** The names in OAuth (RFC 6749, RFC 8628, CIBA Core). */
 const GRANT_TYPES: Readonly<Record<ClientGrant, string>> = {

@@ -1,5 +1,6 @@
 import { errors, type Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
+import { SIGNING_ALGORITHMS } from '../core/signing.ts';
 import type { NewClient } from '../store/clients.ts';
 import type { Signals } from '../store/signals.ts';
 import type { PublishedKey, SigningKeys } from '../store/signing-keys.ts';
@@ -47,7 +48,7 @@ export async function createLiveProvider(
     async check(client) {
       const wanted = [client.metadata.id_token_signed_response_alg, client.metadata.userinfo_signed_response_alg];
       for (const alg of wanted) {
-        const name = (['ES256', 'RS256', 'PS256', 'EdDSA'] as const).find((each) => each === alg);
+        const name = SIGNING_ALGORITHMS.find((each) => each === alg);
         if (name && (await n.signingKeys.ensure(name, n.clock.now()))) await refreshKeys();
       }
       try {

@@ -3,6 +3,7 @@ import { type ClientMetadata, type Configuration, type KoaContextWithOIDC, Provi
 import { ACR_ALIASES, ACRS } from '../core/assurance.ts';
 import type { AuditEvent } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
+import { SIGNING_ALGORITHMS } from '../core/signing.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { NewClientCall } from '../store/client-calls.ts';
 import type { Clients } from '../store/clients.ts';
@@ -68,14 +69,12 @@ export interface FailedRequest {
 export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider {
   const findClient = async (id: string): Promise<OidcPayload | undefined> => {
     if (id === PORTAL_CLIENT_ID) return portalClient(n.publicUrl);
-    if (id.includes('\0')) return undefined;
     const client = await n.clients.byId(id);
     // A Microsoft Entra tenant speaks to oidc/entra.ts and to nothing else.
     return client && !client.disabledAt && client.profile !== 'entra' ? toMetadata(client) : undefined;
   };
   // What is announced can be signed with; a secret of which we keep a digest verifies nothing (no HS256).
   const signing = [...new Set(keys.map(({ alg }) => alg as 'ES256'))];
-  const verifying = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
 
   const cookieNames = n.isSecure
     ? { session: '__Host-op', interaction: '__Secure-interaction', resume: '__Secure-resume' }
@@ -119,8 +118,8 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
     enabledJWA: {
       idTokenSigningAlgValues: signing,
       userinfoSigningAlgValues: signing,
-      clientAuthSigningAlgValues: [...verifying],
-      requestObjectSigningAlgValues: [...verifying],
+      clientAuthSigningAlgValues: [...SIGNING_ALGORITHMS],
+      requestObjectSigningAlgValues: [...SIGNING_ALGORITHMS],
       dPoPSigningAlgValues: ['ES256', 'PS256', 'EdDSA'],
     },
     routes: {
