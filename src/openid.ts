@@ -43,6 +43,11 @@ export async function openOpenid(n: OpenidNeeds) {
   const { hostname } = new URL(publicUrl);
   // A trial on one machine: its web apps are there too.
   const ownHosts = isSecure ? [] : [hostname, 'localhost', '127.0.0.1', '[::1]'];
+  const hosts = [...config.clientHosts, ...ownHosts];
+  const noteProblem = (problem: Parameters<typeof stores.clientProblems.note>[0]): void =>
+    void stores.clientProblems
+      .note(problem, clock.now())
+      .catch((fault: unknown) => log.warn({ err: fault }, 'could not note what went wrong for a web app'));
   const live: { provider?: LiveProvider } = {};
   const current = () => live.provider!.current();
 
@@ -61,7 +66,7 @@ export async function openOpenid(n: OpenidNeeds) {
     hasClientCertificates: config.clientCertHeader !== undefined,
     ciba: ciba.feature,
     settleApproval: ciba.settle,
-    fetch: createClientFetch([...config.clientHosts, ...ownHosts], n.testFetch),
+    fetch: createClientFetch(hosts, n.testFetch),
     oweCall: (call) => stores.clientCalls.add(call, clock.now()),
     signingKeys: stores.signingKeyStore,
     signals,
@@ -70,9 +75,7 @@ export async function openOpenid(n: OpenidNeeds) {
     onFault: (error) => log.error({ err: error }, 'could not read the signing keys'),
     onError: (error, request) => {
       log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused');
-      void stores.clientProblems
-        .note({ ...request, error: error.error ?? error.name, detail: detailOf(error) }, clock.now())
-        .catch((fault: unknown) => log.warn({ err: fault }, 'could not note what went wrong for a web app'));
+      noteProblem({ ...request, error: error.error ?? error.name, detail: detailOf(error) });
     },
   });
   live.provider = openid;
@@ -86,12 +89,7 @@ export async function openOpenid(n: OpenidNeeds) {
     onFailure: (clientId, kind, error) => {
       const detail = (error.cause as Error | undefined)?.message ?? error.message;
       log.warn({ err: error, client: clientId, kind }, 'a web app could not be told; it will be tried again');
-      void stores.clientProblems
-        .note(
-          { clientId, route: kind, error: 'unreachable', detail, reference: '', redirectUri: undefined },
-          clock.now(),
-        )
-        .catch(() => {});
+      noteProblem({ clientId, route: kind, error: 'unreachable', detail, reference: '', redirectUri: undefined });
     },
   });
 
@@ -106,7 +104,6 @@ export async function openOpenid(n: OpenidNeeds) {
     return made;
   };
 
-  const hosts = [...config.clientHosts, ...ownHosts];
   const clientDoctor = createClientDoctor({
     ...stores,
     checkMetadata: openid.check,

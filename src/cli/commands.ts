@@ -191,6 +191,23 @@ export const commands: readonly Command[] = [
     },
   },
   {
+    words: 'account verify-caller',
+    usage: 'account verify-caller <e-mail>',
+    help: 'Makes sure of whom you have on the telephone: read the number out, and the caller types it on their phone.',
+    async run(d, args) {
+      const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+      const started = await d.callerCheck.start(positionals[0] ?? '', BY);
+      if (!started.ok) throw refused(started.refusal.code);
+      const { challengeId, number } = started.value;
+      process.stdout.write(`Read this number out to the caller: ${number}\nWaiting for their phone…\n`);
+      for (;;) {
+        const state = await d.callerCheck.look(challengeId, BY);
+        if (state !== 'waiting') return OUTCOMES[state];
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    },
+  },
+  {
     words: 'admin invite',
     usage: 'admin invite',
     help: 'Makes a new one-time link for the first administrator, while there is none.',
@@ -214,3 +231,12 @@ export const commands: readonly Command[] = [
     },
   },
 ];
+
+/** How a caller check ends. */
+const OUTCOMES = {
+  verified: 'Verified: the phone of this account approved, with the number that you read out.',
+  denied: 'Denied on the phone. Do not help this caller.',
+  reported: '“This was not me”, says the phone. Somebody pretends to be this person: do not help this caller.',
+  wrong_number: 'The wrong number was typed three times. Do not help this caller.',
+  expired: 'Nobody answered within two minutes. Try again, or verify the caller in another way.',
+} as const;

@@ -1,5 +1,4 @@
 import { type Client, type Configuration, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
-import { acrNamed } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
 import type { RefusalCode } from '../core/refusals.ts';
 import type { ApprovalOutcome, ClientApprovals } from '../flow/client-approvals.ts';
@@ -7,7 +6,7 @@ import { requestedAcr } from '../policy/requirements.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
 import { isClaimAllowed } from './claims.ts';
-import { requestedAcrs } from './requested-acrs.ts';
+import { isImpossible, requestedAcrs } from './requested-acrs.ts';
 import { transactionOf } from './transactions.ts';
 
 export interface Ciba {
@@ -49,14 +48,13 @@ export function createCiba(n: CibaNeeds): Ciba {
   ) => {
     const params = ctx.oidc.params ?? {};
     const transaction = transactionOf(params);
-    const { values, isEssential } = requestedAcrs(params);
-    if (isEssential && !values.some(acrNamed))
-      throw new errors.AccessDenied('none of the requested acr values is known here');
+    const wanted = requestedAcrs(params);
+    if (isImpossible(wanted)) throw new errors.AccessDenied('none of the requested acr values is known here');
     const asked = await n.approvals.ask({
       accountId: account.accountId,
       clientId: client.clientId,
       requestId: request.jti,
-      requested: requestedAcr(values),
+      requested: requestedAcr(wanted.values),
       about: {
         message: String(params.binding_message),
         amount: transaction ? `${transaction.amount} ${transaction.currency}` : null,

@@ -1,8 +1,8 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { ACR_MFA, ACR_PASSWORD, type Acr, acrNamed, satisfies } from '../core/assurance.ts';
+import { ACR_MFA, ACR_PASSWORD, type Acr, satisfies } from '../core/assurance.ts';
 import type { Decision } from '../policy/decide.ts';
 import { requestedAcr, strongest } from '../policy/requirements.ts';
-import { requestedAcrs } from './requested-acrs.ts';
+import { isImpossible, requestedAcrs } from './requested-acrs.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
@@ -79,7 +79,7 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
 
   const isTooWeak = async (ctx: KoaContextWithOIDC): Promise<boolean> => {
     const requested = requestedAcrs(ctx.oidc.params ?? {});
-    if (requested.isEssential && !requested.values.some(acrNamed)) {
+    if (isImpossible(requested)) {
       throw new errors.UnmetAuthenticationRequirements('none of the requested acr values is known here');
     }
     // A stranger may have begun it and sent the link: only who acts now lets a device in.

@@ -1,3 +1,5 @@
+import { acrNamed } from '../core/assurance.ts';
+
 /** A request's parameters, as oidc-provider keeps them. */
 export interface AcrParams {
   readonly acr_values?: unknown;
@@ -9,6 +11,9 @@ export interface RequestedAcrs {
   /** Asked for as an essential claim: an answer without one of them is an error (OpenID Connect Core, 5.5.1.1). */
   readonly isEssential: boolean;
 }
+
+/** Whether an answer is demanded that nobody here can give. */
+export const isImpossible = ({ values, isEssential }: RequestedAcrs): boolean => isEssential && !values.some(acrNamed);
 
 /** The classes that a request asks for, by `acr_values` or by the `claims` parameter. */
 export function requestedAcrs(params: AcrParams): RequestedAcrs {
