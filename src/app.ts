@@ -23,6 +23,7 @@ import { entraRoutes } from './http/routes/entra.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { homeRoutes } from './http/routes/home.ts';
 import { mailLinkRoutes } from './http/routes/mail-links.ts';
+import { oidcPostRoutes } from './http/routes/oidc-posts.ts';
 import { createShowWay, secondFactorRoutes } from './http/routes/second-factor.ts';
 import { setupRoutes } from './http/routes/setup.ts';
 import { signInRoutes } from './http/routes/sign-in.ts';
@@ -94,6 +95,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     publicUrl,
     clientCertificates: { header: config.clientCertHeader, proxies: config.trustProxy },
   });
+  await app.register(oidcPostRoutes);
   await app.register(entraRoutes, { entra: d.entra, isSecure, organisation });
   await app.register(homeRoutes, { publicDir });
   await app.register(setupRoutes, { administration });

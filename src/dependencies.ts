@@ -47,6 +47,7 @@ import { createReports } from './flow/reports.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
 import { createSignInEnd } from './flow/sign-in-end.ts';
+import { recordKeys } from './flow/signing-keys.ts';
 import { createStoreApp } from './flow/store-app.ts';
 import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
@@ -57,6 +58,7 @@ import type { JudgeSession } from './oidc/interaction-policy.ts';
 import { INTERACTION_SECONDS } from './oidc/lifetimes.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
 import { openOpenid } from './openid.ts';
+import { createOutboundFetch } from './outbound.ts';
 import { openPlaces } from './places.ts';
 import { openDatabase } from './store/database.ts';
 import { openSignals } from './store/signals.ts';
@@ -94,10 +96,10 @@ export async function createDependencies(options: DependencyOptions) {
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
 
-  const { made } = await stores.signingKeyStore.published(clock.now());
+  const audit = createAudit(stores.auditStore, clock);
   const vapid = JSON.parse(
     await stores.settings.secret('vapid keys', async () => {
-      made.push('vapid');
+      await recordKeys(audit, ['vapid']);
       return JSON.stringify(makeVapidKeys());
     }),
   ) as VapidKeys;
@@ -113,10 +115,6 @@ export async function createDependencies(options: DependencyOptions) {
   const verifyWebauthn = createVerifyWebauthn(stores.webauthnStore, party);
   const keys = createWebauthnChallenges(stores.webauthnStore, party);
 
-  const audit = createAudit(stores.auditStore, clock);
-  for (const kid of made) {
-    await audit({ action: 'key.made', object: `key:${kid}`, result: 'success', origin: 'system', actor: 'system' });
-  }
   const mail = openNotices({ config, mailLinks: stores.mailLinks, clock, random, log });
   const { notify } = mail;
 
@@ -179,9 +177,12 @@ export async function createDependencies(options: DependencyOptions) {
   const reports = createReports(common);
   const clientApprovals = createClientApprovals({ ...common, access, approvals });
   const render = createRender(join(import.meta.dirname, '../views'), config.viewsDir);
-  const { openid, clientDoctor, entra, ciba, makeCalls, rotateOldKeys } = await openOpenid({
+  const clientHosts = hostsThatMayBeCalled(config);
+  const outbound = createOutboundFetch(clientHosts, options.testFetch);
+  const { openid, clientDoctor, entra, ciba, makeCalls, keyRotation } = await openOpenid({
     ...options,
-    ...{ stores, secret, signals, render, judgeSession, clientApprovals, audit, clock, random },
+    ...{ stores, secret, signals, render, judgeSession, clientApprovals, audit, notify, clock, random },
+    ...{ clientHosts, outbound },
   });
   const takeAnswer = createTakeAnswer({
     ...common,
@@ -240,7 +241,7 @@ export async function createDependencies(options: DependencyOptions) {
     clientDoctor,
     entra,
     makeCalls,
-    rotateOldKeys,
+    keyRotation,
     render,
     signals,
     ...stores,
@@ -277,4 +278,9 @@ export async function createDependencies(options: DependencyOptions) {
       await database.close();
     },
   };
+}
+
+/** Those that the operator listed; on a trial on one machine that machine too, because its web apps are there. */
+function hostsThatMayBeCalled({ clientHosts, publicUrl, isSecure }: Config): string[] {
+  return isSecure ? [...clientHosts] : [...clientHosts, new URL(publicUrl).hostname, 'localhost', '127.0.0.1', '[::1]'];
 }

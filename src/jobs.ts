@@ -20,7 +20,7 @@ export function startJobs(d: Dependencies): Jobs {
   };
 
   const sweepNow = () => run('remove what has expired', () => sweep(d.database, d.clock.now()));
-  const keysNow = () => run('renew the signing keys', () => d.rotateOldKeys().then(d.openid.refreshKeys));
+  const keysNow = () => run('renew the signing keys', () => d.keyRotation.rotateOld().then(d.openid.refreshKeys));
   let isCalling = false;
   const callNow = () => {
     if (isCalling) return;

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
-import { addSeconds } from './core/clock.ts';
+import type { OutboundFetch } from './core/outbound.ts';
 import type { Random } from './core/random.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
 import type { Audit } from './flow/audit.ts';
 import type { ClientApprovals } from './flow/client-approvals.ts';
 import { createClientDoctor } from './flow/client-doctor.ts';
+import type { Notify } from './flow/notices.ts';
+import { createSigningKeyRotation, recordKeys } from './flow/signing-keys.ts';
 import { createOidcPages } from './http/oidc-pages.ts';
 import { rememberedCookieName } from './http/remembered-cookie.ts';
 import type { Render } from './http/views.ts';
@@ -29,6 +31,10 @@ export interface OpenidNeeds {
   readonly judgeSession: JudgeSession;
   readonly clientApprovals: ClientApprovals;
   readonly audit: Audit;
+  readonly notify: Notify;
+  /** Hosts on the organisation's own network that may be called. */
+  readonly clientHosts: readonly string[];
+  readonly outbound: OutboundFetch;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -40,10 +46,6 @@ export interface OpenidNeeds {
 export async function openOpenid(n: OpenidNeeds) {
   const { config, stores, secret, signals, clock, audit, log } = n;
   const { publicUrl, isSecure } = config;
-  const { hostname } = new URL(publicUrl);
-  // A trial on one machine: its web apps are there too.
-  const ownHosts = isSecure ? [] : [hostname, 'localhost', '127.0.0.1', '[::1]'];
-  const hosts = [...config.clientHosts, ...ownHosts];
   const noteProblem = (problem: Parameters<typeof stores.clientProblems.note>[0]): void =>
     void stores.clientProblems
       .note(problem, clock.now())
@@ -66,12 +68,13 @@ export async function openOpenid(n: OpenidNeeds) {
     hasClientCertificates: config.clientCertHeader !== undefined,
     ciba: ciba.feature,
     settleApproval: ciba.settle,
-    fetch: createClientFetch(hosts, n.testFetch),
+    fetch: createClientFetch(n.clientHosts, n.testFetch),
     oweCall: (call) => stores.clientCalls.add(call, clock.now()),
     signingKeys: stores.signingKeyStore,
     signals,
     clock,
     audit,
+    onKeysMade: (kids) => recordKeys(audit, kids),
     onFault: (error) => log.error({ err: error }, 'could not read the signing keys'),
     onError: (error, request) => {
       log.warn({ err: error, detail: error.error_detail, ...request }, 'OpenID Connect request refused');
@@ -93,21 +96,11 @@ export async function openOpenid(n: OpenidNeeds) {
     },
   });
 
-  /** A new key where the newest is too old; it is published for a while before it signs. */
-  const rotateOldKeys = async (): Promise<string[]> => {
-    if (config.keyRotationDays === 0) return [];
-    const now = clock.now();
-    const before = addSeconds(now, -config.keyRotationDays * 86_400);
-    const made = await stores.signingKeyStore.rotateOlder(before, now, addSeconds(now, config.keyOverlapHours * 3600));
-    for (const kid of made)
-      await audit({ action: 'key.made', object: `key:${kid}`, result: 'success', origin: 'system', actor: 'system' });
-    return made;
-  };
-
+  const keyRotation = createSigningKeyRotation({ ...stores, ...config, audit, clock });
   const clientDoctor = createClientDoctor({
     ...stores,
     checkMetadata: openid.check,
-    probe: createProbe(hosts, n.testFetch),
+    probe: createProbe(n.outbound),
     clock,
     publicUrl,
   });
@@ -118,11 +111,12 @@ export async function openOpenid(n: OpenidNeeds) {
     publishedKeys: openid.keys,
     fetch: n.testFetch ?? fetch,
     audit,
+    notify: n.notify,
     clock,
     random: n.random,
   });
 
-  return { openid, clientDoctor, entra, ciba, makeCalls, rotateOldKeys };
+  return { openid, clientDoctor, entra, ciba, makeCalls, keyRotation };
 }
 
 const detailOf = (error: { error_description?: string; error_detail?: string; message: string }): string =>

@@ -251,8 +251,9 @@ export const clientCommands: readonly Command[] = [
     async run(d, args) {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { start: text } });
       const id = oneId(positionals);
-      const findings = await d.clientDoctor.check(id, values.start);
-      if (!findings) throw new UsageError(`There is no web app “${id}”.`);
+      const checked = await d.clientDoctor.check(id, values.start);
+      if (!checked) throw new UsageError(`There is no web app “${id}”.`);
+      const { findings } = checked;
       const t = translator('en');
       if (findings.some(({ level }) => level === 'bad')) process.exitCode = 1;
       return findings

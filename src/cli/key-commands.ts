@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util';
-import { addSeconds } from '../core/clock.ts';
 import { BY, type Command, UsageError } from './command.ts';
 
 export const keyCommands: readonly Command[] = [
@@ -20,10 +19,7 @@ export const keyCommands: readonly Command[] = [
     help: 'Makes new signing keys. They are published at once and sign when every web app has had the time to read them (KEY_OVERLAP_HOURS); with --now, at once: after a leak.',
     async run(d, args) {
       const { values } = parseArgs({ args, options: { now: { type: 'boolean' } } });
-      const now = d.clock.now();
-      const signsFrom = values.now ? now : addSeconds(now, d.config.keyOverlapHours * 3600);
-      const made = await d.signingKeyStore.rotate(now, signsFrom);
-      for (const kid of made) await d.audit({ action: 'key.made', object: `key:${kid}`, result: 'success', ...BY });
+      const { made, signsFrom } = await d.keyRotation.rotate(values.now === true, BY);
       if (made.length === 0)
         return 'New keys are waiting to sign already: see keys list. To use them now: keys rotate --now';
       return `Made ${made.join(' and ')}; signing from ${signsFrom.toISOString()}.`;
@@ -39,13 +35,12 @@ export const keyCommands: readonly Command[] = [
         allowPositionals: true,
         options: { yes: { type: 'boolean' } },
       });
-      const key = d.openid.keys().find(({ kid }) => kid === positionals[0]);
-      if (!key) throw new UsageError('Give the id of a published key: see keys list.');
-      if (key.state === 'signs') throw new UsageError('This key signs. Replace it first: keys rotate --now');
+      const [kid = ''] = positionals;
       if (!values.yes) throw new UsageError('Everything that this key signed will be refused. Add --yes to do it.');
-      await d.signingKeyStore.withdraw(key.kid, d.clock.now());
-      await d.audit({ action: 'key.withdrawn', object: `key:${key.kid}`, result: 'success', ...BY });
-      return `Withdrawn ${key.kid}.`;
+      const withdrawn = await d.keyRotation.withdraw(kid, BY);
+      if (withdrawn === 'unknown') throw new UsageError('Give the id of a published key: see keys list.');
+      if (withdrawn === 'signs') throw new UsageError('This key signs. Replace it first: keys rotate --now');
+      return `Withdrawn ${kid}.`;
     },
   },
 ];

@@ -59,7 +59,7 @@ export type Probe = (url: string, options?: { body?: URLSearchParams; cookies?: 
 /** Looks at a web app from the outside and says what is wrong. */
 export interface ClientDoctor {
   /** @param startUri where a person begins in the app, where the registration does not say; undefined: no such client */
-  check(id: string, startUri?: string): Promise<Finding[] | undefined>;
+  check(id: string, startUri?: string): Promise<{ client: Client; findings: Finding[] } | undefined>;
 }
 
 export interface ClientDoctorNeeds {
@@ -207,7 +207,7 @@ export function createClientDoctor(n: ClientDoctorNeeds): ClientDoctor {
         problems.length > 0
           ? problems.map((problem) => finding('bad', problemName(problem), factsOf(problem, client)))
           : [finding('good', 'problem_none', { days: String(PROBLEM_DAYS) })];
-      return [...parts.flat(), ...recent];
+      return { client, findings: [...parts.flat(), ...recent] };
     },
   };
 }

@@ -11,6 +11,7 @@ export type Notice =
     }
   | { readonly kind: 'authenticator_disabled' | 'key_copied'; readonly ip: string }
   | { readonly kind: 'temporary_pass_issued' }
+  | { readonly kind: 'account_linked'; readonly client: string }
   | { readonly kind: 'recovery_code_used'; readonly left: number; readonly ip: string }
   | {
       readonly kind: 'new_place';
@@ -35,6 +36,7 @@ const ALARMS: readonly Notice['kind'][] = [
   'authenticator_removed',
   'phone_replaced',
   'temporary_pass_issued',
+  'account_linked',
   'recovery_code_used',
   'new_place',
   'declined_unknown',

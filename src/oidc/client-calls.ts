@@ -28,18 +28,21 @@ const LEASE_SECONDS = 30;
 const AT_ONCE = 20;
 
 export function createMakeCalls(n: MakeCallsNeeds): MakeCalls {
-  const make = async (call: ClientCall): Promise<void> => {
+  /** @returns false where there is nothing to tell any more: disabled or changed meanwhile, or the request expired */
+  const make = async (call: ClientCall): Promise<boolean> => {
     const provider = n.current();
     const client = await provider.Client.find(call.clientId);
     const original = originals.get(provider);
-    // Disabled or changed meanwhile: nobody wants to know any more.
-    if (!client || !original) return;
+    if (!client || !original) return false;
     if (call.kind === 'logout') {
-      if (client.backchannelLogoutUri) await original.backchannelLogout.call(client, call.accountId, call.sid ?? '');
-      return;
+      if (!client.backchannelLogoutUri) return false;
+      await original.backchannelLogout.call(client, call.accountId, call.sid ?? '');
+      return true;
     }
     const payload = await n.payloads.find('BackchannelAuthenticationRequest', call.requestId ?? '', n.clock.now());
-    if (payload) await original.backchannelPing.call(client, request(provider, payload));
+    if (!payload) return false;
+    await original.backchannelPing.call(client, request(provider, payload));
+    return true;
   };
 
   const settle = async (call: ClientCall): Promise<void> => {
@@ -51,9 +54,13 @@ export function createMakeCalls(n: MakeCallsNeeds): MakeCalls {
       detail: { kind: call.kind, attempts: call.attempts, sid: call.sid },
     };
     try {
-      await make(call);
+      const isTold = await make(call);
       await n.calls.done(call.id);
-      await n.audit({ ...event, action: 'client.told', result: 'success' });
+      await n.audit({
+        ...event,
+        action: isTold ? 'client.told' : 'client.not_told',
+        result: isTold ? 'success' : 'failure',
+      });
     } catch (error) {
       n.onFailure(call.clientId, call.kind, error as Error);
       const wait = WAITS[call.attempts - 1];

@@ -5,11 +5,13 @@ import { ACR_MFA, FEDERATED } from '../core/assurance.ts';
 import type { AuditEvent } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token128, token256 } from '../core/random.ts';
+import type { Notify } from '../flow/notices.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { Client, Clients, EntraTenant } from '../store/clients.ts';
 import type { EntraAccounts } from '../store/entra-accounts.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
 import type { PublishedKey } from '../store/signing-keys.ts';
+import type { Throttle } from '../store/throttle.ts';
 import { chooseAcr, chooseAmr, wishesOf } from './entra-claims.ts';
 import { createEntraHints, type EntraHint } from './entra-hints.ts';
 import type { PausedSignIn, SignInResult } from './interactions.ts';
@@ -60,7 +62,9 @@ export interface EntraNeeds {
   readonly payloads: OidcPayloads;
   publishedKeys(): readonly PublishedKey[];
   readonly fetch: typeof fetch;
+  readonly throttle: Throttle;
   readonly audit: (event: AuditEvent) => Promise<void>;
+  readonly notify: Notify;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -76,6 +80,8 @@ export const ENTRA_SECONDS = 600;
 const ANSWER_SECONDS = 120;
 const ID_TOKEN_SECONDS = 300;
 const REQUEST = 'EntraRequest';
+/** Refusals from one address that the audit log keeps before it keeps one in ten minutes: anybody can send a request. */
+const KEPT_REFUSALS = [...Array<number>(20).fill(0), 600];
 
 interface StoredRequest extends Record<string, unknown> {
   readonly accountId: string;
@@ -110,7 +116,7 @@ export function createEntra(n: EntraNeeds): Entra {
   };
 
   /** After the second factor of that very account. @returns whether they belong together now */
-  const link = async ({ accountId, tenantId, objectId }: StoredRequest): Promise<boolean> => {
+  const link = async ({ accountId, clientId, tenantId, objectId }: StoredRequest): Promise<boolean> => {
     const linked = await n.entraAccounts.link(tenantId, objectId, accountId, n.clock.now());
     if (linked !== 'new') return linked === 'known';
     await n.audit({
@@ -122,6 +128,8 @@ export function createEntra(n: EntraNeeds): Entra {
       accountId,
       detail: { tenantId, objectId },
     });
+    const [account, client] = await Promise.all([n.accounts.byId(accountId), n.clients.byId(clientId)]);
+    if (account) n.notify(account, { kind: 'account_linked', client: client?.name ?? clientId });
     return true;
   };
 
@@ -171,6 +179,9 @@ export function createEntra(n: EntraNeeds): Entra {
       const { redirect_uri: redirectUri = '', state, nonce, id_token_hint: hint } = params;
       if (!client.metadata.redirect_uris.includes(redirectUri)) return { state: 'unknown', what: 'redirect' };
       const refuse = async (error: string, why: string): Promise<EntraBegun> => {
+        const counted = await n.throttle.attempt(`entra_refused:${from.ip}`, KEPT_REFUSALS, n.clock.now());
+        const answer = { redirectUri, fields: errorFields(error, state) };
+        if (!counted.ok) return { state: 'refused', answer };
         await n.audit({
           action: 'entra.refused',
           object: `client:${client.id}`,
@@ -180,7 +191,7 @@ export function createEntra(n: EntraNeeds): Entra {
           actor: 'entra',
           detail: { error, why: why.slice(0, 300), clientRequestId: params['client-request-id']?.slice(0, 64) },
         });
-        return { state: 'refused', answer: { redirectUri, fields: errorFields(error, state) } };
+        return { state: 'refused', answer };
       };
       if (params.response_type !== 'id_token' || params.response_mode !== 'form_post')
         return refuse('unsupported_response_type', 'response_type is id_token, response_mode form_post');

@@ -13,21 +13,25 @@ export interface LiveProvider {
   current(): Provider;
   /** The keys that are published now, of each algorithm first the one that signs. */
   keys(): readonly PublishedKey[];
-  /** Reads the keys, and changes over where they are others than before. @returns the ids of those made now */
-  refreshKeys(): Promise<string[]>;
+  /** Reads the keys, and changes over where they are others than before. */
+  refreshKeys(): Promise<void>;
   /** What the library has against a registration. */
   check(client: NewClient): Promise<string | undefined>;
   close(): void;
 }
 
 export async function createLiveProvider(
-  n: ProviderNeeds & { signingKeys: SigningKeys; signals: Signals; clock: Clock; onFault(error: unknown): void },
+  n: ProviderNeeds & { signingKeys: SigningKeys; signals: Signals; clock: Clock } & {
+    onKeysMade(kids: readonly string[]): Promise<void>;
+    onFault(error: unknown): void;
+  },
 ): Promise<LiveProvider> {
   let keys: readonly PublishedKey[] = [];
   let provider: Provider;
 
-  const refreshKeys = async (): Promise<string[]> => {
+  const refreshKeys = async (): Promise<void> => {
     const { keys: now, made } = await n.signingKeys.published(n.clock.now());
+    await n.onKeysMade(made);
     const ids = (list: readonly PublishedKey[]): string => list.map(({ kid, state }) => kid + state).join();
     if (!provider || ids(now) !== ids(keys)) {
       keys = now;
@@ -36,7 +40,6 @@ export async function createLiveProvider(
         now.map(({ privateJwk }) => privateJwk),
       );
     }
-    return made;
   };
   await refreshKeys();
   const off = n.signals.on('keys', () => void refreshKeys().catch(n.onFault));
@@ -49,7 +52,10 @@ export async function createLiveProvider(
       const wanted = [client.metadata.id_token_signed_response_alg, client.metadata.userinfo_signed_response_alg];
       for (const alg of wanted) {
         const name = SIGNING_ALGORITHMS.find((each) => each === alg);
-        if (name && (await n.signingKeys.ensure(name, n.clock.now()))) await refreshKeys();
+        const made = name && (await n.signingKeys.ensure(name, n.clock.now()));
+        if (!made) continue;
+        await n.onKeysMade([made]);
+        await refreshKeys();
       }
       try {
         await provider.Client.validate(toMetadata(client) as never);

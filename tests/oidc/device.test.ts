@@ -143,6 +143,22 @@ describe('one code, typed in two browsers', () => {
     expect(titles[1]).not.toBe('Uw apparaat is aangemeld');
   });
 
+  it('lets one of them go on, when both say at the same moment that it is theirs', async () => {
+    for (let time = 0; time < 5; time += 1) {
+      const asked = await ask();
+      const laptops = [new Laptop(), new Laptop(), new Laptop()];
+      for (const laptop of laptops) {
+        await laptop.open(asked.verification_uri);
+        await form(laptop, { user_code: asked.user_code });
+      }
+      await together(laptops.length, (index) =>
+        form(laptops[index]!, { user_code: asked.user_code.replace('-', ''), confirm: 'yes' }),
+      );
+      expect(laptops.filter(({ title }) => title === 'Aanmelden')).toHaveLength(1);
+      expect(laptops.map(({ page }) => page.status).every((status) => status < 500)).toBe(true);
+    }
+  });
+
   it('is asked for by its form alone: any other address below goes there', async () => {
     const answer = await fetch(`${installation.url}/oidc/device/anything`, { redirect: 'manual' });
     expect(answer.status).toBe(303);

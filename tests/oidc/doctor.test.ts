@@ -1,6 +1,8 @@
+import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { translator } from '../../src/i18n/translate.ts';
+import { createOutboundFetch } from '../../src/outbound.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { freePort } from '../support/ports.ts';
@@ -49,7 +51,7 @@ async function appAsks(change: (url: URL) => void = () => {}, date = new Date())
 const t = translator('nl');
 /** What the doctor says that is not good, in words. */
 async function complaints(id = 'app', startUri?: string): Promise<string[]> {
-  const findings = (await installation.d.clientDoctor.check(id, startUri))!;
+  const findings = (await installation.d.clientDoctor.check(id, startUri))!.findings;
   return findings.filter(({ level }) => level !== 'good').map(({ name, facts }) => t(`doctor.${name}`, facts as never));
 }
 
@@ -57,7 +59,7 @@ describe('the doctor for web apps', () => {
   it('finds nothing wrong with an app that is right, by going where a person goes', async () => {
     await appAsks();
     expect(await complaints()).toEqual([]);
-    const findings = (await installation.d.clientDoctor.check('app'))!;
+    const findings = (await installation.d.clientDoctor.check('app'))!.findings;
     expect(findings.map(({ name }) => name)).toEqual(['registration_ok', 'start_ok', 'logout_ok', 'problem_none']);
     const login = web.received.find(({ path }) => path === '/login');
     expect(login!.headers.cookie).toBe('a=b');
@@ -107,7 +109,7 @@ describe('the doctor for web apps', () => {
       redirectUris: ['https://app.example.org/'],
       logoutUri: `${web.origin}/logout`,
     });
-    const said = (await closed.d.clientDoctor.check('inside'))!.map(({ name }) => name);
+    const said = (await closed.d.clientDoctor.check('inside'))!.findings.map(({ name }) => name);
     expect(said).toContain('address_private');
     await closed.close();
     await installation.d.clientRegistration.change(
@@ -150,8 +152,54 @@ describe('the doctor for web apps', () => {
   it('knows no web app that is not there, and says where it does not know', async () => {
     expect(await installation.d.clientDoctor.check('nobody')).toBeUndefined();
     await installation.addClient({ id: 'plain', redirectUris: ['https://app.example.org/'] });
-    const names = (await installation.d.clientDoctor.check('plain'))!.map(({ name }) => name);
+    const names = (await installation.d.clientDoctor.check('plain'))!.findings.map(({ name }) => name);
     expect(names).toEqual(['registration_ok', 'start_unknown', 'logout_unknown', 'problem_none']);
+  });
+});
+
+describe('what a web app or a stranger sends', () => {
+  it('is told on one line, without anything that a terminal would act on', async () => {
+    const wrong = new URL((await rp.request()).url);
+    wrong.searchParams.set('redirect_uri', 'https://elsewhere.example.org/\u001b[31m\r\n\u0007red');
+    await new Laptop().open(wrong.href);
+    await expect
+      .poll(async () => (await installation.d.clientProblems.of('app', new Date(0)))[0]?.redirectUri)
+      .toMatch(/^https:\/\/elsewhere\.example\.org\/[^\p{Cc}]*red$/u);
+  });
+
+  it('is read no further than anybody needs: a page that never ends, ends', async () => {
+    let isGone = false;
+    const endless = createServer((_request, response) => {
+      const more = (): void => {
+        while (!isGone && response.write('x'.repeat(16_384)));
+        if (!isGone) response.once('drain', more);
+      };
+      response.once('close', () => {
+        isGone = true;
+      });
+      more();
+    });
+    await new Promise<void>((resolve) => endless.listen(0, 'localhost', resolve));
+    const url = `http://localhost:${(endless.address() as { port: number }).port}/`;
+    expect((await complaints('app', url))[0]).toContain('stuurt niet door naar ons');
+    await expect.poll(() => isGone).toBe(true);
+    endless.close();
+  });
+
+  it('is not called where its name leads into the network, whichever way that is written', async () => {
+    const send = createOutboundFetch([]);
+    for (const host of [
+      'localhost',
+      '127.0.0.1',
+      '[::1]',
+      '0x7f.1',
+      '2130706433',
+      '[::ffff:10.0.0.1]',
+      '169.254.169.254',
+    ])
+      await expect(send(`http://${host}:${new URL(web.origin).port}/`), host).rejects.toThrow('private address');
+    await expect(send('http://nowhere.invalid/')).rejects.toThrow('the name is not known');
+    expect((await createOutboundFetch(['localhost'])(`${web.origin}/start`)).status).toBe(200);
   });
 });
 

@@ -1,5 +1,7 @@
 import { randomUUID, X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
 import { importX509, jwtVerify } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
@@ -60,6 +62,12 @@ afterAll(async () => {
   await installation.close();
   microsoft.close();
 });
+
+/** Mails that were written to the outbox, as they are. */
+const outbox = (): string[] => {
+  const folder = join(installation.dataDir, 'outbox');
+  return readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+};
 
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -289,6 +297,23 @@ describe('a request that is not Entra’s', () => {
     }
   });
 
+  it('fills no audit log, however often it comes', async () => {
+    const refused = () => installation.d.auditStore.list({ action: 'entra.refused', limit: 200 });
+    for (let time = 0; time < 25; time += 1) {
+      const laptop = new Laptop();
+      await send(laptop, { id_token_hint: 'nonsense' });
+      expect(sentBack(laptop).error).toBe('invalid_request');
+    }
+    const kept = (await refused()).length;
+    expect(kept).toBeLessThanOrEqual(21);
+    await send(new Laptop(), { id_token_hint: 'nonsense' });
+    expect(await refused()).toHaveLength(kept);
+    // Whoever is really sent by Entra is not kept waiting by it.
+    const laptop = new Laptop();
+    await send(laptop);
+    expect(laptop.title).toBe('Bevestig op uw telefoon');
+  });
+
   it('belongs to the browser that brought it', async () => {
     const laptop = new Laptop();
     await send(laptop);
@@ -328,6 +353,11 @@ describe('an account here', () => {
     await approve(laptop, somebody.phone);
     expect(sentBack(laptop).id_token).toBeDefined();
     expect(await links()).toHaveLength(1);
+    await expect
+      .poll(() =>
+        outbox().some((mail) => mail.includes(somebody.email) && mail.includes('gekoppeld aan Microsoft 365')),
+      )
+      .toBe(true);
     await installation.d.administration.reset(somebody.email, { actor: 'cli', origin: 'cli' });
     expect(await links()).toHaveLength(0);
   });

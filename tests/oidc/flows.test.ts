@@ -106,6 +106,33 @@ describe('an authorization request', () => {
       expect(laptop.page.html).toMatch(/Kenmerk voor de helpdesk: [\w-]+/);
     }
   });
+  it('may be posted by a form of the web app, and goes on as if it had been opened', async () => {
+    await forgetBudget();
+    const laptop = new Laptop();
+    const request = await rp.request();
+    const elsewhere = { origin: new URL(rp.redirectUri).origin, 'sec-fetch-site': 'cross-site' };
+    const post = (url: URL) =>
+      laptop.open(
+        url.origin + url.pathname,
+        { method: 'POST', body: url.searchParams, headers: elsewhere },
+        rp.redirectUri,
+      );
+    await post(new URL(request.url));
+    expect(laptop.title).toBe('Aanmelden');
+    await laptop.submit('/password', person);
+    const tokens = await rp.redeem(request, (await approveAndGoOn(laptop, person.phone, rp)).url);
+    const signOut = oidc.buildEndSessionUrl(rp.config, { id_token_hint: tokens.id_token! });
+    await post(signOut);
+    await laptop.submit('/oidc/sign-out/confirm', { logout: 'yes' });
+    expect(laptop.title).toBe('U bent afgemeld');
+    const twice = new URL(request.url);
+    twice.searchParams.append('scope', 'email');
+    await post(twice);
+    expect(errorOf(laptop)).toBe('invalid_request');
+    twice.searchParams.set('state', 'x'.repeat(20_000));
+    expect((await post(twice)).status).toBe(413);
+  });
+
   it('from an unknown client is answered by a page', async () => {
     expect((await begin((url) => url.searchParams.set('client_id', 'nobody'))).page.status).toBe(400);
   });

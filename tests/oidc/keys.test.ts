@@ -108,13 +108,13 @@ describe('signing keys', () => {
     const before = await kids();
     one.clock.advance(100 * 24 * HOUR);
     other.clock.advance(100 * 24 * HOUR);
-    const made = await Promise.all([one.d.rotateOldKeys(), other.d.rotateOldKeys()]);
+    const made = await Promise.all([one.d.keyRotation.rotateOld(), other.d.keyRotation.rotateOld()]);
     expect(made.flat()).toHaveLength(2);
     const events = await one.d.auditStore.list({ action: 'key.made', limit: 20 });
     for (const kid of made.flat()) expect(events.map(({ object }) => object)).toContain(`key:${kid}`);
     one.clock.reset();
     other.clock.reset();
-    expect(await one.d.rotateOldKeys()).toEqual([]);
+    expect(await one.d.keyRotation.rotateOld()).toEqual([]);
     expect(before.length).toBeGreaterThan(0);
   });
 

@@ -168,6 +168,19 @@ describe('a web app that does not answer', () => {
   });
 });
 
+describe('a web app that is owed a call', () => {
+  it('about a request that is gone is told nothing, and nothing else is said of it', async () => {
+    await installation.d.clientCalls.add(
+      { kind: 'ping', clientId: 'first', accountId: person.accountId, sid: null, requestId: 'gone' },
+      installation.clock.now(),
+    );
+    await expect
+      .poll(async () => (await installation.d.auditStore.list({ action: 'client.not_told', limit: 1 }))[0]?.result)
+      .toBe('failure');
+    expect(web.received).toEqual([]);
+  });
+});
+
 describe('a logout address inside the network', () => {
   it('is not called unless the operator has listed its host', async () => {
     const closed = await startInstallation({ PUBLIC_URL: 'https://login.example.org', CLIENT_HOSTS: 'app.intern' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { areKeysValid, isEndpointAllowed, publicLookup } from '../../src/authenticators/push/endpoint.ts';
-import { isPublicAddress } from '../../src/core/addresses.ts';
+import { areKeysValid, isEndpointAllowed } from '../../src/authenticators/push/endpoint.ts';
+import { isPublicAddress, publicLookup } from '../../src/core/addresses.ts';
 
 const rules = { extraHosts: ['push.example.org', '.ntfy.example.org'] };
 

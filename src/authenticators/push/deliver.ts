@@ -1,9 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
 import webpush from 'web-push';
+import { publicLookup } from '../../core/addresses.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { PushSubscription } from '../../store/push-subscriptions.ts';
-import { type EndpointRules, isEndpointAllowed, publicLookup } from './endpoint.ts';
+import { type EndpointRules, isEndpointAllowed } from './endpoint.ts';
 
 export interface VapidKeys {
   readonly publicKey: string;

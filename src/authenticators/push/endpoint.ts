@@ -1,8 +1,5 @@
 import { createECDH } from 'node:crypto';
-import { lookup } from 'node:dns';
-import type { LookupFunction } from 'node:net';
-import ipaddr from 'ipaddr.js';
-import { isPublicAddress } from '../../core/addresses.ts';
+import { isNumericHost } from '../../core/addresses.ts';
 
 /**
  * Push endpoints come from browsers, so they are hostile input: without these checks anyone with an account
@@ -30,7 +27,7 @@ export function isEndpointAllowed(endpoint: string, { extraHosts, testOrigin }: 
   const url = new URL(endpoint);
   if (testOrigin !== undefined && url.origin === testOrigin) return true;
   if (url.protocol !== 'https:' || url.port || url.username || url.password || url.hash) return false;
-  if (ipaddr.isValid(url.hostname.replace(/^\[|\]$/g, ''))) return false;
+  if (isNumericHost(url.hostname)) return false;
   return [...PUSH_SERVICES, ...extraHosts].some((host) =>
     host.startsWith('.') ? url.hostname.endsWith(host) && url.hostname.length > host.length : url.hostname === host,
   );
@@ -49,18 +46,3 @@ export function areKeysValid(p256dh: string, auth: string): boolean {
     return false;
   }
 }
-
-/**
- * Resolves once, refuses where any address is not public, and hands over exactly what was checked.
- * Node skips it for addresses in digits, which is why `isEndpointAllowed` refuses those.
- */
-export const publicLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error, '', 0);
-    const first = addresses[0];
-    if (!first || addresses.some(({ address }) => !isPublicAddress(address))) {
-      return callback(Object.assign(new Error('address not allowed'), { code: 'EADDRNOTALLOWED' }), '', 0);
-    }
-    return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
-  });
-};

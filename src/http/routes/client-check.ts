@@ -24,14 +24,14 @@ export const clientCheckRoutes: FastifyPluginAsyncZod<ClientCheckNeeds> = async 
     id: string,
     startUri: string | undefined,
   ): Promise<FastifyReply> => {
-    const client = await n.clients.byId(id);
-    const start = startUri ?? client?.settings.startUri ?? '';
-    const findings = client && (await n.clientDoctor.check(id, isAddress(start) ? start : undefined));
-    if (!client || !findings) {
+    const checked = await n.clientDoctor.check(id, isAddress(startUri ?? '') ? startUri : undefined);
+    if (!checked) {
       const { t } = request;
       const words = { title: t('error.not_found_title'), text: t('error.not_found_text'), reference: null };
       return reply.page('message', words, 404);
     }
+    const { client, findings } = checked;
+    const start = startUri ?? client.settings.startUri ?? '';
     return reply.page('client-check', {
       name: client.name,
       id,
