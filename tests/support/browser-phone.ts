@@ -120,7 +120,8 @@ function replacePush({
   subscription: Subscription | null;
   hasNotifications: boolean;
 }): void {
-  if (!('PushManager' in window)) return;
+  // The frames that axe-core opens have neither.
+  if (!('PushManager' in window && 'ServiceWorkerRegistration' in window)) return;
   if (!subscription) {
     Object.defineProperty(Notification, 'permission', { get: () => 'denied' });
     Notification.requestPermission = async () => 'denied';
