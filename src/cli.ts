@@ -11,7 +11,11 @@ const args = process.argv.slice(2);
 const command = commands.find(({ words }) => words === args.slice(0, 2).join(' '));
 
 const help = (of: readonly Command[]): string =>
-  of.map(({ usage, help: text }) => `  ${usage}\n      ${text}`).join('\n\n');
+  of
+    .map(({ usage, help: text, examples = [] }) =>
+      [`  ${usage}`, `      ${text}`, ...examples.map((example) => `      $ dubbelslot ${example}`)].join('\n'),
+    )
+    .join('\n\n');
 
 if (!command || args.includes('--help')) {
   const isAsked = args.length === 0 || args.includes('--help');
@@ -26,7 +30,8 @@ try {
   const config = loadConfig(process.env, systemRandom);
   const installation = await openInstallation(config, createLog('warn'));
   try {
-    process.stdout.write(`${await command.run(installation.dependencies, args.slice(2))}\n`);
+    const said = await command.run(installation.dependencies, args.slice(2));
+    if (said) process.stdout.write(`${said}\n`);
   } finally {
     await installation.close();
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { openAuditing } from './auditing.ts';
 import { createBindPassword } from './authenticators/password/bind.ts';
 import { createVerifyPassword } from './authenticators/password/verify.ts';
 import { createBindPush } from './authenticators/push/bind.ts';
@@ -22,7 +23,7 @@ import { createVerifyWebauthn } from './authenticators/webauthn/verify.ts';
 import type { Config } from './config/load.ts';
 import { ACR_MFA } from './core/assurance.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { type Random, systemRandom } from './core/random.ts';
+import { type Random, systemRandom, token256 } from './core/random.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
@@ -30,7 +31,6 @@ import { createAccess } from './flow/access.ts';
 import { createAdministration } from './flow/administration.ts';
 import { createTakeAnswer } from './flow/answers.ts';
 import { createApprovals } from './flow/approvals.ts';
-import { createAudit } from './flow/audit.ts';
 import { createBinding } from './flow/binding.ts';
 import { createCodeBinding } from './flow/binding-code.ts';
 import { createKeyBinding } from './flow/binding-key.ts';
@@ -61,12 +61,15 @@ import { openOpenid } from './openid.ts';
 import { createOutboundFetch } from './outbound.ts';
 import { openPlaces } from './places.ts';
 import { openDatabase } from './store/database.ts';
+import { createKeptSettings } from './store/settings.ts';
 import { openSignals } from './store/signals.ts';
 import { openStores } from './stores.ts';
 
 export interface DependencyOptions {
   readonly config: Config;
   readonly databaseUrl: string;
+  /** As the owner of the tables, where there is one: for the retention of the audit log. */
+  readonly ownerUrl?: string | undefined;
   readonly log: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -90,13 +93,16 @@ export async function createDependencies(options: DependencyOptions) {
   const hasher = createPasswordHasher(secret, options.hashWorkers);
 
   const database = openDatabase(databaseUrl, config.databasePool);
-  const stores = openStores(database, sealer, secret);
-  await stores.settings.checkKey();
+  const settings = createKeptSettings(database, sealer);
+  await settings.checkKey();
+  const auditKey = Buffer.from(await settings.secret('audit key', async () => token256(random)), 'base64url');
+  const stores = { settings, ...openStores(database, sealer, secret, auditKey, random) };
   const signals = await openSignals(databaseUrl, (error) =>
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
 
-  const audit = createAudit(stores.auditStore, clock);
+  const auditing = await openAuditing({ config, stores, ownerUrl: options.ownerUrl ?? databaseUrl, clock, log });
+  const { audit } = auditing;
   const vapid = JSON.parse(
     await stores.settings.secret('vapid keys', async () => {
       await recordKeys(audit, ['vapid']);
@@ -245,7 +251,7 @@ export async function createDependencies(options: DependencyOptions) {
     render,
     signals,
     ...stores,
-    audit,
+    ...auditing,
     approvals,
     access,
     judgeSession,

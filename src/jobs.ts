@@ -1,7 +1,10 @@
 import type { Dependencies } from './dependencies.ts';
 import { sweep } from './store/sweep.ts';
 
-/** What goes on beside requests: calls owed to web apps, signing keys, what has expired. Every instance does so. */
+/**
+ * What goes on beside requests: the audit log's chain, calls owed to web apps, signing keys, what has expired. Every
+ * instance does so.
+ */
 export interface Jobs {
   stop(): Promise<void>;
 }
@@ -9,6 +12,8 @@ export interface Jobs {
 const SWEEP_EVERY_MS = 60_000;
 const KEYS_EVERY_MS = 60_000;
 const CALLS_EVERY_MS = 5_000;
+const LINK_EVERY_MS = 1_000;
+const CHECKPOINT_EVERY_MS = 60_000;
 
 export function startJobs(d: Dependencies): Jobs {
   const running = new Set<Promise<unknown>>();
@@ -21,23 +26,27 @@ export function startJobs(d: Dependencies): Jobs {
 
   const sweepNow = () => run('remove what has expired', () => sweep(d.database, d.clock.now()));
   const keysNow = () => run('renew the signing keys', () => d.keyRotation.rotateOld().then(d.openid.refreshKeys));
-  let isCalling = false;
-  const callNow = () => {
-    if (isCalling) return;
-    isCalling = true;
-    run('call web apps', async () => {
-      try {
-        while ((await d.makeCalls()) > 0);
-      } finally {
-        isCalling = false;
-      }
-    });
+  const checkpointNow = () => run('sign the audit log', () => d.auditIntegrity.checkpointIfDue());
+  /** Never twice at the same time in one process. */
+  const alone = (what: string, work: () => Promise<unknown>) => {
+    let isBusy = false;
+    return () => {
+      if (isBusy) return;
+      isBusy = true;
+      run(what, () => work().finally(() => (isBusy = false)));
+    };
   };
+  const callNow = alone('call web apps', async () => {
+    while ((await d.makeCalls()) > 0);
+  });
+  const linkNow = alone('link the audit log', d.linkAudit);
 
   const timers = [
     setInterval(sweepNow, SWEEP_EVERY_MS),
     setInterval(keysNow, KEYS_EVERY_MS),
     setInterval(callNow, CALLS_EVERY_MS),
+    setInterval(linkNow, LINK_EVERY_MS),
+    setInterval(checkpointNow, CHECKPOINT_EVERY_MS),
   ];
   for (const timer of timers) timer.unref();
   const off = d.signals.on('client_calls', callNow);

@@ -19,9 +19,12 @@ export async function openInstallation(
   const embedded = config.databaseUrl ? undefined : await openEmbeddedDatabase(config.dataDir);
   try {
     const databaseUrl = config.databaseUrl ?? embedded!.url;
-    const applied = await migrate(databaseUrl, MIGRATIONS);
+    const ownerUrl = config.databaseOwnerUrl ?? config.databaseUrl ?? embedded!.ownerUrl;
+    const { username: owner } = new URL(ownerUrl);
+    const { username: server } = new URL(databaseUrl);
+    const applied = await migrate(ownerUrl, MIGRATIONS, owner === server ? undefined : decodeURIComponent(server));
     if (applied.length > 0) log.info({ migrations: applied }, 'database brought up to date');
-    const dependencies = await createDependencies({ config, databaseUrl, log });
+    const dependencies = await createDependencies({ config, databaseUrl, ownerUrl, log });
     return {
       dependencies,
       async close() {

@@ -1,7 +1,9 @@
+import type { Random } from './core/random.ts';
 import type { Sealer } from './crypto/seal.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
 import { createAccounts } from './store/accounts.ts';
 import { createAuditStore } from './store/audit.ts';
+import { createAuditChain } from './store/audit-chain.ts';
 import { createAuthenticators } from './store/authenticators.ts';
 import { createBindingSessions } from './store/binding-sessions.ts';
 import { createChallenges } from './store/challenges.ts';
@@ -21,7 +23,6 @@ import { createPortalSessions } from './store/portal-sessions.ts';
 import { createPushSubscriptions } from './store/push-subscriptions.ts';
 import { createRecoveryCodes } from './store/recovery-codes.ts';
 import { createRememberedBrowsers } from './store/remembered-browsers.ts';
-import { createKeptSettings } from './store/settings.ts';
 import { createSigningKeys } from './store/signing-keys.ts';
 import { createTemporaryPasses } from './store/temporary-passes.ts';
 import { createThrottle } from './store/throttle.ts';
@@ -32,9 +33,16 @@ import { createWebauthnStore } from './store/webauthn.ts';
 export type Stores = ReturnType<typeof openStores>;
 
 /** Everything that is kept, on one database. */
-export const openStores = (database: Database, sealer: Sealer, secret: SecretKey) => ({
+export const openStores = (
+  database: Database,
+  sealer: Sealer,
+  secret: SecretKey,
+  auditKey: Uint8Array,
+  random: Random,
+) => ({
   accounts: createAccounts(database),
-  auditStore: createAuditStore(database),
+  auditChain: createAuditChain(database, auditKey),
+  auditStore: createAuditStore(database, auditKey, random),
   authenticators: createAuthenticators(database, sealer),
   bindings: createBindingSessions(database, sealer),
   challenges: createChallenges(database, sealer),
@@ -51,7 +59,6 @@ export const openStores = (database: Database, sealer: Sealer, secret: SecretKey
   rememberedBrowsers: createRememberedBrowsers(database),
   portalSessions: createPortalSessions(database),
   recoveryCodes: createRecoveryCodes(database),
-  settings: createKeptSettings(database, sealer),
   signingKeyStore: createSigningKeys(database, sealer),
   subscriptions: createPushSubscriptions(database, sealer),
   temporaryPasses: createTemporaryPasses(database),

@@ -6,7 +6,7 @@ import { CLIENT_GRANTS, CLIENT_PROFILES, type ClientWishes } from '../flow/clien
 import type { Registered } from '../flow/clients.ts';
 import { translator } from '../i18n/translate.ts';
 import type { Client, ClientResource } from '../store/clients.ts';
-import { BY, type Command, RefusedError, UsageError } from './command.ts';
+import { BY, type Command, oneOf, RefusedError, UsageError } from './command.ts';
 
 const text = { type: 'string' } as const;
 const texts = { type: 'string', multiple: true } as const;
@@ -54,12 +54,6 @@ const WISHES_USAGE =
   '[--access-token <seconds>] [--id-token <seconds>] [--refresh-idle <seconds>] [--refresh-total <seconds>] [--entra-tenant <id> --entra-app <id>]';
 
 type Values = { readonly [name: string]: string | readonly string[] | boolean | undefined };
-
-function oneOf<T extends string>(what: string, value: string, known: readonly T[]): T {
-  const found = known.find((each) => each === value);
-  if (!found) throw new UsageError(`The ${what} is one of: ${known.join(', ')}.`);
-  return found;
-}
 
 function wishesFrom(values: Values): ClientWishes {
   const one = (name: string): string | undefined => values[name] as string | undefined;

@@ -11,6 +11,7 @@ export interface Command {
   readonly words: string;
   readonly usage: string;
   readonly help: string;
+  readonly examples?: readonly string[];
   /** @returns what to print */
   run(d: Dependencies, args: string[]): Promise<string>;
 }
@@ -28,6 +29,32 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
 };
 
 export const refused = (code: RefusalCode): UsageError => new UsageError(REFUSALS[code] ?? `Refused: ${code}.`);
+
+export function oneOf<T extends string>(what: string, value: string, known: readonly T[]): T {
+  const found = known.find((each) => each === value);
+  if (!found) throw new UsageError(`The ${what} is one of: ${known.join(', ')}.`);
+  return found;
+}
+
+/** How far long work is, and how long it will take, on one line of a terminal; elsewhere nothing. */
+export function showProgress(verb: string): { at(done: number, of?: number): void; done(): void } {
+  const { stderr } = process;
+  const began = performance.now();
+  let shown = 0;
+  return {
+    at(done, of) {
+      const now = performance.now();
+      if (!stderr.isTTY || now - shown < 200) return;
+      shown = now;
+      const seconds = of && done > 0 ? Math.ceil(((now - began) / 1000) * (of / done - 1)) : undefined;
+      const share = of ? ` of ${of} (${Math.floor((100 * done) / of)} %)` : '';
+      stderr.write(`\r\u001b[K${verb} ${done}${share}${seconds === undefined ? '' : `, ${seconds} s left`}`);
+    },
+    done() {
+      if (shown > 0) stderr.write('\r\u001b[K');
+    },
+  };
+}
 
 export const counted = (count: number, what: string): string =>
   count === 0 ? '' : `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Dependencies } from '../dependencies.ts';
 import { STRONG_WAYS } from '../flow/next-step.ts';
+import { auditCommands } from './audit-commands.ts';
 import { clientCommands } from './client-commands.ts';
 import { BY, type Command, counted, oneEmail, refused, UsageError } from './command.ts';
 import { keyCommands } from './key-commands.ts';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   ...policyCommands,
   ...clientCommands,
   ...keyCommands,
+  ...auditCommands,
   {
     words: 'account add',
     usage:
@@ -215,19 +217,6 @@ export const commands: readonly Command[] = [
       const code = await d.administration.inviteFirstAdministrator();
       if (!code) throw new UsageError('There is an administrator already.');
       return `Create the first administrator here (works once, for 24 hours):\n  ${d.config.publicUrl}/setup?code=${code}`;
-    },
-  },
-  {
-    words: 'audit list',
-    usage: 'audit list [--action <action>] [--limit <number>]',
-    help: 'Shows the newest audit events as JSON lines.',
-    async run(d, args) {
-      const { values } = parseArgs({ args, options: { action: { type: 'string' }, limit: { type: 'string' } } });
-      const limit = Number(values.limit ?? 50);
-      if (!Number.isInteger(limit) || limit < 1 || limit > 10_000)
-        throw new UsageError('The limit is a number from 1 to 10000.');
-      const events = await d.auditStore.list({ limit, ...(values.action ? { action: values.action } : {}) });
-      return events.map((event) => JSON.stringify(event)).join('\n');
     },
   },
 ];

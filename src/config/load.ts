@@ -11,6 +11,7 @@ export interface Config {
   readonly port: number;
   readonly host: string;
   readonly databaseUrl: string | undefined;
+  readonly databaseOwnerUrl: string | undefined;
   readonly databasePool: number;
   readonly dataDir: string;
   readonly secretKey: string;
@@ -29,6 +30,7 @@ export interface Config {
   readonly clientCertHeader: string | undefined;
   readonly keyRotationDays: number;
   readonly keyOverlapHours: number;
+  readonly auditRetentionDays: number;
   readonly viewsDir: string | undefined;
   readonly logLevel: Settings['LOG_LEVEL'];
 }
@@ -58,6 +60,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     port: found.PORT,
     host: found.HOST,
     databaseUrl: found.DATABASE_URL,
+    databaseOwnerUrl: found.DATABASE_OWNER_URL,
     databasePool: found.DATABASE_POOL,
     dataDir,
     secretKey: found.SECRET_KEY ?? keptSecretKey(dataDir, random),
@@ -77,6 +80,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     clientCertHeader: found.CLIENT_CERT_HEADER,
     keyRotationDays: found.KEY_ROTATION_DAYS,
     keyOverlapHours: found.KEY_OVERLAP_HOURS,
+    auditRetentionDays: found.AUDIT_RETENTION_DAYS,
     viewsDir: found.VIEWS_DIR && resolve(found.VIEWS_DIR),
     logLevel: found.LOG_LEVEL,
   });

@@ -32,6 +32,13 @@ export const settings = z.object({
     .regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://')
     .optional()
     .describe('A PostgreSQL 15 or newer. Without it, an embedded PostgreSQL is started in `DATA_DIR`.'),
+  DATABASE_OWNER_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://')
+    .optional()
+    .describe(
+      'The same database as the owner of its tables, for migrations and the retention of the audit log. With it, the role in `DATABASE_URL` needs no rights of its own, and can only add to the audit log. Without it, that role owns the tables.',
+    ),
   DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to the database, at most.'),
   DATA_DIR: z
     .string()
@@ -143,6 +150,13 @@ export const settings = z.object({
     .max(720)
     .default(48)
     .describe('How long a new signing key is published before it signs: longer than any web app keeps our keys.'),
+  AUDIT_RETENTION_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(400)
+    .describe('How long audit events are kept at least. They are removed only by `audit truncate`.'),
   VIEWS_DIR: z
     .string()
     .optional()

@@ -46,7 +46,10 @@ export type RefusalCode =
   | 'transfer_not_ready'
   | 'invitation_invalid'
   | 'link_invalid'
-  | 'access_denied';
+  | 'access_denied'
+  | 'retention_too_short'
+  | 'nothing_to_remove'
+  | 'log_not_intact';
 
 export interface Refusal {
   readonly code: RefusalCode;

@@ -1,14 +1,43 @@
 import type { AuditEvent } from '../core/audit.ts';
-import type { Database } from './database.ts';
+import type { Random } from '../core/random.ts';
+import { macOf } from '../crypto/audit-chain.ts';
+import { type Condition, type Database, type Sql, storable, whereStatement } from './database.ts';
 
 export interface RecordedEvent extends AuditEvent {
   readonly id: string;
   readonly at: Date;
 }
 
+/** With what somebody else needs to verify it. */
+export interface ExportedEvent extends RecordedEvent {
+  readonly key: string | null;
+  /** Its place in the hash chain, where it has one yet. */
+  readonly position: string | null;
+  readonly hash: Buffer | null;
+}
+
+/** What to look for; what is left out matches everything. */
+export interface AuditFilter {
+  readonly action?: string | undefined;
+  /** How the action begins: `authenticator.`. */
+  readonly actionPrefix?: string | undefined;
+  readonly accountId?: string | undefined;
+  readonly actor?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly object?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly result?: AuditEvent['result'] | undefined;
+  readonly from?: Date | undefined;
+  readonly until?: Date | undefined;
+}
+
 export interface AuditStore {
   append(event: AuditEvent, at: Date): Promise<void>;
   list(options: { action?: string; accountId?: string; limit: number }): Promise<RecordedEvent[]>;
+  /** Newest first, older than the event `before`. */
+  search(filter: AuditFilter, limit: number, before?: string): Promise<RecordedEvent[]>;
+  /** Oldest first, newer than the event `after`: for an export that is read in pieces. */
+  page(filter: AuditFilter, limit: number, after: string): Promise<ExportedEvent[]>;
   /** An account's events of these kinds, newest first, older than `before`. */
   history(accountId: string, actions: readonly string[], limit: number, before?: string): Promise<RecordedEvent[]>;
   /** Events of one kind, oldest first. */
@@ -17,12 +46,21 @@ export interface AuditStore {
   eventOf(accountId: string, id: string): Promise<RecordedEvent | undefined>;
 }
 
-export function createAuditStore({ sql }: Database): AuditStore {
+/** @param key of the digest that an event carries */
+export function createAuditStore(db: Database, key: Uint8Array, random: Random): AuditStore {
+  const { sql } = db;
   return {
-    async append(e, at) {
-      await sql`INSERT INTO audit_event (at, action, object, result, origin, actor, account_id, request_id, detail)
-        VALUES (${at}, ${e.action}, ${e.object}, ${e.result}, ${e.origin}, ${e.actor}, ${e.accountId ?? null}, ${e.requestId ?? null}, ${e.detail ?? {}})`;
-    },
+    append: (event, at) => appendEvent(sql, key, random, event, at),
+    search: (filter, limit, before) =>
+      db.query<RecordedEvent>(
+        ...statementFor(
+          filter,
+          before === undefined ? [] : [['e.id < ?::bigint', before]],
+          `e.id DESC LIMIT ${Number(limit)}`,
+        ),
+      ),
+    page: (filter, limit, after) =>
+      db.query<ExportedEvent>(...statementFor(filter, [['e.id > ?::bigint', after]], `e.id LIMIT ${Number(limit)}`)),
     history: (accountId, actions, limit, before) =>
       sql<RecordedEvent>`SELECT * FROM audit_event WHERE account_id = ${accountId} AND action = ANY(${actions})
           AND (${before ?? null}::bigint IS NULL OR id < ${before ?? null}) ORDER BY id DESC LIMIT ${limit}`,
@@ -39,4 +77,54 @@ export function createAuditStore({ sql }: Database): AuditStore {
           AND (${accountId ?? null}::uuid IS NULL OR account_id = ${accountId ?? null})
         ORDER BY id DESC LIMIT ${limit}`,
   };
+}
+
+/** Only what is asked is in the text, so that PostgreSQL plans for it; all of it from here, values apart. */
+function statementFor(f: AuditFilter, more: readonly Condition[], order: string): [text: string, values: unknown[]] {
+  const prefix = f.actionPrefix?.replace(/[%_\\]/g, '\\$&');
+  return whereStatement(
+    `SELECT e.id, e.at, e.action, e.object, e.result, e.origin, e.actor, e.account_id, e.request_id, e.detail, e.key,
+      c.position, c.hash FROM audit_event e LEFT JOIN audit_chain c ON c.event_id = e.id`,
+    [
+      ...more,
+      ['e.action = ?', f.action],
+      ['e.action LIKE ?', prefix === undefined ? undefined : `${prefix}%`],
+      ['e.account_id = ?', f.accountId],
+      ['e.actor = ?', f.actor],
+      ['e.origin = ?', f.origin],
+      ['e.object = ?', f.object],
+      ['e.request_id = ?', f.requestId],
+      ['e.result = ?', f.result],
+      ['e.at >= ?', f.from],
+      ['e.at < ?', f.until],
+    ],
+    `ORDER BY ${order}`,
+  );
+}
+
+/** Within the caller's transaction, or by itself. */
+export async function appendEvent(
+  sql: Sql,
+  key: Uint8Array,
+  random: Random,
+  event: AuditEvent,
+  at: Date,
+): Promise<void> {
+  // As the database will give it back: without what JSON does not keep, and without what PostgreSQL does not.
+  const text = (value: string): string => storable(value) as string;
+  const e = {
+    key: random.uuid(),
+    at,
+    action: text(event.action),
+    object: text(event.object),
+    result: event.result,
+    origin: text(event.origin),
+    actor: text(event.actor),
+    accountId: event.accountId ?? null,
+    requestId: event.requestId === undefined ? null : text(event.requestId),
+    detail: JSON.parse(storable(event.detail ?? {}) as string) as object,
+  };
+  await sql`WITH added AS (INSERT INTO audit_event (at, action, object, result, origin, actor, account_id, request_id, detail, key, mac)
+      VALUES (${e.at}, ${e.action}, ${e.object}, ${e.result}, ${e.origin}, ${e.actor}, ${e.accountId}, ${e.requestId}, ${e.detail}, ${e.key}, ${macOf(key, e)}) RETURNING id)
+    INSERT INTO audit_pending SELECT id FROM added`;
 }

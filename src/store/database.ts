@@ -13,6 +13,8 @@ export interface Database {
    * undoes nothing (interactions, codes, marks against replay, access tokens).
    */
   readonly relaxedSql: Sql;
+  /** A statement whose text was put together from constants (`whereStatement`). */
+  query<Row>(text: string, values: unknown[]): Promise<Row[]>;
   /** All or nothing; the function's statements run on one connection. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   readonly prisma: PrismaClient;
@@ -44,6 +46,10 @@ export function openDatabase(url: string, poolSize = 10): Database {
   return {
     sql: sqlOn({ query }),
     relaxedSql: sqlOn(relaxed),
+    async query<Row>(text: string, values: unknown[]) {
+      const { rows } = await query({ name: statementName(text), text, values: values.map(storable) });
+      return rows.map(camelCased) as Row[];
+    },
     async transaction(work) {
       const client = await pool.connect();
       try {
@@ -65,6 +71,20 @@ export function openDatabase(url: string, poolSize = 10): Database {
       await Promise.all([pool, relaxed].map((each) => (each.ended ? undefined : each.end())));
     },
   };
+}
+
+/** `column = ?` and its value; without a value it asks nothing. */
+export type Condition = readonly [text: string, value: unknown];
+
+/** A statement with the conditions that have a value, joined by AND, and their values in order. */
+export function whereStatement(
+  select: string,
+  conditions: readonly Condition[],
+  rest: string,
+): [text: string, values: unknown[]] {
+  const asked = conditions.filter(([, value]) => value !== undefined);
+  const where = asked.map(([text], index) => text.replaceAll('?', `$${index + 1}`)).join(' AND ');
+  return [`${select}${where ? ` WHERE ${where}` : ''} ${rest}`, asked.map(([, value]) => value)];
 }
 
 interface Queryable {
@@ -106,12 +126,20 @@ const REPLACED = '\ufffd';
 
 const cleanText = (text: string): string => text.replace(UNSTORABLE, REPLACED);
 
-/** A stranger's text is stored and compared as what it is not: it is found nowhere, and fails nothing. */
-function storable(value: unknown): unknown {
+/**
+ * A stranger's text is stored and compared as what it is not: it is found nowhere, and fails nothing. Objects become
+ * JSON text.
+ */
+export function storable(value: unknown): unknown {
   if (typeof value === 'string') return cleanText(value);
   if (Array.isArray(value)) return value.map(storable);
   if (typeof value !== 'object' || value === null || value instanceof Date || ArrayBuffer.isView(value)) return value;
-  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'string' ? cleanText(each) : each));
+  return JSON.stringify(value, (_key, each: unknown) => {
+    if (typeof each === 'string') return cleanText(each);
+    if (typeof each !== 'object' || each === null || Array.isArray(each)) return each;
+    const isClean = Object.keys(each).every((name) => name === cleanText(name));
+    return isClean ? each : Object.fromEntries(Object.entries(each).map(([name, part]) => [cleanText(name), part]));
+  });
 }
 
 const fieldNames = new Map<string, string>();

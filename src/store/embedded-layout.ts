@@ -124,9 +124,9 @@ function socketFolder(home: string): string {
   return folder;
 }
 
-/** The password of the database's owner: PostgreSQL asks for it on the socket too. */
-export function keptPassword(layout: Layout): string {
-  const file = join(layout.home, 'password');
+/** The password of a role, made once: PostgreSQL asks for it on the socket too. */
+export function keptPassword(layout: Layout, name = 'password'): string {
+  const file = join(layout.home, name);
   if (!existsSync(file)) {
     try {
       writeFileSync(file, randomBytes(24).toString('hex'), { flag: 'wx', mode: 0o600 });

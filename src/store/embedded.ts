@@ -8,9 +8,16 @@ import { giveTo, keptPassword, type Layout, prepareLayout } from './embedded-lay
 
 /** Held (shared) by every process that uses the cluster; who gets it alone was the last and stops PostgreSQL. */
 const IN_USE_LOCK = 7_238_002;
+const ROLE_LOCK = 7_238_005;
 const DATABASE = 'dubbelslot';
+/** Who the server runs as; the owner of the tables is `dubbelslot`. */
+export const SERVER_ROLE = 'dubbelslot_server';
+
 export interface EmbeddedDatabase {
+  /** For the server: may only add to the audit log. */
   readonly url: string;
+  /** For migrations, retention and backups. */
+  readonly ownerUrl: string;
   /** The process id of the PostgreSQL server. */
   readonly pid: number;
   /** Leaves; stops PostgreSQL if no other process uses it. */
@@ -27,10 +34,15 @@ export async function openEmbeddedDatabase(dataDir: string): Promise<EmbeddedDat
   const layout = prepareLayout(dataDir);
   const password = keptPassword(layout);
   if (!existsSync(layout.cluster)) initialise(layout);
-  const url = `postgres://dubbelslot:${password}@localhost/${DATABASE}?host=${encodeURIComponent(layout.socket)}`;
-  const presence = await joinOrStart(layout, url);
+  const address = (role: string, secret: string): string =>
+    `postgres://${role}:${secret}@localhost/${DATABASE}?host=${encodeURIComponent(layout.socket)}`;
+  const ownerUrl = address(DATABASE, password);
+  const presence = await joinOrStart(layout, ownerUrl);
+  const serverPassword = keptPassword(layout, 'server-password');
+  await makeServerRole(presence, serverPassword);
   return {
-    url,
+    url: address(SERVER_ROLE, serverPassword),
+    ownerUrl,
     pid: postmasterPid(layout) ?? 0,
     close: () => leave(layout, presence),
   };
@@ -127,6 +139,18 @@ async function createDatabase(url: string): Promise<void> {
     if (!['42P04', '23505'].includes((error as { code: string }).code)) throw error;
   } finally {
     await client.end();
+  }
+}
+
+/** Of several processes that start together, one makes it. */
+async function makeServerRole(owner: pg.Client, password: string): Promise<void> {
+  await owner.query('SELECT pg_advisory_lock($1)', [ROLE_LOCK]);
+  try {
+    const { rows } = await owner.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [SERVER_ROLE]);
+    if (rows.length === 0)
+      await owner.query(`CREATE ROLE ${SERVER_ROLE} LOGIN PASSWORD ${owner.escapeLiteral(password)}`);
+  } finally {
+    await owner.query('SELECT pg_advisory_unlock($1)', [ROLE_LOCK]);
   }
 }
 

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { databaseUnavailable } from '../core/errors.ts';
+import { grantToServer } from './server-role.ts';
 
 /** Any number that is ours: one process migrates, the others wait for it. */
 const MIGRATION_LOCK = 7_238_001;
@@ -10,10 +11,11 @@ const MIGRATION_LOCK = 7_238_001;
 /**
  * Applies what is new in `folder` (`<time>_<name>/migration.sql`, Prisma's layout and table, so that Prisma's own
  * command line agrees), each in a transaction of its own. Forward only.
+ * @param serverRole the role that the server runs as, where that is not the owner of the tables
  * @returns the names of the migrations applied now
  * @throws Fault `database_unavailable` where an applied migration was changed afterwards, or one fails
  */
-export async function migrate(url: string, folder: string): Promise<string[]> {
+export async function migrate(url: string, folder: string, serverRole?: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect().catch((cause: Error & { code?: string }) => {
     const { hostname, port } = new URL(url);
@@ -42,6 +44,7 @@ export async function migrate(url: string, folder: string): Promise<string[]> {
       await apply(client, name, text, checksum);
       done.push(name);
     }
+    if (serverRole !== undefined) await grantToServer(client, serverRole);
     return done;
   } finally {
     await client.end();

@@ -22,19 +22,22 @@ import { together } from '../support/together.ts';
 const MIGRATIONS = join(import.meta.dirname, '../../migrations');
 let test: TestDatabase;
 let db: Database;
+let owner: Database;
 
 beforeAll(async () => {
   test = await makeDatabase();
   db = openDatabase(test.url);
+  owner = openDatabase(test.ownerUrl, 2);
 });
 afterAll(async () => {
   await db.close();
+  await owner.close();
   await test.drop();
 });
 
 describe('migrations', () => {
   it('are applied once, also by several processes at once', async () => {
-    const results = await together(4, () => migrate(test.url, MIGRATIONS));
+    const results = await together(4, () => migrate(test.ownerUrl, MIGRATIONS));
     expect(results.every((each) => each.status === 'fulfilled' && each.value.length === 0)).toBe(true);
     const [row] = await db.sql<{ count: number }>`SELECT count(*)::int AS count FROM _prisma_migrations`;
     expect(row!.count).toBe(
@@ -47,12 +50,12 @@ describe('migrations', () => {
     cpSync(MIGRATIONS, folder, { recursive: true });
     mkdirSync(join(folder, '29990101000000_broken'));
     writeFileSync(join(folder, '29990101000000_broken/migration.sql'), 'CREATE TABLE half (id int); SELECT nonsense;');
-    await expect(migrate(test.url, folder)).rejects.toThrow(/29990101000000_broken failed/);
+    await expect(migrate(test.ownerUrl, folder)).rejects.toThrow(/29990101000000_broken failed/);
     expect(await db.sql`SELECT to_regclass('half') AS found`).toEqual([{ found: null }]);
     rmSync(join(folder, '29990101000000_broken'), { recursive: true });
     const first = readdirSync(folder).find((name) => name.endsWith('_first'))!;
     writeFileSync(join(folder, first, 'migration.sql'), 'SELECT 1');
-    await expect(migrate(test.url, folder)).rejects.toThrow(/was changed after it was applied/);
+    await expect(migrate(test.ownerUrl, folder)).rejects.toThrow(/was changed after it was applied/);
   });
 
   it('and schema.prisma describe the same columns', async () => {
@@ -67,7 +70,7 @@ describe('migrations', () => {
 
 describe('the audit log', () => {
   it('can be added to, and neither changed nor emptied', async () => {
-    const audit = createAuditStore(db);
+    const audit = createAuditStore(owner, systemRandom.bytes(32), systemRandom);
     await audit.append(
       { action: 'test.done', object: 'test:1', result: 'success', origin: 'system', actor: 'system', detail: { n: 1 } },
       new Date(),
@@ -82,9 +85,22 @@ describe('the audit log', () => {
       detail: { n: 1 },
     });
     expect(event!.at).toBeInstanceOf(Date);
-    await expect(db.sql`UPDATE audit_event SET result = 'failure'`).rejects.toThrow(/append-only/);
-    await expect(db.sql`DELETE FROM audit_event`).rejects.toThrow(/append-only/);
-    await expect(db.sql`TRUNCATE audit_event`).rejects.toThrow(/append-only/);
+    for (const [who, refusal] of [
+      [owner, /append-only/],
+      [db, /permission denied/],
+    ] as const) {
+      for (const table of ['audit_event', 'audit_chain', 'audit_checkpoint', 'audit_truncation']) {
+        await expect(who.query(`TRUNCATE ${table}`, [])).rejects.toThrow(refusal);
+      }
+      await expect(who.sql`UPDATE audit_event SET result = 'failure'`).rejects.toThrow(refusal);
+      await expect(who.sql`DELETE FROM audit_event`).rejects.toThrow(refusal);
+    }
+    // The server cannot say that it truncates, make itself the owner, or switch the guard off.
+    await db.sql`SELECT set_config('dubbelslot.audit_truncation', 'yes', false)`;
+    await expect(db.sql`DELETE FROM audit_event`).rejects.toThrow(/permission denied/);
+    await expect(db.sql`ALTER TABLE audit_event DISABLE TRIGGER ALL`).rejects.toThrow(/must be owner/);
+    await expect(db.sql`SET ROLE dubbelslot`).rejects.toThrow(/permission denied/);
+    await expect(db.sql`INSERT INTO audit_truncation VALUES (1, '', now())`).rejects.toThrow(/permission denied/);
   });
 });
 

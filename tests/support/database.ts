@@ -4,7 +4,10 @@ import { inject } from 'vitest';
 import { databaseUrl } from './global-setup.ts';
 
 export interface TestDatabase {
+  /** As the server connects. */
   readonly url: string;
+  /** As the owner of the tables. */
+  readonly ownerUrl: string;
   drop(): Promise<void>;
 }
 
@@ -31,5 +34,9 @@ export async function makeDatabase(): Promise<TestDatabase> {
       await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 100));
     }
   }
-  return { url: databaseUrl(adminUrl, name), drop: () => admin(`DROP DATABASE ${name} WITH (FORCE)`) };
+  return {
+    url: databaseUrl(inject('serverUrl'), name),
+    ownerUrl: databaseUrl(adminUrl, name),
+    drop: () => admin(`DROP DATABASE ${name} WITH (FORCE)`),
+  };
 }

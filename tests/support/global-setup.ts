@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { openEmbeddedDatabase } from '../../src/store/embedded.ts';
+import { openEmbeddedDatabase, SERVER_ROLE } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { findChromium } from './chromium.ts';
 import { removeDataDir } from './data-dir.ts';
@@ -11,6 +11,7 @@ import { removeDataDir } from './data-dir.ts';
 declare module 'vitest' {
   export interface ProvidedContext {
     adminUrl: string;
+    serverUrl: string;
   }
 }
 
@@ -23,12 +24,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   process.env.TMPDIR = everything;
   const dataDir = join(everything, 'data');
   const cluster = await openEmbeddedDatabase(dataDir);
-  const client = new pg.Client({ connectionString: cluster.url });
+  const client = new pg.Client({ connectionString: cluster.ownerUrl });
   await client.connect();
   await client.query('CREATE DATABASE template');
   await client.end();
-  await migrate(databaseUrl(cluster.url, 'template'), join(import.meta.dirname, '../../migrations'));
-  project.provide('adminUrl', cluster.url);
+  await migrate(databaseUrl(cluster.ownerUrl, 'template'), join(import.meta.dirname, '../../migrations'), SERVER_ROLE);
+  project.provide('adminUrl', cluster.ownerUrl);
+  project.provide('serverUrl', cluster.url);
   return async () => {
     await cluster.close();
     removeDataDir(dataDir);

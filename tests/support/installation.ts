@@ -71,6 +71,7 @@ export async function startInstallation(
   const d = await createDependencies({
     config,
     databaseUrl: options.databaseUrl ?? database!.url,
+    ownerUrl: database?.ownerUrl,
     log,
     clock,
     ...(options.testFetch ? { testFetch: options.testFetch } : {}),
