@@ -27,7 +27,7 @@ const ROUNDS = isSmoke ? 1 : 3;
 const AT_ONCE = isSmoke ? 2 : 8;
 const COUNTED = 20;
 const API = 'https://api.example.org/';
-const BY = { actor: 'bench', origin: 'bench' } as const;
+const BY = { actor: 'bench', origin: 'bench', authority: { kind: 'operator' } } as const;
 
 interface Answer {
   readonly status: number;

@@ -26,7 +26,7 @@ const PEOPLE = isSmoke ? 4 : 100;
 const CLIENTS = isSmoke ? 2 : 8;
 const ROUNDS = isSmoke ? 1 : 3;
 const REDIRECTS = isSmoke ? 3 : 100;
-const BY = { actor: 'bench', origin: 'bench' } as const;
+const BY = { actor: 'bench', origin: 'bench', authority: { kind: 'operator' } } as const;
 
 interface Person {
   readonly email: string;

@@ -116,7 +116,12 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(otherWizardRoutes, { codeBinding: d.codeBinding, keyBinding: d.keyBinding });
   await app.register(storeAppWizardRoutes, { approvals, binding, storeApp: d.storeApp });
   await app.register(storeAppRoutes, { storeApp: d.storeApp });
-  await app.register(mailLinkRoutes, { passwordLinks: d.passwordLinks, reports: d.reports, isSecure });
+  await app.register(mailLinkRoutes, {
+    passwordLinks: d.passwordLinks,
+    reports: d.reports,
+    supportUndo: d.supportUndo,
+    isSecure,
+  });
   await app.register(companionAppRoutes, { publicDir, organisation });
   await app.register(companionApiRoutes, {
     companion,

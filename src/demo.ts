@@ -10,7 +10,7 @@ import { failStart, startServer, stopOnSignal } from './server.ts';
 /** A trial on one's own machine: the server, an example web app, two employees. Its data are apart, in data/demo. */
 const ROOT = join(import.meta.dirname, '..');
 const WEB_APP = process.env.DEMO_APP_URL ?? 'http://localhost:3001';
-const BY = { actor: 'demo', origin: 'system' } as const;
+const BY = { actor: 'demo', origin: 'system', authority: { kind: 'operator' } } as const;
 
 interface Person {
   readonly email: string;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { openAdministering } from './administering.ts';
 import { openAuditing } from './auditing.ts';
 import { createBindPassword } from './authenticators/password/bind.ts';
 import { createVerifyPassword } from './authenticators/password/verify.ts';
@@ -12,7 +13,6 @@ import { createVerifyAnswer } from './authenticators/push/verify.ts';
 import { createVerifyTransfer } from './authenticators/push/verify-transfer.ts';
 import { createVerifyRecoveryCode } from './authenticators/recovery-code/verify.ts';
 import { makeAppKey, openAppKey } from './authenticators/store-app/key.ts';
-import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
 import { createVerifyTemporaryPass } from './authenticators/temporary-pass/verify.ts';
 import { createBindTotp } from './authenticators/totp/bind.ts';
 import { createVerifyTotp } from './authenticators/totp/verify.ts';
@@ -28,21 +28,17 @@ import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
 import { createAccess } from './flow/access.ts';
-import { createAdministration } from './flow/administration.ts';
 import { createTakeAnswer } from './flow/answers.ts';
 import { createApprovals } from './flow/approvals.ts';
 import { createBinding } from './flow/binding.ts';
 import { createCodeBinding } from './flow/binding-code.ts';
 import { createKeyBinding } from './flow/binding-key.ts';
 import { createAnnounceBound } from './flow/bound.ts';
-import { createCallerCheck } from './flow/caller-check.ts';
 import { createClientApprovals } from './flow/client-approvals.ts';
-import { createClientRegistration } from './flow/clients.ts';
 import { createCompanion } from './flow/companion.ts';
 import { createGuessing } from './flow/guessing.ts';
 import { createMyAccount } from './flow/my-account.ts';
 import { createPasswordLinks } from './flow/password-links.ts';
-import { createPolicyAdministration } from './flow/policy-administration.ts';
 import { createReports } from './flow/reports.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
@@ -218,19 +214,10 @@ export async function createDependencies(options: DependencyOptions) {
     },
   });
   const passwordLinks = createPasswordLinks({ ...common, bindPassword, publicUrl, organisation });
-  const administration = createAdministration({
+  const administering = openAdministering({
     ...common,
-    bindPassword,
-    passwordLinks,
-    bindTemporaryPass: createBindTemporaryPass(stores.temporaryPasses, random),
-    organisation,
-  });
-  const policyAdministration = createPolicyAdministration({ ...common, access, portalClientId: PORTAL_CLIENT_ID });
-  const clientRegistration = createClientRegistration({ ...common, checkMetadata: openid.check });
-  const callerCheck = createCallerCheck({
-    ...common,
-    approvals,
-    words: (locale) => translator(locale ?? DEFAULT_LOCALE)('push.caller_check'),
+    ...{ config, access, approvals, bindPassword, passwordLinks },
+    checkMetadata: openid.check,
   });
   const waiting = createWaiting({ ...common, signals });
   const myAccount = createMyAccount(common);
@@ -268,10 +255,7 @@ export async function createDependencies(options: DependencyOptions) {
     reports,
     storeApp,
     passwordLinks,
-    administration,
-    policyAdministration,
-    clientRegistration,
-    callerCheck,
+    ...administering,
     waiting,
     myAccount,
     /** Waits for what is on its way, then lets go of the database. */

@@ -24,6 +24,7 @@ import { createPushSubscriptions } from './store/push-subscriptions.ts';
 import { createRecoveryCodes } from './store/recovery-codes.ts';
 import { createRememberedBrowsers } from './store/remembered-browsers.ts';
 import { createSigningKeys } from './store/signing-keys.ts';
+import { createSupportCases } from './store/support-cases.ts';
 import { createTemporaryPasses } from './store/temporary-passes.ts';
 import { createThrottle } from './store/throttle.ts';
 import { createTotpSecrets } from './store/totp-secrets.ts';
@@ -61,6 +62,7 @@ export const openStores = (
   recoveryCodes: createRecoveryCodes(database),
   signingKeyStore: createSigningKeys(database, sealer),
   subscriptions: createPushSubscriptions(database, sealer),
+  supportCases: createSupportCases(database),
   temporaryPasses: createTemporaryPasses(database),
   throttle: createThrottle(database, secret),
   totpSecrets: createTotpSecrets(database, sealer),

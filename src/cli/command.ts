@@ -1,5 +1,6 @@
 import type { RefusalCode } from '../core/refusals.ts';
 import type { Dependencies } from '../dependencies.ts';
+import type { Account } from '../store/accounts.ts';
 
 /** A mistake of whoever typed the command: told in one sentence, exit code 2. */
 export class UsageError extends Error {}
@@ -16,7 +17,8 @@ export interface Command {
   run(d: Dependencies, args: string[]): Promise<string>;
 }
 
-export const BY = { actor: 'cli', origin: 'cli' } as const;
+/** Whoever has the machine. */
+export const BY = { actor: 'cli', origin: 'cli', authority: { kind: 'operator' } } as const;
 
 const REFUSALS: Partial<Record<RefusalCode, string>> = {
   account_exists: 'There is an account with this e-mail address already.',
@@ -26,6 +28,14 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   password_weak: 'A password has 8 to 256 characters.',
   password_common: 'This password is used too often. Choose another.',
   password_personal: 'The password may not be made of the person’s own name or address.',
+  last_owner: 'This is the last owner: make somebody else an owner first.',
+  kept_elsewhere: 'This person is kept by a directory: change it there.',
+  reason_missing: 'Say why, in a few words: --reason "...".',
+  case_open: 'A reset or pass for this person is waiting for a second person already.',
+  no_authenticator: 'This person has no phone to answer with.',
+  push_frozen: 'This person reported an attack: notifications are switched off.',
+  push_exhausted: 'This person was asked too often without an answer. Verify them in another way.',
+  wait: 'This person was asked very recently. Wait a moment.',
 };
 
 export const refused = (code: RefusalCode): UsageError => new UsageError(REFUSALS[code] ?? `Refused: ${code}.`);
@@ -58,6 +68,13 @@ export function showProgress(verb: string): { at(done: number, of?: number): voi
 
 export const counted = (count: number, what: string): string =>
   count === 0 ? '' : `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** @throws UsageError where there is nobody with this address */
+export async function accountOf(d: Dependencies, email: string): Promise<Account> {
+  const account = await d.accounts.byEmail(email.trim());
+  if (!account) throw refused('account_unknown');
+  return account;
+}
 
 export function oneEmail(positionals: readonly string[]): string {
   const [email, ...rest] = positionals;

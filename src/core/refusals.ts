@@ -49,7 +49,18 @@ export type RefusalCode =
   | 'access_denied'
   | 'retention_too_short'
   | 'nothing_to_remove'
-  | 'log_not_intact';
+  | 'log_not_intact'
+  | 'role_too_high'
+  | 'last_owner'
+  | 'version_changed'
+  | 'kept_elsewhere'
+  | 'reason_missing'
+  | 'verification_missing'
+  | 'verification_invalid'
+  | 'case_unknown'
+  | 'case_open'
+  | 'case_closed'
+  | 'second_person_same';
 
 export interface Refusal {
   readonly code: RefusalCode;

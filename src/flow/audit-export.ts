@@ -1,6 +1,6 @@
 import type { AuditFilter, AuditStore, ExportedEvent } from '../store/audit.ts';
 import type { AuditChain } from '../store/audit-chain.ts';
-import type { Actor } from './administration.ts';
+import type { Actor } from './actor.ts';
 import type { Audit } from './audit.ts';
 import { cefLine } from './audit-cef.ts';
 import type { AuditIntegrity } from './audit-integrity.ts';

@@ -1,7 +1,7 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import type { AuditRetention as Remover } from '../store/audit-retention.ts';
-import type { Actor } from './administration.ts';
+import type { Actor } from './actor.ts';
 import type { Audit } from './audit.ts';
 import { type AuditIntegrity, type Checkpoint, type Signer, TRUNCATION_TYPE } from './audit-integrity.ts';
 

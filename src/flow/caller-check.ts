@@ -1,9 +1,9 @@
-import type { Clock } from '../core/clock.ts';
+import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { Challenges } from '../store/challenges.ts';
-import type { Actor } from './administration.ts';
+import { type Actor, doneBy } from './actor.ts';
 import { type Approvals, isActivePhone, type Started } from './approvals.ts';
 import type { Audit } from './audit.ts';
 
@@ -12,10 +12,15 @@ export type CallerState = 'waiting' | 'verified' | 'denied' | 'reported' | 'wron
 /** The helpdesk makes sure of whom it has on the line: the caller types the number that is read out. */
 export interface CallerCheck {
   /** Refusals: `account_unknown`, `no_authenticator`, those of `Approvals.start`. */
-  start(email: string, by: Actor): Promise<Result<Started>>;
+  start(accountId: string, by: Actor): Promise<Result<Started>>;
   /** How it stands. `verified` is said once; it is used by saying it. */
   look(challengeId: string, by: Actor): Promise<CallerState>;
+  /** Whether `look` has said `verified` of it, for this account, not long ago. */
+  wasVerified(challengeId: string, accountId: string): Promise<boolean>;
 }
+
+/** How long a caller stays verified: about as long as they stay on the line. */
+export const GOOD_FOR_SECONDS = 900;
 
 export interface CallerCheckNeeds {
   accounts: Accounts;
@@ -30,8 +35,8 @@ export interface CallerCheckNeeds {
 
 export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
   return {
-    async start(email, by) {
-      const account = await n.accounts.byEmail(email.trim());
+    async start(accountId, by) {
+      const account = await n.accounts.byId(accountId);
       if (account?.status !== 'active') return refuse('account_unknown');
       if (!(await n.authenticators.ofAccount(account.id)).some(isActivePhone)) return refuse('no_authenticator');
       const started = await n.approvals.start({
@@ -51,7 +56,7 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
         action: 'caller.asked',
         object: `account:${account.id}`,
         result: 'success',
-        ...by,
+        ...doneBy(by),
         accountId: account.id,
         detail: { challenge: started.value.challengeId },
       });
@@ -68,11 +73,18 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
         action: 'caller.verified',
         object: `account:${challenge.accountId}`,
         result: 'success',
-        ...by,
+        ...doneBy(by),
         accountId: challenge.accountId,
         detail: { challenge: challengeId, isUserVerified: challenge.isUserVerified },
       });
       return 'verified';
+    },
+
+    async wasVerified(challengeId, accountId) {
+      const challenge = await n.challenges.byId(challengeId);
+      if (challenge?.purpose !== 'caller_check' || challenge.accountId !== accountId) return false;
+      const { state, usedAt } = challenge;
+      return state === 'approved' && usedAt !== null && usedAt > addSeconds(n.clock.now(), -GOOD_FOR_SECONDS);
     },
   };
 }

@@ -1,7 +1,7 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
 import type { Client, ClientProfile, Clients, NewClient } from '../store/clients.ts';
-import type { Actor } from './administration.ts';
+import type { Actor } from './actor.ts';
 import type { Audit } from './audit.ts';
 import { type ClientWishes, changedClient, needsSecret, newClient } from './client-profiles.ts';
 

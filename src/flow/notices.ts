@@ -12,6 +12,12 @@ export type Notice =
   | { readonly kind: 'authenticator_disabled' | 'key_copied'; readonly ip: string }
   | { readonly kind: 'temporary_pass_issued' }
   | { readonly kind: 'account_linked'; readonly client: string }
+  /** `undoUrl` goes to every address: it only gives back what the owner had. */
+  | { readonly kind: 'account_reset'; readonly undoUrl: string }
+  | { readonly kind: 'account_reset_stolen' }
+  | { readonly kind: 'reset_undone'; readonly ip: string }
+  | { readonly kind: 'reset_undone_alert'; readonly email: string; readonly ip: string }
+  | { readonly kind: 'address_changed'; readonly email: string }
   | { readonly kind: 'recovery_code_used'; readonly left: number; readonly ip: string }
   | {
       readonly kind: 'new_place';
@@ -37,6 +43,8 @@ const ALARMS: readonly Notice['kind'][] = [
   'phone_replaced',
   'temporary_pass_issued',
   'account_linked',
+  'account_reset_stolen',
+  'address_changed',
   'recovery_code_used',
   'new_place',
   'declined_unknown',

@@ -1,6 +1,5 @@
 import { ACR_PASSWORD, type Acr, satisfies } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
-import { accept, type Result } from '../core/refusals.ts';
 import { type Decision, decide, type Facts } from '../policy/decide.ts';
 import { type PolicyDocument, parsePolicy } from '../policy/document.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
@@ -8,7 +7,7 @@ import type { AuditStore } from '../store/audit.ts';
 import type { Clients } from '../store/clients.ts';
 import type { Policies, StoredPolicy } from '../store/policies.ts';
 import type { Access } from './access.ts';
-import type { Actor } from './administration.ts';
+import type { Actor } from './actor.ts';
 import type { Audit } from './audit.ts';
 
 /** A sign-in that did not happen, to ask about. */
@@ -60,8 +59,6 @@ export interface PolicyAdministration {
   whatIf(question: WhatIf, document?: PolicyDocument): Promise<Answer>;
   /** What a policy, or the rules of the present one that only report, would have changed in real sign-ins. */
   replay(since: Date, document?: PolicyDocument): Promise<Replay>;
-  /** Refusal: `account_unknown`. */
-  setGroups(email: string, groups: readonly string[], by: Actor): Promise<Result<void>>;
 }
 
 export interface PolicyAdministrationNeeds {
@@ -105,9 +102,7 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
 
   /** Some administrator must be able to reach our own pages, from an address that is used or that the policy names. */
   const whoIsLockedOut = async (policy: PolicyDocument): Promise<string | undefined> => {
-    const administrators = (await n.accounts.list()).filter(
-      ({ role, status }) => status === 'active' && (role === 'owner' || role === 'administrator'),
-    );
+    const administrators = await n.accounts.withRole(['owner', 'administrator']);
     if (administrators.length === 0) return undefined;
     let reason = '';
     for (const account of administrators) {
@@ -174,21 +169,6 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
           changes.push({ at, accountId: accountId ?? '', client: facts.client, ip: origin, was, wouldBe });
       }
       return { signIns, changes };
-    },
-
-    async setGroups(email, groups, by) {
-      const account = await n.accounts.byEmail(email.trim());
-      if (!account) return { ok: false, refusal: { code: 'account_unknown' } };
-      await n.accounts.setGroups(account.id, groups, n.clock.now());
-      await n.audit({
-        action: 'account.groups_changed',
-        object: `account:${account.id}`,
-        result: 'success',
-        ...by,
-        accountId: account.id,
-        detail: { groups },
-      });
-      return accept(undefined);
     },
   };
 }

@@ -79,10 +79,7 @@ export function createReports(n: ReportsNeeds): Reports {
       detail: { ...report.detail, passwordRevoked: report.wasPasswordUsed, sessionsEnded: sessions, disabled },
     });
     n.notify(account, report.toOwner);
-    for (const other of await n.accounts.list()) {
-      if ((other.role === 'owner' || other.role === 'administrator') && other.status === 'active')
-        n.notify(other, report.toAdministrators);
-    }
+    for (const other of await n.accounts.withRole(['owner', 'administrator'])) n.notify(other, report.toAdministrators);
   };
 
   const byPerson = (account: Account, actor: string, about: string, origin: Origin): Promise<void> =>

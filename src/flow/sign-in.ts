@@ -101,7 +101,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
     step: nextStep({
       ...view.transaction,
       access: view.judgement?.decision.access ?? ACR_MFA,
-      enrolment: view.judgement?.decision.enrolment ?? 'deny',
+      enrolment: enrolmentFor(view),
       mayPostpone: view.judgement?.decision.mayPostpone ?? false,
       isPostponed: isPostponed(view),
       isPasswordFresh:
@@ -245,6 +245,12 @@ export function createSignIn(n: SignInNeeds): SignIn {
       return n.binding.open(account, transaction.uid, basis as BindingBasis, origin);
     },
   };
+}
+
+/** After a reset by the helpdesk, the password alone opens no enrolment, whatever the policy lets others do. */
+function enrolmentFor({ account, judgement }: Omit<SignInView, 'step'>): 'allow' | 'deny' | 'pass' {
+  const allowed = judgement?.decision.enrolment ?? 'deny';
+  return allowed === 'allow' && account?.passRequiredAt ? 'pass' : allowed;
 }
 
 /** What was put off counts only as long as nothing but the policy asks for it. */

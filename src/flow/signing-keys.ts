@@ -1,6 +1,6 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import type { SigningKeys } from '../store/signing-keys.ts';
-import type { Actor } from './administration.ts';
+import type { Actor } from './actor.ts';
 import type { Audit } from './audit.ts';
 
 /** Who acts where nobody asked for it. */

@@ -224,9 +224,7 @@ export function createStoreApp(n: StoreAppNeeds): StoreApp {
   async function alarm(account: Account, { context }: Challenge): Promise<void> {
     const { client, ip } = context;
     n.notify(account, { kind: 'declined_unknown', client, ip });
-    for (const other of await n.accounts.list()) {
-      if ((other.role === 'owner' || other.role === 'administrator') && other.status === 'active')
-        n.notify(other, { kind: 'declined_alert', email: account.email, client, ip });
-    }
+    for (const other of await n.accounts.withRole(['owner', 'administrator']))
+      n.notify(other, { kind: 'declined_alert', email: account.email, client, ip });
   }
 }

@@ -214,6 +214,8 @@ export interface PageModels {
   };
   /** `about` in words, where it is about one thing. */
   'not-me': { about: string | null; action: string; code: string; backPath: string };
+  /** A reset by the helpdesk, from the mail about it. */
+  undo: { action: string; code: string };
   denied: { what: 'sign_in' | 'enrolment'; client: string; backAction: string };
   remember: { action: string; hours: number; client: string };
   'setup-done': { nextPath: string };

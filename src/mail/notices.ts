@@ -22,7 +22,7 @@ export function mailFor(to: Addressee, notice: Notice, notMeUrl: string | undefi
   const { organisation, render } = settings;
   const t = translator(to.locale);
   const { kind, ...values } = notice;
-  const url = notice.kind === 'first_password' || notice.kind === 'password_reset' ? notice.url : undefined;
+  const url = 'url' in notice ? notice.url : 'undoUrl' in notice ? notice.undoUrl : undefined;
   const subject = t(`mail.${kind}.subject`, { organisation, ...values });
   const greeting = t('mail.greeting', { name: to.displayName });
   const body = t(`mail.${kind}.text`, { organisation, ...values });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ROLES } from '../core/roles.ts';
 import { isNetwork } from './networks.ts';
 
 /** NIST SP 800-63B-4, section 2.2.3: at AAL2 a person proves two factors at least every 24 hours. */
@@ -60,13 +61,31 @@ const rule = z.strictObject({
   reportOnly: z.boolean().default(false),
 });
 
-const documentSchema = z.strictObject({ rules: z.array(rule).max(200) });
+/** What the helpdesk must do before it resets somebody's devices or gives them a temporary pass. */
+const support = z.strictObject({
+  /** One of these is needed; `second_person` is another one of the helpdesk who agrees. */
+  verify: z
+    .array(z.enum(['push', 'identity', 'second_person']))
+    .min(1)
+    .default(['push', 'identity', 'second_person']),
+  /** What people with these roles do waits for a second person, always. */
+  secondPersonFor: z.array(z.enum(ROLES)).default([]),
+  /** So does what is done to people with these roles. */
+  secondPersonOn: z.array(z.enum(ROLES)).default([]),
+});
+
+const documentSchema = z.strictObject({ rules: z.array(rule).max(200), support: support.optional() });
 
 export type PolicyDocument = z.output<typeof documentSchema>;
 export type PolicyRule = PolicyDocument['rules'][number];
 
 /** A second factor for everyone, everywhere, no grace. */
 export const DEFAULT_POLICY: PolicyDocument = { rules: [] };
+
+export type SupportRules = z.output<typeof support>;
+
+/** What the policy says about resets, or what is so where it says nothing. */
+export const supportRulesOf = (policy: PolicyDocument): SupportRules => policy.support ?? support.parse({});
 
 /** What one rule decides about; the first rule that says something about one of these settles it. */
 export const ASPECTS = ['access', 'reauthentication', 'enrolment', 'grace', 'memory'] as const;

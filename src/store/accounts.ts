@@ -1,11 +1,14 @@
 import type { Result } from '../core/refusals.ts';
 import { accept, refuse } from '../core/refusals.ts';
-import { type Database, isUniqueViolation } from './database.ts';
+import type { Role } from '../core/roles.ts';
+import { type Condition, type Database, isUniqueViolation, whereStatement } from './database.ts';
 import type { Account as AccountRow } from './generated/client.ts';
 
+export type { Role };
 export type Locale = 'nl' | 'en';
-export type Role = 'owner' | 'administrator' | 'helpdesk' | 'auditor';
 export type AccountStatus = 'active' | 'suspended' | 'revoked';
+/** Who decides about name, address and status. */
+export type AccountSource = 'local' | 'scim' | 'ldap';
 
 /** The record of a person. `email` is in lower case. */
 export interface Account {
@@ -16,14 +19,22 @@ export interface Account {
   readonly locale: Locale | null;
   readonly role: Role | null;
   readonly status: AccountStatus;
+  readonly source: AccountSource;
+  /** The directory's own id of the person. */
+  readonly externalId: string | null;
   readonly pushFrozenAt: Date | null;
+  /** Was reset by the helpdesk: what is enrolled next takes a temporary pass. */
+  readonly passRequiredAt: Date | null;
   readonly groups: readonly string[];
   /** The last sign-in with two factors. */
   readonly lastStrongAt: Date | null;
   /** Since when, and how often, setting up a second factor was put off. */
   readonly graceSince: Date | null;
   readonly graceSignIns: number;
+  /** Grows with each change. */
+  readonly version: number;
   readonly createdAt: Date;
+  readonly updatedAt: Date;
 }
 
 export interface NewAccount {
@@ -34,6 +45,29 @@ export interface NewAccount {
   readonly locale?: Locale | null;
   readonly role?: Role | null;
   readonly groups?: readonly string[];
+  readonly source?: AccountSource;
+  readonly externalId?: string | null;
+}
+
+export type AccountChanges = Partial<
+  Pick<
+    Account,
+    'email' | 'displayName' | 'notifyEmail' | 'locale' | 'role' | 'status' | 'groups' | 'source' | 'externalId'
+  >
+>;
+
+/** What to look for; what is left out matches everybody. */
+export interface AccountFilter {
+  /** The beginnings of words of name or address, all of them. */
+  readonly words?: string | undefined;
+  readonly status?: AccountStatus | undefined;
+  readonly role?: Role | 'any' | 'none' | undefined;
+  readonly group?: string | undefined;
+  readonly source?: AccountSource | undefined;
+  /** Whether there is a second factor that can be used. */
+  readonly isCovered?: boolean | undefined;
+  readonly email?: string | undefined;
+  readonly externalId?: string | undefined;
 }
 
 export interface Accounts {
@@ -41,11 +75,20 @@ export interface Accounts {
   add(account: NewAccount, now: Date): Promise<Result<Account>>;
   byEmail(email: string): Promise<Account | undefined>;
   byId(id: string): Promise<Account | undefined>;
+  byIds(ids: readonly string[]): Promise<Account[]>;
   list(): Promise<Account[]>;
+  /** In the order of their addresses, after this one; or after so many of them. */
+  search(filter: AccountFilter, limit: number, start?: { after?: string; offset?: number }): Promise<Account[]>;
+  count(filter: AccountFilter): Promise<number>;
+  /** Those who look after this installation and may sign in. */
+  withRole(roles: readonly Role[]): Promise<Account[]>;
   countWithRole(role: Role): Promise<number>;
+  /**
+   * Changes what is mentioned, in one transaction; `version` where it must not have changed since it was read.
+   * Refusals: `account_unknown`, `version_changed`, `account_exists` (the address is taken), `last_owner`.
+   */
+  change(id: string, changes: AccountChanges, now: Date, version?: number): Promise<Result<Account>>;
   setLocale(id: string, locale: Locale, now: Date): Promise<void>;
-  setStatus(id: string, status: AccountStatus, now: Date): Promise<void>;
-  setGroups(id: string, groups: readonly string[], now: Date): Promise<void>;
   signedInStrongly(id: string, now: Date): Promise<void>;
   /**
    * Counts one more sign-in without a second factor, after `seen`; the first one starts the time.
@@ -53,11 +96,21 @@ export interface Accounts {
    */
   postponed(id: string, seen: number, now: Date): Promise<boolean>;
   setPushFrozen(id: string, at: Date | null, now: Date): Promise<void>;
+  /** What is enrolled next takes a temporary pass. It is lifted by the enrolment itself. */
+  requirePass(id: string, at: Date | null): Promise<void>;
+  /** Groups that anybody is in. */
+  groups(): Promise<string[]>;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export function createAccounts({ prisma, sql }: Database): Accounts {
+const IS_COVERED = `EXISTS (SELECT 1 FROM authenticator a WHERE a.account_id = account.id AND a.state = 'active'
+  AND a.kind IN ('push', 'store_app', 'totp', 'webauthn'))`;
+
+export function createAccounts(db: Database): Accounts {
+  const { prisma, sql } = db;
+  const byId: Accounts['byId'] = async (id) =>
+    UUID.test(id) ? toAccountOrNone(await prisma.account.findUnique({ where: { id } })) : undefined;
   return {
     async add(account, now) {
       try {
@@ -70,6 +123,8 @@ export function createAccounts({ prisma, sql }: Database): Accounts {
             locale: account.locale ?? null,
             role: account.role ?? null,
             groups: [...(account.groups ?? [])],
+            source: account.source ?? 'local',
+            externalId: account.externalId ?? null,
             createdAt: now,
             updatedAt: now,
           },
@@ -83,21 +138,63 @@ export function createAccounts({ prisma, sql }: Database): Accounts {
     async byEmail(email) {
       return toAccountOrNone(await prisma.account.findUnique({ where: { email: email.toLowerCase() } }));
     },
-    async byId(id) {
-      return UUID.test(id) ? toAccountOrNone(await prisma.account.findUnique({ where: { id } })) : undefined;
+    byId,
+    async byIds(ids) {
+      return (await prisma.account.findMany({ where: { id: { in: ids.filter((id) => UUID.test(id)) } } })).map(
+        toAccount,
+      );
     },
     async list() {
       return (await prisma.account.findMany({ orderBy: { email: 'asc' } })).map(toAccount);
     },
+    search: (filter, limit, { after, offset = 0 } = {}) =>
+      db.query<Account>(
+        ...whereStatement(
+          `SELECT ${COLUMNS} FROM account`,
+          [...conditionsOf(filter), ['email > ?', after]],
+          `ORDER BY email LIMIT ${Number(limit)} OFFSET ${Number(offset)}`,
+        ),
+      ),
+    async count(filter) {
+      const [row] = await db.query<{ count: number }>(
+        ...whereStatement('SELECT count(*)::int AS count FROM account', conditionsOf(filter), ''),
+      );
+      return row!.count;
+    },
+    async withRole(roles) {
+      const rows = await prisma.account.findMany({
+        where: { role: { in: [...roles] }, status: 'active' },
+        orderBy: { email: 'asc' },
+      });
+      return rows.map(toAccount);
+    },
     countWithRole: (role) => prisma.account.count({ where: { role, status: 'active' } }),
+    async change(id, changes, now, version) {
+      try {
+        return await db.transaction(async (tx) => {
+          // In one order, so that two owners who take each other's role at once do not both succeed.
+          const owners = await tx<{ id: string }>`SELECT id FROM account
+            WHERE role = 'owner' AND status = 'active' ORDER BY id FOR UPDATE`;
+          const [row] = await tx<AccountRow>`SELECT * FROM account WHERE id = ${id} FOR UPDATE`;
+          if (!row) return refuse('account_unknown');
+          if (version !== undefined && row.version !== version) return refuse('version_changed');
+          const next = { ...toAccount(row), ...changes };
+          const staysOwner = next.role === 'owner' && next.status === 'active';
+          if (!staysOwner && owners.length === 1 && owners[0]!.id === id) return refuse('last_owner');
+          const [changed] =
+            await tx<AccountRow>`UPDATE account SET email = ${next.email}, display_name = ${next.displayName},
+              notify_email = ${next.notifyEmail}, locale = ${next.locale}, role = ${next.role}, status = ${next.status},
+              groups = ${next.groups}, source = ${next.source}, external_id = ${next.externalId}, updated_at = ${now}
+            WHERE id = ${id} RETURNING *`;
+          return accept(toAccount(changed!));
+        });
+      } catch (error) {
+        if (isUniqueViolation(error)) return refuse('account_exists');
+        throw error;
+      }
+    },
     async setLocale(id, locale, now) {
       await prisma.account.update({ where: { id }, data: { locale, updatedAt: now } });
-    },
-    async setStatus(id, status, now) {
-      await prisma.account.update({ where: { id }, data: { status, updatedAt: now } });
-    },
-    async setGroups(id, groups, now) {
-      await prisma.account.update({ where: { id }, data: { groups: [...groups], updatedAt: now } });
     },
     async signedInStrongly(id, now) {
       await sql`UPDATE account SET last_strong_at = ${now} WHERE id = ${id}`;
@@ -111,7 +208,43 @@ export function createAccounts({ prisma, sql }: Database): Accounts {
     async setPushFrozen(id, at, now) {
       await prisma.account.update({ where: { id }, data: { pushFrozenAt: at, updatedAt: now } });
     },
+    async requirePass(id, at) {
+      await sql`UPDATE account SET pass_required_at = ${at} WHERE id = ${id}`;
+    },
+    async groups() {
+      const rows = await sql<{ name: string }>`SELECT DISTINCT unnest(groups) AS name FROM account ORDER BY name`;
+      return rows.map(({ name }) => name);
+    },
   };
+}
+
+const COLUMNS = `id, email, display_name, notify_email, locale, role, status, source, external_id, push_frozen_at,
+  pass_required_at, groups, last_strong_at, grace_since, grace_sign_ins, version, created_at, updated_at`;
+
+function conditionsOf(f: AccountFilter): Condition[] {
+  const isCovered: Condition[] = f.isCovered === undefined ? [] : [[`${IS_COVERED} = ?`, f.isCovered]];
+  const role: Condition[] =
+    f.role === undefined
+      ? []
+      : f.role === 'any' || f.role === 'none'
+        ? [['(role IS NOT NULL) = ?', f.role === 'any']]
+        : [['role = ?', f.role]];
+  return [
+    [`search @@ to_tsquery('simple', ?)`, wordsToQuery(f.words)],
+    ['status = ?', f.status],
+    ['groups @> ARRAY[?]::text[]', f.group],
+    ['source = ?', f.source],
+    ['email = ?', f.email?.toLowerCase()],
+    ['external_id = ?', f.externalId],
+    ...role,
+    ...isCovered,
+  ];
+}
+
+/** Each word as the beginning of one; nothing of what the search has a meaning of its own for. */
+function wordsToQuery(words: string | undefined): string | undefined {
+  const found = words?.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return found.length > 0 ? found.map((word) => `${word}:*`).join(' & ') : undefined;
 }
 
 const toAccountOrNone = (row: AccountRow | null): Account | undefined => (row ? toAccount(row) : undefined);
@@ -125,11 +258,16 @@ function toAccount(row: AccountRow): Account {
     locale: row.locale as Locale | null,
     role: row.role as Role | null,
     status: row.status as AccountStatus,
+    source: row.source as AccountSource,
+    externalId: row.externalId,
     pushFrozenAt: row.pushFrozenAt,
+    passRequiredAt: row.passRequiredAt,
     groups: row.groups,
     lastStrongAt: row.lastStrongAt,
     graceSince: row.graceSince,
     graceSignIns: row.graceSignIns,
+    version: row.version,
     createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
   };
 }

@@ -191,6 +191,7 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
             if (replaced.length === 0) throw new NotCompleted();
             await tx`DELETE FROM push_subscription WHERE authenticator_id = ${session.replacesId}`;
           }
+          await tx`UPDATE account SET pass_required_at = NULL WHERE id = ${session.accountId} AND pass_required_at IS NOT NULL`;
           await tx`SELECT pg_notify('dubbelslot', ${`account:${session.accountId}`})`;
           await tx`WITH done AS (UPDATE binding_session SET state = 'ended'
             WHERE account_id = ${session.accountId} AND id <> ${session.id} AND state IN ('open', 'bound') RETURNING id)

@@ -52,7 +52,7 @@ for (const [locale, width, words] of [
       expect(tokens.authorization_details).toEqual(details);
       expect(person.phone.errors).toEqual([]);
 
-      const started = await stage.installation.d.callerCheck.start(person.email, { actor: 'test', origin: 'test' });
+      const started = await stage.installation.d.callerCheck.start(person.accountId, { actor: 'test', origin: 'test' });
       if (!started.ok) throw new Error(started.refusal.code);
       // It takes the place of the last result by itself.
       await person.phone.waitForScreen('request');

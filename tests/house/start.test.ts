@@ -112,7 +112,13 @@ describe('the command line', () => {
       code: 2,
       output: expect.stringContaining('--yes'),
     });
-    expect((await cli(['account', 'reset', 'made@example.org', '--yes'])).code).toBe(0);
+    expect(await cli(['account', 'reset', 'made@example.org', '--yes'])).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('--reason'),
+    });
+    expect(
+      await cli(['account', 'reset', 'made@example.org', '--yes', '--reason', 'lost phone', '--cause', 'lost']),
+    ).toMatchObject({ code: 0, output: expect.stringMatching(/Temporary pass .*: (\w{4}-){3}\w{4}/) });
     expect(await cli(['client', 'add', 'app', '--redirect', 'http://intranet.example.org/callback'])).toMatchObject({
       code: 2,
       output: expect.stringContaining('must start with https'),
@@ -120,7 +126,9 @@ describe('the command line', () => {
     const client = await cli(['client', 'add', 'app', '--redirect', 'https://intranet.example.org/callback']);
     expect(client.output).toMatch(/Client secret: [\w-]{43}/);
     expect((await cli(['client', 'list'])).output).toContain('https://intranet.example.org/callback');
-    expect((await cli(['account', 'pass', 'made@example.org'])).output).toMatch(/shown this once: (\w{4}-){3}\w{4}/);
+    expect((await cli(['account', 'pass', 'made@example.org', '--reason', 'first day'])).output).toMatch(
+      /shown this once: (\w{4}-){3}\w{4}/,
+    );
     expect((await cli(['account', 'add', 'invited@example.org', '--invite'])).output).toContain('by mail');
     expect(readdirSync(join(dataDir, 'outbox')).length).toBeGreaterThan(0);
     expect((await cli(['account', 'groups', 'made@example.org', '--set', 'beheer, extern'])).output).toContain(

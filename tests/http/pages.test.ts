@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { changeAccount, OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -136,7 +137,7 @@ describe('a stranger', () => {
   it('reads the same words for an unknown account as for a wrong password, also when they must wait', async () => {
     const person = await installation.addPerson();
     const suspended = await installation.addPerson();
-    await installation.d.accounts.setStatus(suspended.account.id, 'suspended', new Date());
+    await changeAccount(installation, suspended.account.id, { status: 'suspended' });
     const transcript = async (email: string, password: string) => {
       const laptop = await atSignIn();
       const seen: string[] = [];
@@ -184,7 +185,7 @@ describe('a stranger', () => {
     ).toMatchObject({ ok: false, refusal: { code: 'wrong_credentials' } });
     // The helpdesk's new password works at once.
     const fresh = 'zeven gele kanaries';
-    await installation.d.administration.setPassword(person.email, fresh, { actor: 'cli', origin: 'cli' });
+    await installation.d.administration.setPassword(person.email, fresh, OPERATOR);
     installation.clock.reset();
     const again = await atSignIn();
     await again.submit('/password', { email: person.email, password: fresh });

@@ -314,6 +314,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { email: HOSTILE, action: '/a', error: null, cancelAction: '/c' },
   ],
   'not-me': [HOSTILE, null].map((about) => ({ about, action: '/a', code: HOSTILE, backPath: '/b' })),
+  undo: [{ action: '/u', code: HOSTILE }],
   denied: (['sign_in', 'enrolment'] as const).map((what) => ({ what, client: HOSTILE, backAction: '/b' })),
   remember: [1, 12].map((hours) => ({ action: '/a', hours, client: HOSTILE })),
   'setup-done': [{ nextPath: '/n' }],

@@ -1,5 +1,6 @@
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { linkIn, MailServer } from '../support/mail-server.ts';
@@ -158,7 +159,7 @@ describe('an invitation', () => {
     const email = 'nieuw@example.org';
     const added = await installation.d.administration.addAccount(
       { email, displayName: 'Nieuwe Collega', locale: 'en' },
-      { actor: 'test', origin: 'test' },
+      OPERATOR,
     );
     expect(added.ok).toBe(true);
     const mail = await mailServer.next(email, 'Your account');
@@ -172,7 +173,7 @@ describe('an invitation', () => {
     const path = /href="(\/interaction\/[^"]+)"/.exec(laptop.page.html)![1]!;
     await laptop.open(installation.url + path);
     expect(laptop.title).toBe('Mijn aanmeldgegevens');
-    const again = await installation.d.administration.invite(email, { actor: 'test', origin: 'test' });
+    const again = await installation.d.administration.invite(email, OPERATOR);
     expect(again).toMatchObject({ ok: false, refusal: { code: 'password_there' } });
   });
 });
@@ -197,7 +198,6 @@ describe('a mail', () => {
     await laptop.submit('/recovery', { code: person.recoveryCodes[0]! });
     const emulator = new WebAuthnEmulator();
     await enrolKey(laptop, installation.url, emulator);
-    await installation.d.accounts.setStatus(person.accountId, 'active', new Date());
     const account = (await installation.d.accounts.byId(person.accountId))!;
     const other = { ...account, displayName: '<script>alert(1)</script>' };
     const { createRenderMail } = await import('../../src/mail/html.ts');

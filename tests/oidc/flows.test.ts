@@ -373,7 +373,7 @@ describe('a suspended account', () => {
     const laptop = new Laptop();
     const request = await givePassword(laptop, rp, other);
     const tokens = await rp.redeem(request, (await approveAndGoOn(laptop, other.phone, rp)).url);
-    await installation.d.accounts.setStatus(other.accountId, 'suspended', new Date());
+    await installation.d.database.sql`UPDATE account SET status = 'suspended' WHERE id = ${other.accountId}`;
     await again(laptop, rp);
     expect(laptop.title).toBe('Aanmelden');
     await laptop.submit('/password', other);

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -89,7 +90,7 @@ describe('when a session ends, each of its web apps is told', () => {
   it.each([
     [
       'an administrator resetting the account',
-      () => installation.d.administration.setPassword(person.email, person.password, { actor: 'test', origin: 'test' }),
+      () => installation.d.administration.setPassword(person.email, person.password, OPERATOR),
     ],
     ['the person, everywhere', () => installation.d.opSessions.revokeAll(person.accountId, new Date())],
     [

@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClientToAdd } from '../../src/flow/clients.ts';
+import { changeAccount } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { type AppKey, makeAppKey, signJwt } from '../support/keys.ts';
 import { Laptop } from '../support/laptop.ts';
@@ -9,7 +10,6 @@ import { type AuthorizationRequest, RelyingParty } from '../support/relying-part
 import { addEnrolledPerson, approveAndGoOn, type Enrolled } from '../support/story.ts';
 
 const API = 'https://api.example.org/';
-const BY = { actor: 'test', origin: 'test' };
 
 let installation: TestInstallation;
 let plain: RelyingParty;
@@ -36,7 +36,7 @@ beforeAll(async () => {
   key = await makeAppKey();
   plain = await addParty('plain');
   person = await addEnrolledPerson(installation, new Laptop(), plain);
-  await installation.d.policyAdministration.setGroups(person.email, ['beheer', 'inkoop'], BY);
+  await changeAccount(installation, person.accountId, { groups: ['beheer', 'inkoop'] });
 });
 afterAll(() => installation.close());
 

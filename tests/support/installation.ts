@@ -10,7 +10,8 @@ import { createDependencies, type Dependencies } from '../../src/dependencies.ts
 import type { ClientToAdd } from '../../src/flow/clients.ts';
 import { startJobs } from '../../src/jobs.ts';
 import { createLog } from '../../src/log.ts';
-import type { Account } from '../../src/store/accounts.ts';
+import type { Account, Role } from '../../src/store/accounts.ts';
+import { OPERATOR } from './administration.ts';
 import { makeDatabase } from './database.ts';
 import { freePort } from './ports.ts';
 
@@ -38,13 +39,12 @@ export interface TestInstallation {
   readonly logLines: string[];
   addPerson(
     email?: string,
-    more?: { role?: 'owner' | 'administrator'; locale?: 'nl' | 'en' },
+    more?: { role?: Role; locale?: 'nl' | 'en' },
   ): Promise<{ account: Account; email: string; password: string }>;
   addClient(client: ClientToAdd): Promise<string>;
   close(): Promise<void>;
 }
 
-const BY = { actor: 'test', origin: 'test' } as const;
 let people = 0;
 
 /** A whole server on a database of its own, listening on localhost. */
@@ -92,13 +92,13 @@ export async function startInstallation(
       const password = d.administration.madeUpPassword();
       const added = await d.administration.addAccount(
         { email: email ?? `person${people}@example.org`, displayName: 'Test Persoon', password, ...more },
-        BY,
+        OPERATOR,
       );
       if (!added.ok) throw new Error(added.refusal.code);
       return { account: added.value, email: added.value.email, password };
     },
     async addClient(client) {
-      const registered = await d.clientRegistration.register({ name: 'Test-app', ...client }, BY);
+      const registered = await d.clientRegistration.register({ name: 'Test-app', ...client }, OPERATOR);
       if (!registered.ok) throw new Error(registered.problems.join(' '));
       return registered.value ?? '';
     },

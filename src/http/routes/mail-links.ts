@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { PasswordLinks } from '../../flow/password-links.ts';
 import type { Reports } from '../../flow/reports.ts';
+import type { SupportUndo } from '../../flow/support-undo.ts';
 import { setLinkCookie } from '../link-cookie.ts';
 import { text } from '../text.ts';
 import { refusalInWords } from '../wording.ts';
@@ -9,6 +10,7 @@ import { refusalInWords } from '../wording.ts';
 export interface MailLinkRoutesNeeds {
   readonly passwordLinks: PasswordLinks;
   readonly reports: Reports;
+  readonly supportUndo: SupportUndo;
   readonly isSecure: boolean;
 }
 
@@ -69,6 +71,18 @@ export const mailLinkRoutes: FastifyPluginAsyncZod<MailLinkRoutesNeeds> = async 
   app.get('/not-me', query, async (request, reply) => {
     if (!(await n.reports.isOpen(request.query.code))) return gone(request.t, reply);
     return reply.page('not-me', { about: null, action: '/not-me', code: request.query.code, backPath: '/' });
+  });
+
+  app.get('/undo', query, async (request, reply) => {
+    const { code } = request.query;
+    if (!(await n.supportUndo.isOpen(code))) return gone(request.t, reply);
+    return reply.page('undo', { action: '/undo', code });
+  });
+
+  app.post('/undo', body, async (request, reply) => {
+    const { t } = request;
+    if (!(await n.supportUndo.undo(request.body.code, request.origin))) return gone(t, reply);
+    return reply.page('message', { title: t('undo.done_title'), text: t('undo.done_text'), reference: null });
   });
 
   app.post('/not-me', body, async (request, reply) => {

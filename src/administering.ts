@@ -1,0 +1,56 @@
+import type { BindPassword } from './authenticators/password/bind.ts';
+import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
+import type { Config } from './config/load.ts';
+import type { Clock } from './core/clock.ts';
+import type { Random } from './core/random.ts';
+import type { Access } from './flow/access.ts';
+import { createAdministration } from './flow/administration.ts';
+import type { Approvals } from './flow/approvals.ts';
+import type { Audit } from './flow/audit.ts';
+import { createCallerCheck } from './flow/caller-check.ts';
+import { type ClientRegistrationNeeds, createClientRegistration } from './flow/clients.ts';
+import { createEndEverything } from './flow/end-everything.ts';
+import type { Notify } from './flow/notices.ts';
+import type { PasswordLinks } from './flow/password-links.ts';
+import { createPeople } from './flow/people.ts';
+import { createPolicyAdministration } from './flow/policy-administration.ts';
+import { createSupport } from './flow/support.ts';
+import { createSupportUndo } from './flow/support-undo.ts';
+import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
+import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
+import type { Stores } from './stores.ts';
+
+export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds, 'checkMetadata'> {
+  readonly config: Config;
+  readonly access: Access;
+  readonly approvals: Approvals;
+  readonly bindPassword: BindPassword;
+  readonly passwordLinks: PasswordLinks;
+  readonly audit: Audit;
+  readonly notify: Notify;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Everything that administrators and the helpdesk do, put together. */
+export function openAdministering(n: AdministeringNeeds) {
+  const { organisation, publicUrl } = n.config;
+  const endEverything = createEndEverything(n);
+  const callerCheck = createCallerCheck({
+    ...n,
+    words: (locale) => translator(locale ?? DEFAULT_LOCALE)('push.caller_check'),
+  });
+  const common = { ...n, organisation, publicUrl, endEverything, callerCheck };
+  return {
+    callerCheck,
+    administration: createAdministration(common),
+    people: createPeople(common),
+    support: createSupport({
+      ...common,
+      bindTemporaryPass: createBindTemporaryPass(n.temporaryPasses, n.random),
+    }),
+    supportUndo: createSupportUndo(common),
+    policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),
+    clientRegistration: createClientRegistration(common),
+  };
+}

@@ -1,0 +1,16 @@
+import type { Authority } from '../policy/permissions.ts';
+
+/** Who administers: `cli`, `account:<id>`, `client:<id>`; and from where. */
+export interface Actor {
+  readonly actor: string;
+  readonly origin: string;
+  readonly requestId?: string | undefined;
+}
+
+/** The same, with what they may do: for everything that touches another person. */
+export interface Administrator extends Actor {
+  readonly authority: Authority;
+}
+
+/** What goes into an audit event of who did something. */
+export const doneBy = ({ actor, origin, requestId }: Actor): Actor => ({ actor, origin, requestId });

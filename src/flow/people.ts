@@ -1,0 +1,188 @@
+import type { Clock } from '../core/clock.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
+import { cut } from '../core/text.ts';
+import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
+import type { Account, AccountChanges, AccountFilter, Accounts } from '../store/accounts.ts';
+import type { Authenticator, Authenticators } from '../store/authenticators.ts';
+import type { OpSessions, ShownSession } from '../store/op-sessions.ts';
+import type { PushSubscriptions } from '../store/push-subscriptions.ts';
+import type { RecoveryCodes } from '../store/recovery-codes.ts';
+import { type Administrator, doneBy } from './actor.ts';
+import { isEmail } from './administration.ts';
+import type { Audit } from './audit.ts';
+import type { EndEverything } from './end-everything.ts';
+import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
+import type { Notify } from './notices.ts';
+
+/** A person as administrators see them. */
+export interface PersonView {
+  readonly account: Account;
+  /** Those that work, and those that were disabled. */
+  readonly authenticators: readonly Authenticator[];
+  readonly recoveryCodesLeft: number;
+  readonly sessions: readonly ShownSession[];
+}
+
+/** What administrators see and change of people. */
+export interface People {
+  search(filter: AccountFilter, limit: number, start?: { after?: string; offset?: number }): Promise<Account[]>;
+  count(filter: AccountFilter): Promise<number>;
+  look(id: string): Promise<PersonView | undefined>;
+  /**
+   * Changes what is mentioned. Suspending and revoking end everything at once; revoking is for good.
+   * Refusals: `account_unknown`, `own_account`, `role_too_high`, `email_invalid`, `account_exists`, `last_owner`,
+   * `version_changed`, `kept_elsewhere` (name, address and status of somebody whom a directory keeps).
+   */
+  change(id: string, changes: AccountChanges, by: Administrator, version?: number): Promise<Result<Account>>;
+  /** @returns how many ended. Refusals: `account_unknown`, `role_too_high` */
+  endSessions(id: string, by: Administrator): Promise<Result<number>>;
+  /** For good. Refusals: `account_unknown`, `own_account`, `role_too_high`, `authenticator_unknown`. */
+  revokeAuthenticator(id: string, authenticatorId: string, reason: string, by: Administrator): Promise<Result<void>>;
+}
+
+export interface PeopleNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  opSessions: OpSessions;
+  recoveryCodes: RecoveryCodes;
+  subscriptions: PushSubscriptions;
+  endEverything: EndEverything;
+  audit: Audit;
+  notify: Notify;
+  clock: Clock;
+}
+
+/** What a directory decides, for those whom it keeps. */
+const KEPT: readonly (keyof AccountChanges)[] = ['email', 'displayName', 'status', 'externalId', 'source'];
+const LONGEST_NAME = 200;
+
+export function createPeople(n: PeopleNeeds): People {
+  const within = async (id: string, by: Administrator, isHarmless = false): Promise<Result<Account>> => {
+    const account = await n.accounts.byId(id);
+    if (!account || account.status === 'revoked') return refuse('account_unknown');
+    const why = whyNotOn(by.authority, account);
+    return why && !(isHarmless && why === 'own_account') ? refuse(why) : accept(account);
+  };
+
+  return {
+    search: n.accounts.search,
+    count: n.accounts.count,
+
+    async look(id) {
+      const account = await n.accounts.byId(id);
+      if (!account) return undefined;
+      const [authenticators, recoveryCodesLeft, sessions] = await Promise.all([
+        n.authenticators.ofAccount(id),
+        n.recoveryCodes.left(id),
+        n.opSessions.ofAccount(id, n.clock.now()),
+      ]);
+      const shown = authenticators.filter(({ state }) => state === 'active' || state === 'disabled');
+      return { account, authenticators: shown, recoveryCodesLeft, sessions };
+    },
+
+    async change(id, changes, by, version) {
+      const found = await within(id, by);
+      if (!found.ok) return found;
+      const before = found.value;
+      const isDirectory = by.authority.kind === 'operator' && by.actor === before.source;
+      const asked = Object.fromEntries(
+        Object.entries(changes).filter(([name, value]) => differs(before[name as keyof AccountChanges], value)),
+      ) as AccountChanges;
+      if (before.source !== 'local' && !isDirectory && KEPT.some((name) => name in asked))
+        return refuse('kept_elsewhere');
+      if (asked.role !== undefined) {
+        const why = whyNotGive(by.authority, before, asked.role);
+        if (why) return refuse(why);
+      }
+      const email = asked.email?.trim().toLowerCase();
+      if (email !== undefined && !isEmail(email)) return refuse('email_invalid');
+      if (asked.notifyEmail && !isEmail(asked.notifyEmail)) return refuse('email_invalid');
+      const displayName = asked.displayName && cut(asked.displayName.trim(), LONGEST_NAME);
+      const next = { ...asked, ...(email ? { email } : {}), ...(displayName ? { displayName } : {}) };
+      if (Object.keys(asked).length === 0)
+        return version !== undefined && version !== before.version ? refuse('version_changed') : accept(before);
+
+      const changed = await n.accounts.change(id, next, n.clock.now(), version);
+      if (!changed.ok) return changed;
+      const event = { object: `account:${id}`, accountId: id, ...doneBy(by) };
+      const hasLeft = asked.status === 'suspended' || asked.status === 'revoked';
+      const sessionsEnded = hasLeft ? await n.endEverything(id) : 0;
+      if (asked.status === 'revoked') {
+        await n.authenticators.revokeAll(id, ['password', ...STRONG_WAYS, ...RECOVERY_WAYS], n.clock.now());
+      }
+      if (asked.status !== undefined)
+        await n.audit({ ...event, action: STATUS_ACTIONS[asked.status], result: 'success', detail: { sessionsEnded } });
+      if (asked.role !== undefined)
+        await n.audit({
+          ...event,
+          action: 'account.role_changed',
+          result: 'success',
+          detail: { from: before.role, to: asked.role },
+        });
+      const { status, role, ...others } = next;
+      if (Object.keys(others).length > 0)
+        await n.audit({
+          ...event,
+          action: 'account.changed',
+          result: 'success',
+          detail: { to: others, from: pick(before, others) },
+        });
+      // Whoever reads the old mailbox must know where the account went.
+      if (email !== undefined && email !== before.email) n.notify(before, { kind: 'address_changed', email });
+      return changed;
+    },
+
+    async endSessions(id, by) {
+      const found = await within(id, by, true);
+      if (!found.ok) return found;
+      const count = await n.endEverything(id);
+      await n.audit({
+        action: 'session.ended',
+        object: `account:${id}`,
+        result: 'success',
+        accountId: id,
+        ...doneBy(by),
+        detail: { count },
+      });
+      return accept(count);
+    },
+
+    async revokeAuthenticator(id, authenticatorId, reason, by) {
+      const found = await within(id, by);
+      if (!found.ok) return found;
+      const all = await n.authenticators.ofAccount(id);
+      const one = all.find((each) => each.id === authenticatorId && each.parentId === null && each.kind !== 'password');
+      if (!one || !(await n.authenticators.move(one.id, ['active', 'disabled', 'pending'], 'revoked', n.clock.now())))
+        return refuse('authenticator_unknown');
+      await n.subscriptions.remove(one.id);
+      const isStrong = (each: Authenticator): boolean =>
+        each.state === 'active' &&
+        each.id !== one.id &&
+        each.parentId !== one.id &&
+        STRONG_WAYS.some((way) => way === each.kind);
+      // Without any left, the password alone must not be enough to set up the next one.
+      if (!all.some(isStrong)) await n.accounts.requirePass(id, n.clock.now());
+      await n.audit({
+        action: 'authenticator.revoked',
+        object: `authenticator:${one.id}`,
+        result: 'success',
+        accountId: id,
+        ...doneBy(by),
+        detail: { kind: one.kind, label: one.label, reason: cut(reason.trim(), 1000) },
+      });
+      n.notify(found.value, { kind: 'authenticator_removed', label: one.label, ip: by.origin });
+      return accept(undefined);
+    },
+  };
+}
+
+const STATUS_ACTIONS = {
+  active: 'account.resumed',
+  suspended: 'account.suspended',
+  revoked: 'account.revoked',
+} as const;
+
+const differs = (a: unknown, b: unknown): boolean => b !== undefined && JSON.stringify(a) !== JSON.stringify(b);
+
+const pick = (from: Account, names: object): object =>
+  Object.fromEntries(Object.keys(names).map((name) => [name, from[name as keyof Account]]));

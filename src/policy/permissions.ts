@@ -1,0 +1,107 @@
+import type { RefusalCode } from '../core/refusals.ts';
+import type { Role } from '../core/roles.ts';
+
+/** What an administrative act needs; also the scopes of the API. One for each resource and verb. */
+export const PERMISSIONS = [
+  'accounts:read',
+  'accounts:write',
+  'roles:write',
+  'authenticators:read',
+  'authenticators:reset',
+  'passes:write',
+  'invitations:write',
+  'sessions:read',
+  'sessions:end',
+  'callers:verify',
+  'cases:read',
+  'cases:decide',
+  'clients:read',
+  'clients:write',
+  'policy:read',
+  'policy:write',
+  'audit:read',
+  'coverage:read',
+  'campaigns:write',
+  'imports:write',
+  'webhooks:read',
+  'webhooks:write',
+  'alerts:read',
+  'alerts:write',
+  'settings:read',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+const READS = PERMISSIONS.filter((permission) => permission.endsWith(':read'));
+
+const BY_ROLE: Readonly<Record<Role, readonly Permission[]>> = {
+  auditor: READS,
+  helpdesk: [
+    'accounts:read',
+    'authenticators:read',
+    'authenticators:reset',
+    'passes:write',
+    'invitations:write',
+    'sessions:read',
+    'sessions:end',
+    'callers:verify',
+    'cases:read',
+    'cases:decide',
+    'coverage:read',
+  ],
+  administrator: PERMISSIONS,
+  owner: PERMISSIONS,
+};
+
+export const permissionsOf = (role: Role | null): readonly Permission[] => (role === null ? [] : BY_ROLE[role]);
+
+/**
+ * On whose authority something is done. `operator`: whoever has the machine itself (its command line); `person`: one of
+ * those who look after the installation; `machine`: a program with a registration of its own.
+ */
+export type Authority =
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'person'; readonly accountId: string; readonly role: Role }
+  | { readonly kind: 'machine'; readonly clientId: string };
+
+/** The roles of those on whom somebody may act: never somebody as strong as themselves, but for an owner. */
+const BELOW: Readonly<Record<Role, readonly (Role | null)[]>> = {
+  auditor: [],
+  helpdesk: [null],
+  administrator: [null, 'auditor', 'helpdesk'],
+  owner: [null, 'auditor', 'helpdesk', 'administrator', 'owner'],
+};
+
+export interface Target {
+  readonly id: string;
+  readonly role: Role | null;
+}
+
+/**
+ * Why somebody may not act on an account (reset, pass, suspend, end sessions, change), or undefined where they may.
+ * Nobody acts on themselves this way: their own page is for that (ASVS 5.0, 6.4.1).
+ */
+export function whyNotOn(
+  by: Authority,
+  target: Target,
+): Extract<RefusalCode, 'own_account' | 'role_too_high'> | undefined {
+  switch (by.kind) {
+    case 'operator':
+      return undefined;
+    case 'machine':
+      return target.role === null ? undefined : 'role_too_high';
+    case 'person':
+      if (by.accountId === target.id) return 'own_account';
+      return BELOW[by.role].includes(target.role) ? undefined : 'role_too_high';
+  }
+}
+
+/** The same for giving a role, or taking it: both what somebody has and what they get must be within reach. */
+export function whyNotGive(
+  by: Authority,
+  target: Target,
+  role: Role | null,
+): Extract<RefusalCode, 'own_account' | 'role_too_high'> | undefined {
+  const onTarget = whyNotOn(by, target);
+  if (onTarget || by.kind === 'operator' || role === target.role) return onTarget;
+  return by.kind === 'person' && BELOW[by.role].includes(role) ? undefined : 'role_too_high';
+}
