@@ -17,6 +17,7 @@ import { createPolicyAdministration } from './flow/policy-administration.ts';
 import { createSupport } from './flow/support.ts';
 import { createSupportUndo } from './flow/support-undo.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
+import { apiResource } from './oidc/api-tokens.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
 import type { Stores } from './stores.ts';
 
@@ -51,6 +52,6 @@ export function openAdministering(n: AdministeringNeeds) {
     }),
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),
-    clientRegistration: createClientRegistration(common),
+    clientRegistration: createClientRegistration({ ...common, apiResource: apiResource(publicUrl) }),
   };
 }

@@ -4,7 +4,10 @@ import session from '@fastify/session';
 import fastifyStatic from '@fastify/static';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import packageJson from '../package.json' with { type: 'json' };
 import type { Dependencies } from './dependencies.ts';
+import { allEndpoints } from './http/api/endpoints.ts';
+import { api } from './http/api/plugin.ts';
 import { createEventStreams } from './http/event-stream.ts';
 import { createGuards } from './http/guards.ts';
 import { errors } from './http/plugins/errors.ts';
@@ -31,6 +34,8 @@ import { storeAppRoutes } from './http/routes/store-app-api.ts';
 import { wizardRoutes } from './http/routes/wizard.ts';
 import { otherWizardRoutes } from './http/routes/wizard-other.ts';
 import { storeAppWizardRoutes } from './http/routes/wizard-store-app.ts';
+import { translator } from './i18n/translate.ts';
+import { API_PATH } from './oidc/api-tokens.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mountProvider } from './oidc/mount.ts';
 import { createPortalSignIn } from './oidc/portal-sign-in.ts';
@@ -132,6 +137,17 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     organisation,
     vapidPublicKey: d.vapid.publicKey,
     clock: d.clock,
+  });
+  await app.register(api, {
+    prefix: API_PATH,
+    publicUrl,
+    organisation,
+    version: packageJson.version,
+    adminAcr: config.adminAcr,
+    callers: d.apiCallers,
+    idempotentCalls: d.idempotentCalls,
+    clock: d.clock,
+    endpoints: allEndpoints({ ...d, t: translator('en') }),
   });
   await app.register(async (own) => {
     // TLS ends at the proxy: what people use is the public address, whatever the proxy forgets to say.

@@ -24,11 +24,13 @@ import type { Config } from './config/load.ts';
 import { ACR_MFA } from './core/assurance.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { type Random, systemRandom, token256 } from './core/random.ts';
+import { digest } from './crypto/digest.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
 import { createAccess } from './flow/access.ts';
 import { createTakeAnswer } from './flow/answers.ts';
+import { createApiCallers } from './flow/api-callers.ts';
 import { createApprovals } from './flow/approvals.ts';
 import { createBinding } from './flow/binding.ts';
 import { createCodeBinding } from './flow/binding-code.ts';
@@ -50,6 +52,7 @@ import { createWaiting } from './flow/waiting.ts';
 import { createRender } from './http/views.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
 import { openNotices } from './notices.ts';
+import { createApiTokens } from './oidc/api-tokens.ts';
 import type { JudgeSession } from './oidc/interaction-policy.ts';
 import { INTERACTION_SECONDS } from './oidc/lifetimes.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
@@ -169,12 +172,13 @@ export async function createDependencies(options: DependencyOptions) {
     verifyTemporaryPass: createVerifyTemporaryPass(stores.temporaryPasses),
   });
   const gate = createPushGate(publicUrl, organisation);
+  const verifyProof = createVerifyProof(stores.usedProofs, publicUrl);
   const companion = createCompanion({
     ...common,
     endpointRules,
     gate,
     bindPush: createBindPush(stores.authenticators, random),
-    verifyProof: createVerifyProof(stores.usedProofs, publicUrl),
+    verifyProof,
   });
   const reports = createReports(common);
   const clientApprovals = createClientApprovals({ ...common, access, approvals });
@@ -219,6 +223,14 @@ export async function createDependencies(options: DependencyOptions) {
     ...{ config, access, approvals, bindPassword, passwordLinks },
     checkMetadata: openid.check,
   });
+  const apiTokens = createApiTokens(openid.current, publicUrl);
+  const apiCallers = createApiCallers({
+    ...common,
+    ...config,
+    readToken: apiTokens.read,
+    verifyProof,
+    digest: (value) => digest(value).toString('base64url'),
+  });
   const waiting = createWaiting({ ...common, signals });
   const myAccount = createMyAccount(common);
 
@@ -256,6 +268,7 @@ export async function createDependencies(options: DependencyOptions) {
     storeApp,
     passwordLinks,
     ...administering,
+    apiCallers,
     waiting,
     myAccount,
     /** Waits for what is on its way, then lets go of the database. */

@@ -6,12 +6,14 @@ import { createAuditStore } from './store/audit.ts';
 import { createAuditChain } from './store/audit-chain.ts';
 import { createAuthenticators } from './store/authenticators.ts';
 import { createBindingSessions } from './store/binding-sessions.ts';
+import { createCallCounts } from './store/call-counts.ts';
 import { createChallenges } from './store/challenges.ts';
 import { createClientCalls } from './store/client-calls.ts';
 import { createClientProblems } from './store/client-problems.ts';
 import { createClients } from './store/clients.ts';
 import type { Database } from './store/database.ts';
 import { createEntraAccounts } from './store/entra-accounts.ts';
+import { createIdempotentCalls } from './store/idempotent-calls.ts';
 import { createInvitations } from './store/invitations.ts';
 import { createKnownPlaces } from './store/known-places.ts';
 import { createLoginTransactions } from './store/login-transactions.ts';
@@ -46,11 +48,13 @@ export const openStores = (
   auditStore: createAuditStore(database, auditKey, random),
   authenticators: createAuthenticators(database, sealer),
   bindings: createBindingSessions(database, sealer),
+  callCounts: createCallCounts(database),
   challenges: createChallenges(database, sealer),
   clientCalls: createClientCalls(database, sealer),
   clientProblems: createClientProblems(database),
   clients: createClients(database),
   entraAccounts: createEntraAccounts(database),
+  idempotentCalls: createIdempotentCalls(database, sealer),
   invitations: createInvitations(database),
   mailLinks: createMailLinks(database),
   knownPlaces: createKnownPlaces(database, secret),

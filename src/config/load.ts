@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { ACR_PHISHING_RESISTANT, type Acr, acrNamed } from '../core/assurance.ts';
 import { badConfiguration } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { isLoopback, type Settings, settings } from './schema.ts';
@@ -30,6 +31,8 @@ export interface Config {
   readonly clientCertHeader: string | undefined;
   readonly keyRotationDays: number;
   readonly keyOverlapHours: number;
+  readonly adminAcr: Acr;
+  readonly apiCallsPerMinute: number;
   readonly auditRetentionDays: number;
   readonly viewsDir: string | undefined;
   readonly logLevel: Settings['LOG_LEVEL'];
@@ -80,6 +83,8 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     clientCertHeader: found.CLIENT_CERT_HEADER,
     keyRotationDays: found.KEY_ROTATION_DAYS,
     keyOverlapHours: found.KEY_OVERLAP_HOURS,
+    adminAcr: acrNamed(found.ADMIN_ACR) ?? ACR_PHISHING_RESISTANT,
+    apiCallsPerMinute: found.API_CALLS_PER_MINUTE,
     auditRetentionDays: found.AUDIT_RETENTION_DAYS,
     viewsDir: found.VIEWS_DIR && resolve(found.VIEWS_DIR),
     logLevel: found.LOG_LEVEL,

@@ -150,6 +150,19 @@ export const settings = z.object({
     .max(720)
     .default(48)
     .describe('How long a new signing key is published before it signs: longer than any web app keeps our keys.'),
+  ADMIN_ACR: z
+    .enum(['phr', 'mfa'])
+    .default('phr')
+    .describe(
+      'How strongly those who administer sign in: `phr` (a passkey or security key), or `mfa`, which a false page could relay.',
+    ),
+  API_CALLS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(1_000_000)
+    .default(600)
+    .describe('Calls to the API of administrators that each caller may make in a minute.'),
   AUDIT_RETENTION_DAYS: z.coerce
     .number()
     .int()

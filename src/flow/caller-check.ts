@@ -13,7 +13,7 @@ export type CallerState = 'waiting' | 'verified' | 'denied' | 'reported' | 'wron
 export interface CallerCheck {
   /** Refusals: `account_unknown`, `no_authenticator`, those of `Approvals.start`. */
   start(accountId: string, by: Actor): Promise<Result<Started>>;
-  /** How it stands. `verified` is said once; it is used by saying it. */
+  /** How it stands. `verified` is said for a quarter of an hour; it is used, once, by saying it. */
   look(challengeId: string, by: Actor): Promise<CallerState>;
   /** Whether `look` has said `verified` of it, for this account, not long ago. */
   wasVerified(challengeId: string, accountId: string): Promise<boolean>;
@@ -34,6 +34,12 @@ export interface CallerCheckNeeds {
 }
 
 export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
+  const wasVerified: CallerCheck['wasVerified'] = async (challengeId, accountId) => {
+    const challenge = await n.challenges.byId(challengeId);
+    if (challenge?.purpose !== 'caller_check' || challenge.accountId !== accountId) return false;
+    const { state, usedAt } = challenge;
+    return state === 'approved' && usedAt !== null && usedAt > addSeconds(n.clock.now(), -GOOD_FOR_SECONDS);
+  };
   return {
     async start(accountId, by) {
       const account = await n.accounts.byId(accountId);
@@ -68,7 +74,8 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
       if (challenge?.purpose !== 'caller_check') return 'expired';
       if (challenge.state === 'open') return n.approvals.isOpen(challenge) ? 'waiting' : 'expired';
       if (challenge.state !== 'approved') return challenge.state === 'replaced' ? 'expired' : challenge.state;
-      if (!(await n.approvals.use(challenge))) return 'expired';
+      if (!(await n.approvals.use(challenge)))
+        return (await wasVerified(challengeId, challenge.accountId)) ? 'verified' : 'expired';
       await n.audit({
         action: 'caller.verified',
         object: `account:${challenge.accountId}`,
@@ -80,11 +87,6 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
       return 'verified';
     },
 
-    async wasVerified(challengeId, accountId) {
-      const challenge = await n.challenges.byId(challengeId);
-      if (challenge?.purpose !== 'caller_check' || challenge.accountId !== accountId) return false;
-      const { state, usedAt } = challenge;
-      return state === 'approved' && usedAt !== null && usedAt > addSeconds(n.clock.now(), -GOOD_FOR_SECONDS);
-    },
+    wasVerified,
   };
 }

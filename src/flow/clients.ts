@@ -1,7 +1,8 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
+import { PERMISSIONS } from '../policy/permissions.ts';
 import type { Client, ClientProfile, Clients, NewClient } from '../store/clients.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, doneBy } from './actor.ts';
 import type { Audit } from './audit.ts';
 import { type ClientWishes, changedClient, needsSecret, newClient } from './client-profiles.ts';
 
@@ -21,8 +22,11 @@ export const OLD_SECRET_SECONDS = 24 * 3600;
 export interface ClientRegistration {
   /** Adds it, or replaces what has the same id. @returns the secret, shown this once, where there is one */
   register(client: ClientToAdd, by: Actor): Promise<Registered<string | undefined>>;
-  /** Changes what is mentioned and nothing else. A client that now needs a secret gets one. */
-  change(id: string, wishes: ClientWishes, by: Actor): Promise<Registered<string | undefined>>;
+  /**
+   * Changes what is mentioned and nothing else. A client that now needs a secret gets one.
+   * @param version where it must not have changed since it was read
+   */
+  change(id: string, wishes: ClientWishes, by: Actor, version?: number): Promise<Registered<string | undefined>>;
   /** @returns the new secret, shown this once; the old one works for `keepSeconds` more */
   rotateSecret(id: string, by: Actor, keepSeconds?: number): Promise<Registered<string>>;
   /** A disabled client gets no tokens and its tokens are refused. */
@@ -36,7 +40,12 @@ export interface ClientRegistrationNeeds {
   audit: Audit;
   clock: Clock;
   random: Random;
+  /** The name of our own API. */
+  apiResource: string;
 }
+
+/** Somebody else was first. */
+export const CHANGED_MEANWHILE = 'The web app was changed meanwhile: read it again.';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
@@ -52,8 +61,12 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
     const { settings, metadata, profile } = client;
     if (metadata.response_types.length > 0 && metadata.redirect_uris.length === 0)
       problems.push('Give at least one redirect address.');
-    for (const { uri } of settings.resources ?? [])
+    for (const { uri, scopes } of settings.resources ?? []) {
       if (!isAbsolute(uri)) problems.push(`${uri}: the name of an API is an absolute address without a fragment (#).`);
+      const unknown = scopes.filter((scope) => !PERMISSIONS.some((each) => each === scope));
+      if (uri === n.apiResource && unknown.length > 0)
+        problems.push(`${unknown.join(', ')}: our API has no such scope. It has: ${PERMISSIONS.join(', ')}.`);
+    }
     for (const [name, seconds] of Object.entries(settings.lifetimes ?? {}))
       if (!Number.isInteger(seconds) || seconds < 1 || seconds > 86_400)
         problems.push(
@@ -77,7 +90,7 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
       action,
       object: `client:${client.id}`,
       result: 'success',
-      ...by,
+      ...doneBy(by),
       detail: {
         name: client.name,
         profile: client.profile,
@@ -103,14 +116,14 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
       return { ok: true, value: secret };
     },
 
-    async change(id, wishes, by) {
+    async change(id, wishes, by, version) {
       const found = await stored(id);
       if (!found.ok) return found;
       const client = changedClient(found.value, wishes);
       const problems = await problemsOf(client);
       if (problems.length > 0) return { ok: false, problems };
       const now = n.clock.now();
-      await n.clients.change(client, now);
+      if (!(await n.clients.change(client, now, version))) return { ok: false, problems: [CHANGED_MEANWHILE] };
       await record('client.changed', client, by);
       if (!needsSecret(client)) {
         await n.clients.removeSecrets(id);
@@ -135,7 +148,7 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
         action: 'client.secret_rotated',
         object: `client:${id}`,
         result: 'success',
-        ...by,
+        ...doneBy(by),
         detail: { oldUntil },
       });
       return { ok: true, value: secret };
@@ -150,7 +163,7 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
         action: isDisabled ? 'client.disabled' : 'client.enabled',
         object: `client:${id}`,
         result: 'success',
-        ...by,
+        ...doneBy(by),
       });
       return { ok: true, value: undefined };
     },

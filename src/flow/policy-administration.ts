@@ -7,7 +7,7 @@ import type { AuditStore } from '../store/audit.ts';
 import type { Clients } from '../store/clients.ts';
 import type { Policies, StoredPolicy } from '../store/policies.ts';
 import type { Access } from './access.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, doneBy } from './actor.ts';
 import type { Audit } from './audit.ts';
 
 /** A sign-in that did not happen, to ask about. */
@@ -15,7 +15,8 @@ export interface WhatIf {
   readonly account: Account;
   readonly clientId: string;
   readonly ip: string;
-  readonly at: Date;
+  /** Now, where it does not say. */
+  readonly at?: Date | undefined;
   readonly requested: Acr | null;
   readonly isBrowserRemembered: boolean;
 }
@@ -50,10 +51,13 @@ export interface PolicyAdministration {
    * exist, or locking out every administrator. Empty when it can.
    */
   problems(document: unknown): Promise<readonly string[]>;
-  /** Puts a policy in force. @returns its version, or the problems */
+  /**
+   * Puts a policy in force. @returns its version, or the problems; none where `expected` is not in force any more
+   */
   set(
     document: unknown,
     by: Actor,
+    expected?: string,
   ): Promise<{ ok: true; version: string } | { ok: false; problems: readonly string[] }>;
   /** What a policy would ask, and why; without a document the one in force. */
   whatIf(question: WhatIf, document?: PolicyDocument): Promise<Answer>;
@@ -78,11 +82,11 @@ const MOST_REPLAYED = 100_000;
 export function createPolicyAdministration(n: PolicyAdministrationNeeds): PolicyAdministration {
   const whatIf: PolicyAdministration['whatIf'] = async (question, document) => {
     const policy = document ?? (await n.access.policy()).policy;
-    const { account, clientId, requested, ip } = question;
+    const { account, clientId, requested, ip, at = n.clock.now() } = question;
     const facts: Facts = {
       ...(await n.access.facts({ account, clientId, requested, ip, rememberedToken: undefined })),
-      rememberedAt: question.isBrowserRemembered ? question.at : null,
-      now: question.at,
+      rememberedAt: question.isBrowserRemembered ? at : null,
+      now: at,
     };
     return { decision: decide(policy, facts), withReportOnly: decide(policy, facts, true), facts };
   };
@@ -138,16 +142,17 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
     problems,
     whatIf,
 
-    async set(document, by) {
+    async set(document, by, expected) {
       const found = await problems(document);
-      const event = { action: 'policy.changed', object: 'policy', ...by };
+      const event = { action: 'policy.changed', object: 'policy', ...doneBy(by) };
       if (found.length > 0) {
         await n.audit({ ...event, result: 'refused', detail: { problems: found } });
         return { ok: false, problems: found };
       }
       const parsed = parsePolicy(document);
       if (!parsed.ok) return parsed;
-      const version = await n.policies.add(parsed.policy, by.actor, n.clock.now());
+      const version = await n.policies.add(parsed.policy, by.actor, n.clock.now(), expected);
+      if (version === undefined) return { ok: false, problems: [] };
       await n.audit({ ...event, result: 'success', detail: { version, document: parsed.policy } });
       return { ok: true, version };
     },

@@ -10,7 +10,7 @@ import type { Interactions } from '../oidc/interactions.ts';
 import { contentSecurityPolicy } from './csp.ts';
 import type { Guard } from './plugins/guards.ts';
 import { LANGUAGE_COOKIE } from './plugins/person.ts';
-import { sendRefusal } from './problems.ts';
+import { sendProblem, sendRefusal } from './problems.ts';
 import type { GuardName } from './types.ts';
 
 export interface GuardNeeds {
@@ -99,6 +99,9 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
         403,
       );
     },
+
+    /** The API's own check ran before the body was read (api/authenticate.ts): here nobody comes by without it. */
+    api: async (request, reply) => (request.caller ? undefined : sendProblem(reply, 401, 'missing_token', {})),
 
     /** A phone that proves its key on every call. */
     phone: async (request: FastifyRequest, reply: FastifyReply) => {

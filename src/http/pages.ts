@@ -243,6 +243,27 @@ export interface PageModels {
   };
   'form-post': { action: string; fields: Readonly<Record<string, string>>; to: string };
   'sign-out': { form: string; formId: string; stayPath: string };
+  /** The API, from its own document. */
+  'api-reference': {
+    title: string;
+    intro: string;
+    documentPath: string;
+    groups: readonly {
+      name: string;
+      operations: readonly {
+        id: string;
+        method: string;
+        path: string;
+        summary: string;
+        description: string | null;
+        scope: string;
+        parameters: readonly { name: string; where: string; type: string; isRequired: boolean; text: string }[];
+        /** JSON Schema, as text. */
+        body: string | null;
+        answers: readonly { status: string; text: string; schema: string | null }[];
+      }[];
+    }[];
+  };
   companion: { noscript: string; loading: string };
 }
 

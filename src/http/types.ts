@@ -1,5 +1,6 @@
 import type {} from '@fastify/session';
 import type { Origin } from '../core/audit.ts';
+import type { ApiCaller } from '../flow/api-callers.ts';
 import type { BindingView } from '../flow/binding.ts';
 import type { Phone } from '../flow/companion.ts';
 import type { SignInView } from '../flow/sign-in.ts';
@@ -9,7 +10,7 @@ import type { Account } from '../store/accounts.ts';
 import type { PageModels, PageName } from './pages.ts';
 
 /** Who may use a route. A route without a guard says `public: true`, or the server does not start. */
-export type GuardName = 'sign-in' | 'binding' | 'portal' | 'portal-fresh' | 'administrator' | 'phone';
+export type GuardName = 'sign-in' | 'binding' | 'portal' | 'portal-fresh' | 'administrator' | 'phone' | 'api';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -32,6 +33,9 @@ declare module 'fastify' {
     binding: { token: string; view: BindingView } | null;
     portal: { sub: string; opUid: string; account: Account } | null;
     phone: Phone | null;
+    caller: ApiCaller | null;
+    /** Names a creating call of the API, whose answer is kept. */
+    idempotencyKey: string | undefined;
   }
   interface FastifyReply {
     /** Draws a page in the person's language. */

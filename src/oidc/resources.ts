@@ -1,5 +1,6 @@
 import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 import type { Accounts } from '../store/accounts.ts';
+import { apiResource } from './api-tokens.ts';
 import { ourClient } from './client-metadata.ts';
 
 /** What transactions are approved for, where a web app names no API of its own (RFC 9396 wants a target). */
@@ -11,11 +12,12 @@ export function resourceFor(publicUrl: string) {
     if (uri === approvalsResource(publicUrl) && isApproval(ctx))
       return { scope: '', audience: uri, accessTokenFormat: 'opaque' };
     const resource = ourClient(client).settings.resources?.find((each) => each.uri === uri);
+    const isOurs = uri === apiResource(publicUrl);
     if (!resource) throw new errors.InvalidTarget(`this client may ask no tokens for ${uri}`);
     return {
       scope: resource.scopes.join(' '),
       audience: resource.uri,
-      accessTokenFormat: resource.format,
+      accessTokenFormat: isOurs ? 'opaque' : resource.format,
       jwt: { sign: { alg: 'ES256' } },
     };
   };

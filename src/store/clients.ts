@@ -16,6 +16,8 @@ export interface Client {
   readonly settings: ClientSettings;
   /** What it asks at least; null: as the policy says. */
   readonly requiredAcr: Acr | null;
+  /** Grows with each change. */
+  readonly version: number;
   /** Newest first; those that have ended are left out by `secretsInUse`. */
   readonly secrets: readonly { readonly createdAt: Date; readonly expiresAt: Date | null }[];
   readonly createdAt: Date;
@@ -80,8 +82,8 @@ export type NewClient = Pick<Client, 'id' | 'name' | 'profile' | 'metadata' | 's
 export interface Clients {
   /** Adds it, or replaces what is registered under the same id, its secrets included. */
   put(client: NewClient, secret: string | undefined, now: Date): Promise<void>;
-  /** Leaves its secrets alone. @returns false where there is none */
-  change(client: NewClient, now: Date): Promise<boolean>;
+  /** Leaves its secrets alone; `version` where it must not have changed. @returns false where there is none such */
+  change(client: NewClient, now: Date, version?: number): Promise<boolean>;
   /** May be up to a second old: a change elsewhere is seen within that. */
   byId(id: string): Promise<Client | undefined>;
   list(): Promise<Client[]>;
@@ -128,9 +130,9 @@ export function createClients({ prisma, sql }: Database): Clients {
       ]);
       read.delete(client.id);
     },
-    async change(client, now) {
+    async change(client, now, version) {
       const { count } = await prisma.client.updateMany({
-        where: { id: client.id },
+        where: { id: client.id, ...(version === undefined ? {} : { version }) },
         data: { ...columns(client), changedAt: now },
       });
       read.delete(client.id);
@@ -190,6 +192,7 @@ function toClient(row: ClientRow & { secrets: ClientSecretRow[] }): Client {
     metadata: row.metadata as unknown as ClientMetadata,
     settings: row.settings as ClientSettings,
     requiredAcr: row.requiredAcr as Acr,
+    version: row.version,
     secrets: row.secrets.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
     createdAt: row.createdAt,
     disabledAt: row.disabledAt,

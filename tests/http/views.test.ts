@@ -314,6 +314,42 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { email: HOSTILE, action: '/a', error: null, cancelAction: '/c' },
   ],
   'not-me': [HOSTILE, null].map((about) => ({ about, action: '/a', code: HOSTILE, backPath: '/b' })),
+  'api-reference': [
+    {
+      title: HOSTILE,
+      intro: HOSTILE,
+      documentPath: '/d',
+      groups: [
+        {
+          name: HOSTILE,
+          operations: [
+            {
+              id: 'a',
+              method: 'GET',
+              path: HOSTILE,
+              summary: HOSTILE,
+              description: HOSTILE,
+              scope: 'x',
+              parameters: [{ name: HOSTILE, where: 'query', type: HOSTILE, isRequired: true, text: HOSTILE }],
+              body: HOSTILE,
+              answers: [{ status: '200', text: HOSTILE, schema: HOSTILE }],
+            },
+            {
+              id: 'b',
+              method: 'GET',
+              path: '/',
+              summary: 'x',
+              description: null,
+              scope: 'x',
+              parameters: [],
+              body: null,
+              answers: [{ status: '204', text: 'x', schema: null }],
+            },
+          ],
+        },
+      ],
+    },
+  ],
   undo: [{ action: '/u', code: HOSTILE }],
   denied: (['sign_in', 'enrolment'] as const).map((what) => ({ what, client: HOSTILE, backAction: '/b' })),
   remember: [1, 12].map((hours) => ({ action: '/a', hours, client: HOSTILE })),

@@ -12,6 +12,8 @@ export interface ProvenKey {
   readonly jwk: PublicKey;
   /** RFC 7638. */
   readonly thumbprint: string;
+  /** SHA-256 of the access token that it goes with (RFC 9449, section 4.2), where it names one. */
+  readonly tokenDigest: string | undefined;
 }
 
 /**
@@ -39,6 +41,7 @@ const claimsSchema = z.object({
   htu: z.string(),
   iat: z.number(),
   jti: z.string().min(8).max(128),
+  ath: z.string().max(100).optional(),
 });
 
 export function createVerifyProof(usedProofs: UsedProofs, publicUrl: string): VerifyProof {
@@ -63,6 +66,6 @@ export function createVerifyProof(usedProofs: UsedProofs, publicUrl: string): Ve
     const thumbprint = await calculateJwkThumbprint(jwk);
     const expiresAt = new Date((claims.iat + 2 * PROOF_WINDOW_SECONDS) * 1000);
     if (!(await usedProofs.use(`${thumbprint}.${claims.jti}`, expiresAt))) return refuse('proof_replayed');
-    return accept({ jwk, thumbprint });
+    return accept({ jwk, thumbprint, tokenDigest: claims.ath });
   };
 }

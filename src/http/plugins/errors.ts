@@ -28,7 +28,7 @@ export const errors = fp(async (app: FastifyInstance) => {
     if (safeStatus >= 500) request.log.error({ err: error }, 'request failed');
     else request.log.info({ code: error.code, status: safeStatus }, 'request refused');
     if (error instanceof Fault && error.retryAfterSeconds) reply.header('retry-after', error.retryAfterSeconds);
-    return answer(request, reply, safeStatus, codeOf(error, safeStatus));
+    return answer(request, reply, safeStatus, codeOf(error, safeStatus), mistakesIn(error));
   });
   app.setNotFoundHandler((request, reply) => answer(request, reply, 404, 'not_found'));
 });
@@ -45,9 +45,22 @@ function codeOf(error: FastifyError, status: number): string {
         : 'invalid_request';
 }
 
-function answer(request: FastifyRequest, reply: FastifyReply, status: number, code: string): FastifyReply {
+/** What was wrong, field by field, for a program. */
+function mistakesIn({ validation }: FastifyError): object {
+  if (!validation) return {};
+  const errors = validation.map(({ instancePath, message }) => ({ path: instancePath, message: message ?? '' }));
+  return { errors };
+}
+
+function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  more: object = {},
+): FastifyReply {
   const isJson = request.routeOptions.config?.kind === 'json' || /^\/(app\/api|api|health)\//.test(request.url);
-  if (isJson) return sendProblem(reply, status, code, {});
+  if (isJson) return sendProblem(reply, status, code, { ...more });
   const page = PAGES[status] ?? (status >= 500 ? SERVER : PAGES[400]!);
   return reply.page(
     'message',

@@ -1,0 +1,21 @@
+import { accountEndpoints } from './accounts.ts';
+import { auditEndpoints } from './audit.ts';
+import { clientEndpoints } from './clients.ts';
+import type { Endpoint } from './endpoint.ts';
+import { policyEndpoints } from './policy.ts';
+import { supportEndpoints } from './support.ts';
+
+export type EndpointNeeds = Parameters<typeof accountEndpoints>[0] &
+  Parameters<typeof auditEndpoints>[0] &
+  Parameters<typeof clientEndpoints>[0] &
+  Parameters<typeof policyEndpoints>[0] &
+  Parameters<typeof supportEndpoints>[0];
+
+/** The whole API, as a table. */
+export const allEndpoints = (n: EndpointNeeds): readonly Endpoint[] => [
+  ...accountEndpoints(n),
+  ...supportEndpoints(n),
+  ...clientEndpoints(n),
+  ...policyEndpoints(n),
+  ...auditEndpoints(n),
+];
