@@ -1,7 +1,8 @@
 import type { VerifyProof } from '../authenticators/push/proof.ts';
 import { type Acr, satisfies } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
-import { type Permission, permissionsOf } from '../policy/permissions.ts';
+import type { Permission } from '../core/permissions.ts';
+import { permissionsOf } from '../policy/permissions.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { CallCounts } from '../store/call-counts.ts';
 import type { Administrator } from './actor.ts';

@@ -1,6 +1,6 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
+import { PERMISSIONS } from '../core/permissions.ts';
 import { type Random, token256 } from '../core/random.ts';
-import { PERMISSIONS } from '../policy/permissions.ts';
 import type { Client, ClientProfile, Clients, NewClient } from '../store/clients.ts';
 import { type Actor, doneBy } from './actor.ts';
 import type { Audit } from './audit.ts';

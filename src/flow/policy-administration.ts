@@ -59,6 +59,8 @@ export interface PolicyAdministration {
     by: Actor,
     expected?: string,
   ): Promise<{ ok: true; version: string } | { ok: false; problems: readonly string[] }>;
+  /** Reads a policy, without looking whether it can be put in force. */
+  read(document: unknown): ReturnType<typeof parsePolicy>;
   /** What a policy would ask, and why; without a document the one in force. */
   whatIf(question: WhatIf, document?: PolicyDocument): Promise<Answer>;
   /** What a policy, or the rules of the present one that only report, would have changed in real sign-ins. */
@@ -140,6 +142,7 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
     current: n.access.policy,
     versions: (limit) => n.policies.list(limit),
     problems,
+    read: parsePolicy,
     whatIf,
 
     async set(document, by, expected) {

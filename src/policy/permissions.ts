@@ -1,35 +1,6 @@
+import { PERMISSIONS, type Permission } from '../core/permissions.ts';
 import type { RefusalCode } from '../core/refusals.ts';
 import type { Role } from '../core/roles.ts';
-
-/** What an administrative act needs; also the scopes of the API. One for each resource and verb. */
-export const PERMISSIONS = [
-  'accounts:read',
-  'accounts:write',
-  'roles:write',
-  'authenticators:read',
-  'authenticators:reset',
-  'passes:write',
-  'invitations:write',
-  'sessions:read',
-  'sessions:end',
-  'callers:verify',
-  'cases:read',
-  'cases:decide',
-  'clients:read',
-  'clients:write',
-  'policy:read',
-  'policy:write',
-  'audit:read',
-  'coverage:read',
-  'campaigns:write',
-  'imports:write',
-  'webhooks:read',
-  'webhooks:write',
-  'alerts:read',
-  'alerts:write',
-  'settings:read',
-] as const;
-export type Permission = (typeof PERMISSIONS)[number];
 
 const READS = PERMISSIONS.filter((permission) => permission.endsWith(':read'));
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import * as oidc from 'openid-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { PERMISSIONS } from '../../src/core/permissions.ts';
 import { allEndpoints } from '../../src/http/api/endpoints.ts';
 import { translator } from '../../src/i18n/translate.ts';
-import { PERMISSIONS, permissionsOf } from '../../src/policy/permissions.ts';
+import { permissionsOf } from '../../src/policy/permissions.ts';
 import type { Role } from '../../src/store/accounts.ts';
 import { changeAccount, OPERATOR } from '../support/administration.ts';
 import { ApiClient, apiPerson, apiProgram } from '../support/api.ts';

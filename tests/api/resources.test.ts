@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PERMISSIONS } from '../../src/policy/permissions.ts';
+import { PERMISSIONS } from '../../src/core/permissions.ts';
 import type { Account } from '../../src/store/accounts.ts';
 import { type ApiClient, apiPerson, apiProgram } from '../support/api.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';

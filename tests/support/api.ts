@@ -1,6 +1,6 @@
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import * as oidc from 'openid-client';
-import { PERMISSIONS } from '../../src/policy/permissions.ts';
+import { PERMISSIONS } from '../../src/core/permissions.ts';
 import type { Account, Role } from '../../src/store/accounts.ts';
 import type { ClientResource } from '../../src/store/clients.ts';
 import { OPERATOR } from './administration.ts';

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import type { Permission } from '../../core/permissions.ts';
 import type { Refusal } from '../../core/refusals.ts';
 import type { Administrator } from '../../flow/actor.ts';
-import type { Permission } from '../../policy/permissions.ts';
 
 /** What an endpoint is given: read by its schemas, and nothing else. */
 export interface Call<P, Q, B> {

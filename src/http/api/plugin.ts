@@ -4,8 +4,8 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import type { z } from 'zod';
 import type { Acr } from '../../core/assurance.ts';
 import type { Clock } from '../../core/clock.ts';
+import { PERMISSIONS } from '../../core/permissions.ts';
 import type { ApiCallers } from '../../flow/api-callers.ts';
-import { PERMISSIONS } from '../../policy/permissions.ts';
 import { sendProblem, sendRefusal } from '../problems.ts';
 import { createApiGuard } from './authenticate.ts';
 import { completed, type OpenApiDocument } from './document.ts';

@@ -3,7 +3,7 @@ import { acrNamed } from '../../core/assurance.ts';
 import type { People } from '../../flow/people.ts';
 import type { PolicyAdministration } from '../../flow/policy-administration.ts';
 import type { Decision } from '../../policy/decide.ts';
-import { type PolicyDocument, parsePolicy } from '../../policy/document.ts';
+import type { PolicyDocument } from '../../policy/document.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
 import { iso, time, uuid } from './schemas.ts';
 
@@ -131,7 +131,7 @@ export const policyEndpoints = (n: {
       if (!person) return { refusal: { code: 'account_unknown' } };
       let policy: PolicyDocument | undefined;
       if (body.document !== undefined) {
-        const parsed = parsePolicy(body.document);
+        const parsed = n.policyAdministration.read(body.document);
         if (!parsed.ok) return refused(parsed.problems);
         policy = parsed.policy;
       }
