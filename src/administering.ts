@@ -2,13 +2,17 @@ import type { BindPassword } from './authenticators/password/bind.ts';
 import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
+import type { OutboundFetch } from './core/outbound.ts';
 import type { Random } from './core/random.ts';
+import { keyedDigest } from './crypto/digest.ts';
 import type { Access } from './flow/access.ts';
 import { createAdministration } from './flow/administration.ts';
+import { createAlerts } from './flow/alerts.ts';
 import type { Approvals } from './flow/approvals.ts';
 import type { Audit } from './flow/audit.ts';
 import { createCallerCheck } from './flow/caller-check.ts';
 import { type ClientRegistrationNeeds, createClientRegistration } from './flow/clients.ts';
+import { createCoverageReport } from './flow/coverage.ts';
 import { createEndEverything } from './flow/end-everything.ts';
 import type { Notify } from './flow/notices.ts';
 import type { PasswordLinks } from './flow/password-links.ts';
@@ -16,6 +20,7 @@ import { createPeople } from './flow/people.ts';
 import { createPolicyAdministration } from './flow/policy-administration.ts';
 import { createSupport } from './flow/support.ts';
 import { createSupportUndo } from './flow/support-undo.ts';
+import { createWebhooks } from './flow/webhooks.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
 import { apiResource } from './oidc/api-tokens.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
@@ -27,6 +32,7 @@ export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds
   readonly approvals: Approvals;
   readonly bindPassword: BindPassword;
   readonly passwordLinks: PasswordLinks;
+  readonly outbound: OutboundFetch;
   readonly audit: Audit;
   readonly notify: Notify;
   readonly clock: Clock;
@@ -52,6 +58,17 @@ export function openAdministering(n: AdministeringNeeds) {
     }),
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),
+    coverage: createCoverageReport(n),
+    alertWatch: createAlerts({
+      ...common,
+      thresholds: n.config.alertThresholds,
+      isLogOff: ['silent', 'fatal'].includes(n.config.logLevel),
+    }),
+    webhookCalls: createWebhooks({
+      ...common,
+      send: n.outbound,
+      sign: (key, text) => keyedDigest(key, text).toString('base64'),
+    }),
     clientRegistration: createClientRegistration({ ...common, apiResource: apiResource(publicUrl) }),
   };
 }

@@ -32,7 +32,9 @@ export async function openAuditing(n: {
   const linkAudit = async (): Promise<number> => {
     let linked = 0;
     for (;;) {
-      const now = await stores.auditChain.link(clock.now(), LINKED_AT_ONCE, async () => {});
+      const now = await stores.auditChain.link(clock.now(), LINKED_AT_ONCE, (sql, events) =>
+        stores.webhooks.enqueue(sql, events, clock.now()),
+      );
       linked += now;
       if (now < LINKED_AT_ONCE) return linked;
     }

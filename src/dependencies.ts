@@ -220,7 +220,7 @@ export async function createDependencies(options: DependencyOptions) {
   const passwordLinks = createPasswordLinks({ ...common, bindPassword, publicUrl, organisation });
   const administering = openAdministering({
     ...common,
-    ...{ config, access, approvals, bindPassword, passwordLinks },
+    ...{ config, access, approvals, bindPassword, passwordLinks, outbound },
     checkMetadata: openid.check,
   });
   const apiTokens = createApiTokens(openid.current, publicUrl);

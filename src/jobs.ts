@@ -14,6 +14,8 @@ const KEYS_EVERY_MS = 60_000;
 const CALLS_EVERY_MS = 5_000;
 const LINK_EVERY_MS = 1_000;
 const CHECKPOINT_EVERY_MS = 60_000;
+const ALERTS_EVERY_MS = 60_000;
+const COVERAGE_EVERY_MS = 4 * 3600_000;
 
 export function startJobs(d: Dependencies): Jobs {
   const running = new Set<Promise<unknown>>();
@@ -39,6 +41,11 @@ export function startJobs(d: Dependencies): Jobs {
   const callNow = alone('call web apps', async () => {
     while ((await d.makeCalls()) > 0);
   });
+  const deliverNow = alone('deliver to webhooks', async () => {
+    while ((await d.webhookCalls.deliver()) > 0);
+  });
+  const lookNow = () => run('look for abuse', d.alertWatch.look);
+  const coverageNow = () => run('keep today’s coverage', d.coverage.keepToday);
   const linkNow = alone('link the audit log', d.linkAudit);
 
   const timers = [
@@ -46,12 +53,16 @@ export function startJobs(d: Dependencies): Jobs {
     setInterval(keysNow, KEYS_EVERY_MS),
     setInterval(callNow, CALLS_EVERY_MS),
     setInterval(linkNow, LINK_EVERY_MS),
+    setInterval(deliverNow, LINK_EVERY_MS),
+    setInterval(lookNow, ALERTS_EVERY_MS),
+    setInterval(coverageNow, COVERAGE_EVERY_MS),
     setInterval(checkpointNow, CHECKPOINT_EVERY_MS),
   ];
   for (const timer of timers) timer.unref();
   const off = d.signals.on('client_calls', callNow);
   keysNow();
   callNow();
+  coverageNow();
   return {
     async stop() {
       off();

@@ -2,6 +2,7 @@ import type { Random } from './core/random.ts';
 import type { Sealer } from './crypto/seal.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
 import { createAccounts } from './store/accounts.ts';
+import { createAlerts } from './store/alerts.ts';
 import { createAuditStore } from './store/audit.ts';
 import { createAuditChain } from './store/audit-chain.ts';
 import { createAuthenticators } from './store/authenticators.ts';
@@ -11,6 +12,7 @@ import { createChallenges } from './store/challenges.ts';
 import { createClientCalls } from './store/client-calls.ts';
 import { createClientProblems } from './store/client-problems.ts';
 import { createClients } from './store/clients.ts';
+import { createCoverageStore } from './store/coverage.ts';
 import type { Database } from './store/database.ts';
 import { createEntraAccounts } from './store/entra-accounts.ts';
 import { createIdempotentCalls } from './store/idempotent-calls.ts';
@@ -32,6 +34,7 @@ import { createThrottle } from './store/throttle.ts';
 import { createTotpSecrets } from './store/totp-secrets.ts';
 import { createUsedProofs } from './store/used-proofs.ts';
 import { createWebauthnStore } from './store/webauthn.ts';
+import { createWebhooks } from './store/webhooks.ts';
 
 export type Stores = ReturnType<typeof openStores>;
 
@@ -44,6 +47,7 @@ export const openStores = (
   random: Random,
 ) => ({
   accounts: createAccounts(database),
+  alerts: createAlerts(database, random),
   auditChain: createAuditChain(database, auditKey),
   auditStore: createAuditStore(database, auditKey, random),
   authenticators: createAuthenticators(database, sealer),
@@ -53,6 +57,7 @@ export const openStores = (
   clientCalls: createClientCalls(database, sealer),
   clientProblems: createClientProblems(database),
   clients: createClients(database),
+  coverageStore: createCoverageStore(database),
   entraAccounts: createEntraAccounts(database),
   idempotentCalls: createIdempotentCalls(database, sealer),
   invitations: createInvitations(database),
@@ -73,4 +78,5 @@ export const openStores = (
   transactions: createLoginTransactions(database),
   usedProofs: createUsedProofs(database),
   webauthnStore: createWebauthnStore(database),
+  webhooks: createWebhooks(database, sealer, random),
 });

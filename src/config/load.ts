@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts';
 import { ACR_PHISHING_RESISTANT, type Acr, acrNamed } from '../core/assurance.ts';
 import { badConfiguration } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
@@ -32,6 +33,7 @@ export interface Config {
   readonly keyRotationDays: number;
   readonly keyOverlapHours: number;
   readonly adminAcr: Acr;
+  readonly alertThresholds: AlertThresholds;
   readonly apiCallsPerMinute: number;
   readonly auditRetentionDays: number;
   readonly viewsDir: string | undefined;
@@ -83,6 +85,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     clientCertHeader: found.CLIENT_CERT_HEADER,
     keyRotationDays: found.KEY_ROTATION_DAYS,
     keyOverlapHours: found.KEY_OVERLAP_HOURS,
+    alertThresholds: { ...DEFAULT_THRESHOLDS, ...found.ALERTS },
     adminAcr: acrNamed(found.ADMIN_ACR) ?? ACR_PHISHING_RESISTANT,
     apiCallsPerMinute: found.API_CALLS_PER_MINUTE,
     auditRetentionDays: found.AUDIT_RETENTION_DAYS,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ALERT_KINDS, type AlertThreshold, type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts';
 
 const list = z.string().transform((text) =>
   text
@@ -8,6 +9,19 @@ const list = z.string().transform((text) =>
 );
 
 const hostName = /^(?=.{1,253}$)\.?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/;
+
+const ALERT = new RegExp(`^(${ALERT_KINDS.join('|')})=(0|\\d{1,6}/\\d{1,5})$`);
+
+function thresholdFrom(text: string): [string, AlertThreshold] {
+  const [kind = '', numbers = ''] = text.split('=');
+  const [count, minutes] = numbers.split('/').map(Number);
+  return [kind, { count: count ?? 0, minutes: minutes ?? 1 }];
+}
+
+const DEFAULT_ALERTS = ALERT_KINDS.map((kind) => {
+  const { count, minutes } = DEFAULT_THRESHOLDS[kind];
+  return `${kind}=${count}/${minutes}`;
+}).join(', ');
 
 /**
  * Every setting, with its default and what it is for. docs/configuration.md is made from this
@@ -155,6 +169,13 @@ export const settings = z.object({
     .default('phr')
     .describe(
       'How strongly those who administer sign in: `phr` (a passkey or security key), or `mfa`, which a false page could relay.',
+    ),
+  ALERTS: list
+    .refine((parts) => parts.every((part) => ALERT.test(part)), 'must be like failures=100/10, push_bombing=0')
+    .transform((parts) => Object.fromEntries(parts.map(thresholdFrom)) as Partial<AlertThresholds>)
+    .default({})
+    .describe(
+      `When those who administer are alerted: how many within how many minutes; 0 switches one off. Default: \`${DEFAULT_ALERTS}\`.`,
     ),
   API_CALLS_PER_MINUTE: z.coerce
     .number()

@@ -60,7 +60,12 @@ export type RefusalCode =
   | 'case_unknown'
   | 'case_open'
   | 'case_closed'
-  | 'second_person_same';
+  | 'second_person_same'
+  | 'webhook_unknown'
+  | 'delivery_unknown'
+  | 'address_invalid'
+  | 'event_invalid'
+  | 'alert_unknown';
 
 export interface Refusal {
   readonly code: RefusalCode;

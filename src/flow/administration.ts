@@ -109,6 +109,15 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       accountId: id,
       detail: { role: role ?? null, isInvited, source: added.value.source },
     });
+    if (role)
+      await n.audit({
+        action: 'role.given',
+        object: `account:${id}`,
+        result: 'success',
+        ...doneBy(by),
+        accountId: id,
+        detail: { from: null, to: role },
+      });
     if (isInvited) await n.passwordLinks.invite(added.value);
     return added;
   };

@@ -1,3 +1,4 @@
+import type { AlertKind } from '../core/alert-rules.ts';
 import type { Account } from '../store/accounts.ts';
 
 /** Something that a person must hear about, by mail. `to` may be the owner or an administrator. */
@@ -17,6 +18,7 @@ export type Notice =
   | { readonly kind: 'account_reset_stolen' }
   | { readonly kind: 'reset_undone'; readonly ip: string }
   | { readonly kind: 'reset_undone_alert'; readonly email: string; readonly ip: string }
+  | { readonly kind: 'alert'; readonly alert: AlertKind; readonly subject: string; readonly count: number }
   | { readonly kind: 'address_changed'; readonly email: string }
   | { readonly kind: 'recovery_code_used'; readonly left: number; readonly ip: string }
   | {

@@ -115,7 +115,7 @@ export function createPeople(n: PeopleNeeds): People {
       if (asked.role !== undefined)
         await n.audit({
           ...event,
-          action: 'account.role_changed',
+          action: asked.role === null ? 'role.taken' : 'role.given',
           result: 'success',
           detail: { from: before.role, to: asked.role },
         });

@@ -129,6 +129,13 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
       const place = n.placeOf(origin.ip);
       const seen = await n.knownPlaces.see(account.id, place ?? networkOf(origin.ip), n.clock.now());
       if (seen === 'new') {
+        await n.audit({
+          action: 'place.new',
+          object: `account:${account.id}`,
+          result: 'success',
+          ...byAccount(account, origin),
+          detail: { place },
+        });
         n.notify(account, {
           kind: 'new_place',
           client: client?.name ?? n.organisation,

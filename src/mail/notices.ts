@@ -1,5 +1,6 @@
+import type { AlertKind } from '../core/alert-rules.ts';
 import { isAlarm, type Notice } from '../flow/notices.ts';
-import { type Locale, translator } from '../i18n/translate.ts';
+import { type Locale, type Translate, translator } from '../i18n/translate.ts';
 import type { RenderMail } from './html.ts';
 import type { Mail } from './mailer.ts';
 
@@ -21,7 +22,8 @@ export interface MailSettings {
 export function mailFor(to: Addressee, notice: Notice, notMeUrl: string | undefined, settings: MailSettings): Mail {
   const { organisation, render } = settings;
   const t = translator(to.locale);
-  const { kind, ...values } = notice;
+  const { kind, ...facts } = notice;
+  const values = { ...facts, ...(notice.kind === 'alert' ? alertInWords(notice.alert, t) : {}) };
   const url = 'url' in notice ? notice.url : 'undoUrl' in notice ? notice.undoUrl : undefined;
   const subject = t(`mail.${kind}.subject`, { organisation, ...values });
   const greeting = t('mail.greeting', { name: to.displayName });
@@ -47,3 +49,9 @@ export function mailFor(to: Addressee, notice: Notice, notMeUrl: string | undefi
     }),
   };
 }
+
+const alertInWords = (kind: AlertKind, t: Translate): Record<'title' | 'text' | 'runbook', string> => ({
+  title: t(`alert.${kind}_title`),
+  text: t(`alert.${kind}_text`),
+  runbook: t(`alert.${kind}_runbook`),
+});

@@ -88,7 +88,14 @@ export function createAuditChain(db: Database, key: Uint8Array): AuditChain {
         const waiting = await tx<{ eventId: string }>`DELETE FROM audit_pending
           WHERE event_id = ANY(ARRAY(SELECT event_id FROM audit_pending ORDER BY event_id LIMIT ${most})) RETURNING event_id`;
         if (waiting.length === 0) return 0;
-        const ids = waiting.map(({ eventId }) => eventId).sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
+        // Somebody may have put what has a place already there again, to stop us.
+        const linked = await tx<{ eventId: string }>`SELECT event_id FROM audit_chain
+          WHERE event_id = ANY(${waiting.map(({ eventId }) => eventId)}::bigint[])`;
+        const known = new Set(linked.map(({ eventId }) => eventId));
+        const ids = waiting
+          .map(({ eventId }) => eventId)
+          .filter((id) => !known.has(id))
+          .sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
         const events = await tx<
           StoredEvent & RecordedEvent
         >`SELECT * FROM audit_event WHERE id = ANY(${ids}::bigint[]) ORDER BY id`;
@@ -103,7 +110,7 @@ export function createAuditChain(db: Database, key: Uint8Array): AuditChain {
           SELECT *, ${now}::timestamptz FROM unnest(${links.map((link) => link.position)}::bigint[], ${links.map(({ id }) => id)}::bigint[],
             ${links.map((link) => link.hash)}::bytea[], ${links.map(({ mac }) => mac)}::bytea[])`;
         await onLinked(tx, events);
-        return links.length;
+        return waiting.length;
       }),
     head: () => headOn(sql),
     async links(after, limit) {

@@ -8,6 +8,7 @@ import type { Database } from './database.ts';
 export async function sweep({ relaxedSql: sql }: Database, now: Date, batch = 2000): Promise<number> {
   const minute = new Date(now.getTime() - 60_000);
   const day = new Date(now.getTime() - 86_400_000);
+  const month = new Date(now.getTime() - 30 * 86_400_000);
   const steps = [
     () =>
       sql`DELETE FROM oidc_payload WHERE ctid = ANY(ARRAY(SELECT ctid FROM oidc_payload WHERE expires_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
@@ -29,6 +30,8 @@ export async function sweep({ relaxedSql: sql }: Database, now: Date, batch = 20
       sql`DELETE FROM idempotent_call WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotent_call WHERE created_at < ${day} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
     () =>
       sql`DELETE FROM call_count WHERE ctid = ANY(ARRAY(SELECT ctid FROM call_count WHERE ends_at < ${minute} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    () =>
+      sql`DELETE FROM webhook_delivery WHERE ctid = ANY(ARRAY(SELECT ctid FROM webhook_delivery WHERE settled_at < ${month} LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
     () =>
       sql`DELETE FROM throttle WHERE ctid = ANY(ARRAY(SELECT ctid FROM throttle WHERE updated_at < ${day} AND failures < 50 LIMIT ${batch} FOR UPDATE SKIP LOCKED)) RETURNING 1`,
     () =>

@@ -4,12 +4,16 @@ import { clientEndpoints } from './clients.ts';
 import type { Endpoint } from './endpoint.ts';
 import { policyEndpoints } from './policy.ts';
 import { supportEndpoints } from './support.ts';
+import { watchingEndpoints } from './watching.ts';
+import { webhookEndpoints } from './webhooks.ts';
 
 export type EndpointNeeds = Parameters<typeof accountEndpoints>[0] &
   Parameters<typeof auditEndpoints>[0] &
   Parameters<typeof clientEndpoints>[0] &
   Parameters<typeof policyEndpoints>[0] &
-  Parameters<typeof supportEndpoints>[0];
+  Parameters<typeof supportEndpoints>[0] &
+  Parameters<typeof watchingEndpoints>[0] &
+  Parameters<typeof webhookEndpoints>[0];
 
 /** The whole API, as a table. */
 export const allEndpoints = (n: EndpointNeeds): readonly Endpoint[] => [
@@ -18,4 +22,6 @@ export const allEndpoints = (n: EndpointNeeds): readonly Endpoint[] => [
   ...clientEndpoints(n),
   ...policyEndpoints(n),
   ...auditEndpoints(n),
+  ...watchingEndpoints(n),
+  ...webhookEndpoints(n),
 ];
