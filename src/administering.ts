@@ -12,9 +12,11 @@ import type { Approvals } from './flow/approvals.ts';
 import type { Audit } from './flow/audit.ts';
 import { createCallerCheck } from './flow/caller-check.ts';
 import { type ClientRegistrationNeeds, createClientRegistration } from './flow/clients.ts';
+import { createConsoleVisits } from './flow/console-visits.ts';
 import { createCoverageReport } from './flow/coverage.ts';
 import { createEndEverything } from './flow/end-everything.ts';
 import type { Notify } from './flow/notices.ts';
+import { createOverview } from './flow/overview.ts';
 import type { PasswordLinks } from './flow/password-links.ts';
 import { createPeople } from './flow/people.ts';
 import { createPolicyAdministration } from './flow/policy-administration.ts';
@@ -48,22 +50,33 @@ export function openAdministering(n: AdministeringNeeds) {
     words: (locale) => translator(locale ?? DEFAULT_LOCALE)('push.caller_check'),
   });
   const common = { ...n, organisation, publicUrl, endEverything, callerCheck };
+  const support = createSupport({
+    ...common,
+    bindTemporaryPass: createBindTemporaryPass(n.temporaryPasses, n.random),
+  });
+  const alertWatch = createAlerts({
+    ...common,
+    thresholds: n.config.alertThresholds,
+    isLogOff: ['silent', 'fatal'].includes(n.config.logLevel),
+  });
   return {
     callerCheck,
+    support,
+    alertWatch,
+    consoleVisits: createConsoleVisits({ ...n, support, alertWatch }),
+    overview: createOverview({
+      ...n,
+      installation: {
+        ...n.config,
+        ownsItsTables: n.config.databaseUrl !== undefined && n.config.databaseOwnerUrl === undefined,
+        mailsAreKept: n.config.smtpUrl === undefined,
+      },
+    }),
     administration: createAdministration(common),
     people: createPeople(common),
-    support: createSupport({
-      ...common,
-      bindTemporaryPass: createBindTemporaryPass(n.temporaryPasses, n.random),
-    }),
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),
     coverage: createCoverageReport(n),
-    alertWatch: createAlerts({
-      ...common,
-      thresholds: n.config.alertThresholds,
-      isLogOff: ['silent', 'fatal'].includes(n.config.logLevel),
-    }),
     webhookCalls: createWebhooks({
       ...common,
       send: n.outbound,

@@ -8,6 +8,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import type { Dependencies } from './dependencies.ts';
 import { allEndpoints } from './http/api/endpoints.ts';
 import { api } from './http/api/plugin.ts';
+import { consolePages } from './http/console/pages.ts';
 import { createEventStreams } from './http/event-stream.ts';
 import { createGuards } from './http/guards.ts';
 import { errors } from './http/plugins/errors.ts';
@@ -19,7 +20,6 @@ import { securityHeaders } from './http/plugins/security-headers.ts';
 import { createPortalSessionStore, PORTAL_IDLE_SECONDS } from './http/portal-session.ts';
 import { accountRoutes } from './http/routes/account.ts';
 import { accountActivityRoutes } from './http/routes/account-activity.ts';
-import { clientCheckRoutes } from './http/routes/client-check.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
 import { entraRoutes } from './http/routes/entra.ts';
@@ -39,6 +39,7 @@ import { API_PATH } from './oidc/api-tokens.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mountProvider } from './oidc/mount.ts';
 import { createPortalSignIn } from './oidc/portal-sign-in.ts';
+import { shownSettings } from './settings-shown.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const LARGEST_BODY = 32 * 1024;
@@ -82,6 +83,8 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       myAccount,
       clock: d.clock,
       bindingCookie: bindingCookie.name,
+      consoleVisits: d.consoleVisits,
+      adminAcr: config.adminAcr,
     }),
   });
   await app.register(forms, { publicUrl, isSecure });
@@ -161,8 +164,8 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       saveUninitialized: false,
       store: createPortalSessionStore(d.portalSessions, d.clock),
     });
-    await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie });
-    await own.register(clientCheckRoutes, { clients: d.clients, clientDoctor: d.clientDoctor });
+    await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie, adminAcr: config.adminAcr });
+    await own.register(consolePages, { ...d, publicUrl, streams, settings: shownSettings(config, process.env) });
     await own.register(accountActivityRoutes, {
       myAccount,
       passwordLinks: d.passwordLinks,

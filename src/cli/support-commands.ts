@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
+import { CASE_CAUSES } from '../core/support-causes.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { CaseOutcome } from '../flow/support.ts';
-import { CASE_CAUSES, type CaseKind } from '../store/support-cases.ts';
+import type { CaseKind } from '../store/support-cases.ts';
 import { accountOf, BY, type Command, oneEmail, oneOf, refused, UsageError } from './command.ts';
 
 const OPTIONS = {

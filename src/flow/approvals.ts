@@ -37,6 +37,8 @@ export interface ApprovalRequest {
   /** What is approved, and the web app's request for it, where it is not a sign-in. */
   readonly about?: ApprovalSubject;
   readonly requestId?: string;
+  /** The actor who may follow and use it, where the helpdesk asks. */
+  readonly askedBy?: string;
 }
 
 /** A challenge that was started, with the number that only whoever asked may show. */

@@ -13,10 +13,13 @@ export type CallerState = 'waiting' | 'verified' | 'denied' | 'reported' | 'wron
 export interface CallerCheck {
   /** Refusals: `account_unknown`, `no_authenticator`, those of `Approvals.start`. */
   start(accountId: string, by: Actor): Promise<Result<Started>>;
-  /** How it stands. `verified` is said for a quarter of an hour; it is used, once, by saying it. */
+  /**
+   * How it stands, for whoever started it; to anybody else it has expired. `verified` is said for a quarter of an hour;
+   * it is used, once, by saying it.
+   */
   look(challengeId: string, by: Actor): Promise<CallerState>;
-  /** Whether `look` has said `verified` of it, for this account, not long ago. */
-  wasVerified(challengeId: string, accountId: string): Promise<boolean>;
+  /** Whether `look` has said `verified` of it to this actor, for this account, not long ago. */
+  wasVerified(challengeId: string, accountId: string, by: Actor): Promise<boolean>;
 }
 
 /** How long a caller stays verified: about as long as they stay on the line. */
@@ -34,9 +37,10 @@ export interface CallerCheckNeeds {
 }
 
 export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
-  const wasVerified: CallerCheck['wasVerified'] = async (challengeId, accountId) => {
+  const wasVerified: CallerCheck['wasVerified'] = async (challengeId, accountId, by) => {
     const challenge = await n.challenges.byId(challengeId);
-    if (challenge?.purpose !== 'caller_check' || challenge.accountId !== accountId) return false;
+    if (challenge?.purpose !== 'caller_check' || challenge.accountId !== accountId || challenge.askedBy !== by.actor)
+      return false;
     const { state, usedAt } = challenge;
     return state === 'approved' && usedAt !== null && usedAt > addSeconds(n.clock.now(), -GOOD_FOR_SECONDS);
   };
@@ -53,6 +57,7 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
         bindingId: null,
         authenticatorId: null,
         clientId: null,
+        askedBy: by.actor,
         about: { message: n.words(account.locale), amount: null, to: null },
         origin: { ip: by.origin, browser: '', requestId: by.requestId },
       });
@@ -71,11 +76,11 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
 
     async look(challengeId, by) {
       const challenge = await n.challenges.byId(challengeId);
-      if (challenge?.purpose !== 'caller_check') return 'expired';
+      if (challenge?.purpose !== 'caller_check' || challenge.askedBy !== by.actor) return 'expired';
       if (challenge.state === 'open') return n.approvals.isOpen(challenge) ? 'waiting' : 'expired';
       if (challenge.state !== 'approved') return challenge.state === 'replaced' ? 'expired' : challenge.state;
       if (!(await n.approvals.use(challenge)))
-        return (await wasVerified(challengeId, challenge.accountId)) ? 'verified' : 'expired';
+        return (await wasVerified(challengeId, challenge.accountId, by)) ? 'verified' : 'expired';
       await n.audit({
         action: 'caller.verified',
         object: `account:${challenge.accountId}`,

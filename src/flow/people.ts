@@ -28,6 +28,8 @@ export interface People {
   search(filter: AccountFilter, limit: number, start?: { after?: string; offset?: number }): Promise<Account[]>;
   count(filter: AccountFilter): Promise<number>;
   look(id: string): Promise<PersonView | undefined>;
+  byIds(ids: readonly string[]): Promise<Account[]>;
+  byEmail(email: string): Promise<Account | undefined>;
   /**
    * Changes what is mentioned. Suspending and revoking end everything at once; revoking is for good.
    * Refusals: `account_unknown`, `own_account`, `role_too_high`, `email_invalid`, `account_exists`, `last_owner`,
@@ -67,6 +69,8 @@ export function createPeople(n: PeopleNeeds): People {
   return {
     search: n.accounts.search,
     count: n.accounts.count,
+    byIds: n.accounts.byIds,
+    byEmail: (email) => n.accounts.byEmail(email.trim()),
 
     async look(id) {
       const account = await n.accounts.byId(id);

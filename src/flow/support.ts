@@ -2,12 +2,12 @@ import type { BindTemporaryPass } from '../authenticators/temporary-pass/bind.ts
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
 import { accept, type RefusalCode, type Result, refuse } from '../core/refusals.ts';
+import type { CaseCause } from '../core/support-causes.ts';
 import { cut } from '../core/text.ts';
 import { type SupportRules, supportRulesOf } from '../policy/document.ts';
 import { whyNotOn } from '../policy/permissions.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type {
-  CaseCause,
   CaseKind,
   CaseState,
   CaseVerification,
@@ -202,7 +202,7 @@ export function createSupport(n: SupportNeeds): Support {
       if (reason.length < SHORTEST_WORDS) return refuse('reason_missing');
       const identity = cut(request.verification.identity?.trim() ?? '', LONGEST_WORDS);
       const { challenge } = request.verification;
-      if (challenge !== undefined && !(await n.callerCheck.wasVerified(challenge, account.id)))
+      if (challenge !== undefined && !(await n.callerCheck.wasVerified(challenge, account.id, by)))
         return refused('verification_invalid');
 
       const { verify, needsSecondPerson } = await needs(account, by);

@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ACR_MFA, satisfies } from '../core/assurance.ts';
+import { ACR_MFA, type Acr, satisfies } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
+import { ADMIN_SECONDS, FRESH_ADMIN_SECONDS } from '../flow/api-callers.ts';
 import type { Binding } from '../flow/binding.ts';
 import type { Companion } from '../flow/companion.ts';
+import type { ConsoleVisits } from '../flow/console-visits.ts';
 import type { MyAccount } from '../flow/my-account.ts';
 import type { SignIn } from '../flow/sign-in.ts';
 import { chooseLocale } from '../i18n/choose.ts';
@@ -21,10 +23,15 @@ export interface GuardNeeds {
   readonly myAccount: MyAccount;
   readonly clock: Clock;
   readonly bindingCookie: string;
+  readonly consoleVisits: ConsoleVisits;
+  readonly adminAcr: Acr;
 }
 
 /** How fresh a sign-in must be for a change. Seconds. */
 export const FRESH_SECONDS = 600;
+/** DESIGN, section 7: the console is left for a quarter of an hour at most. */
+const CONSOLE_IDLE_SECONDS = 900;
+const LARGEST_DRAFT = 20_000;
 
 export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> {
   /** Signed in at our own pages, with two factors. */
@@ -85,19 +92,35 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
       return reply.redirect('/mfa/sign-in?fresh=yes', 303);
     },
 
-    /** Signed in at our own pages, and one of those who look after this installation. */
-    administrator: async (request, reply) => {
-      const answered = await portal(request, reply);
-      if (!request.portal) return answered;
-      const { role } = request.portal.account;
-      if (role === 'owner' || role === 'administrator') return undefined;
-      const { t } = request;
-      request.portal = null;
-      return reply.page(
-        'message',
-        { title: t('error.forbidden_title'), text: t('error.forbidden_text'), reference: request.id },
-        403,
-      );
+    /** Signed in at our own pages as strongly as those who administer must be, not long idle, and with leave. */
+    console: async (request, reply) => {
+      const { signedIn, consoleSeenAt } = request.session;
+      const { permission, isDangerous } = request.routeOptions.config;
+      const now = n.clock.now().getTime();
+      const age = now / 1000 - (signedIn?.authTime ?? 0);
+      const isIdle = consoleSeenAt !== undefined && now - consoleSeenAt > CONSOLE_IDLE_SECONDS * 1000;
+      const isStrong = satisfies(signedIn?.acr, n.adminAcr) && age <= ADMIN_SECONDS && !isIdle;
+      const isFresh = age <= FRESH_ADMIN_SECONDS;
+      if (!signedIn || !isStrong || (isDangerous && !isFresh)) {
+        const [path = '/admin'] = request.url.split('?');
+        keepDraft(request, path);
+        request.session.returnTo = request.method === 'GET' ? request.url : path;
+        delete request.session.consoleSeenAt;
+        const how = isIdle ? 'again' : isDangerous && isStrong ? 'fresh' : 'strong';
+        return reply.redirect(`/mfa/sign-in?console=${how}`, 303);
+      }
+      const found = await n.consoleVisits.enter(signedIn.sub, request.origin);
+      if (!found || !permission || !found.permissions.has(permission)) {
+        const { t } = request;
+        return reply.page(
+          'message',
+          { title: t('error.forbidden_title'), text: t('error.forbidden_text'), reference: request.id },
+          403,
+        );
+      }
+      request.session.consoleSeenAt = now;
+      request.console = found;
+      return undefined;
     },
 
     /** The API's own check ran before the body was read (api/authenticate.ts): here nobody comes by without it. */
@@ -124,4 +147,14 @@ function useLanguageOf(request: FastifyRequest, uiLocales: string | undefined): 
   const query = request.query as { lang?: string };
   if (query.lang || request.cookies[LANGUAGE_COOKIE] || !uiLocales) return;
   request.useLocale(chooseLocale(undefined, uiLocales, request.headers['accept-language']));
+}
+
+/** What was typed goes on after signing in again; files and secrets have no place in a session. */
+function keepDraft(request: FastifyRequest, path: string): void {
+  if (request.method !== 'POST') return;
+  const body = (request.body ?? {}) as Record<string, unknown>;
+  const values = Object.fromEntries(
+    Object.entries(body).filter(([name, value]) => name !== '_csrf' && typeof value === 'string'),
+  ) as Record<string, string>;
+  if (JSON.stringify(values).length <= LARGEST_DRAFT) request.session.draft = { path, values };
 }

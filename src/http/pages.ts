@@ -1,3 +1,5 @@
+import type { Block } from './console/blocks.ts';
+
 /** What each page in views/ gets, exactly. tests/http/views.test.ts renders them all with models that throw on other fields. */
 export interface PageModels {
   home: { accountPath: string; companionPath: string };
@@ -230,19 +232,16 @@ export interface PageModels {
     ip: string;
     device: string | null;
   };
-  'client-list': { clients: readonly { path: string; name: string; id: string; isDisabled: boolean }[] };
-  'client-check': {
-    name: string;
-    id: string;
-    action: string;
-    startUri: string;
-    /** Where the app can be opened, if that is an address. */
-    openUri: string | null;
-    listPath: string;
-    findings: readonly { level: 'good' | 'hint' | 'bad'; text: string }[];
-  };
   'form-post': { action: string; fields: Readonly<Record<string, string>>; to: string };
   'sign-out': { form: string; formId: string; stayPath: string };
+  /** Every page of the console: the menu, and blocks. */
+  console: {
+    title: string;
+    nav: readonly { path: string; text: string; isHere: boolean; count: number }[];
+    back: { path: string; text: string } | null;
+    waiting: { eventsPath: string; herePath: string } | null;
+    blocks: readonly Block[];
+  };
   /** The API, from its own document. */
   'api-reference': {
     title: string;

@@ -1,5 +1,7 @@
 import type {} from '@fastify/session';
 import type { Origin } from '../core/audit.ts';
+import type { Permission } from '../core/permissions.ts';
+import type { Administrator } from '../flow/actor.ts';
 import type { ApiCaller } from '../flow/api-callers.ts';
 import type { BindingView } from '../flow/binding.ts';
 import type { Phone } from '../flow/companion.ts';
@@ -9,13 +11,26 @@ import type { PausedSignIn } from '../oidc/interactions.ts';
 import type { Account } from '../store/accounts.ts';
 import type { PageModels, PageName } from './pages.ts';
 
+/** Who is in the console, and what they may see. */
+export interface ConsoleVisitor {
+  readonly account: Account;
+  readonly by: Administrator;
+  readonly permissions: ReadonlySet<Permission>;
+  readonly openAlerts: number;
+  readonly waitingCases: number;
+}
+
 /** Who may use a route. A route without a guard says `public: true`, or the server does not start. */
-export type GuardName = 'sign-in' | 'binding' | 'portal' | 'portal-fresh' | 'administrator' | 'phone' | 'api';
+export type GuardName = 'sign-in' | 'binding' | 'portal' | 'portal-fresh' | 'console' | 'phone' | 'api';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     public?: true;
     guard?: GuardName;
+    /** What a page of the console takes. */
+    permission?: Permission;
+    /** A page of the console that takes a sign-in of the last ten minutes. */
+    isDangerous?: true;
     /** `oidc`: drawn by oidc-provider. */
     csp?: 'oidc';
     /** `json` routes answer with problem details and have no form token. */
@@ -34,6 +49,7 @@ declare module 'fastify' {
     portal: { sub: string; opUid: string; account: Account } | null;
     phone: Phone | null;
     caller: ApiCaller | null;
+    console: ConsoleVisitor | null;
     /** Names a creating call of the API, whose answer is kept. */
     idempotencyKey: string | undefined;
   }
@@ -47,6 +63,14 @@ declare module 'fastify' {
     returnTo?: string;
     /** A sentence to show once. */
     said?: MessageKey;
+    /** The same, on a page of the console. */
+    consoleSaid?: { text: string; tone: 'good' | 'bad' };
+    /** When the console was last used. Milliseconds since 1970. */
+    consoleSeenAt?: number;
+    /** The number of a caller check, for whoever reads it out. */
+    callerNumber?: { challengeId: string; number: string };
+    /** What was typed in a form before somebody had to sign in again. */
+    draft?: { path: string; values: Readonly<Record<string, string>> };
     signedIn?: {
       opUid: string;
       sub: string;

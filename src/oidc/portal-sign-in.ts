@@ -14,7 +14,7 @@ export interface SignedIn {
 
 export interface PortalSignIn {
   /** Where to send a browser that must sign in; `maxAge` in seconds asks for a fresh sign-in, `isAgain` for one now. */
-  address(state: string, options?: { maxAge?: number; isAgain?: boolean }): string;
+  address(state: string, options?: { maxAge?: number; isAgain?: boolean; acr?: string }): string;
   signOutAddress(): string;
   /** Reads the OP session of this browser, signature checked. */
   who(request: IncomingMessage, response: ServerResponse): Promise<SignedIn | undefined>;
@@ -22,7 +22,7 @@ export interface PortalSignIn {
 
 export function createPortalSignIn(current: () => Provider, publicUrl: string): PortalSignIn {
   return {
-    address(state, { maxAge, isAgain } = {}) {
+    address(state, { maxAge, isAgain, acr } = {}) {
       const query = new URLSearchParams({
         client_id: PORTAL_CLIENT_ID,
         response_type: 'none',
@@ -31,6 +31,7 @@ export function createPortalSignIn(current: () => Provider, publicUrl: string): 
         state,
         ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
         ...(isAgain ? { prompt: 'login' } : {}),
+        ...(acr ? { acr_values: acr } : {}),
       });
       return `/oidc/auth?${query}`;
     },

@@ -52,6 +52,8 @@ export interface Challenge {
   /** The phone's own passkey verified its user for this answer. */
   readonly isUserVerified: boolean;
   readonly usedAt: Date | null;
+  /** The actor whose caller check it is. */
+  readonly askedBy: string | null;
 }
 
 export interface NewChallenge
@@ -68,6 +70,7 @@ export interface NewChallenge
     | 'context'
     | 'contextDigest'
     | 'expiresAt'
+    | 'askedBy'
   > {
   readonly number: string;
   readonly code: string;
@@ -161,11 +164,11 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
           id: string;
         }>`UPDATE challenge SET state = 'replaced' WHERE account_id = ${c.accountId} AND state = 'open' RETURNING id`;
         await tx`INSERT INTO challenge (id, account_id, purpose, channel, login_uid, binding_id, authenticator_id, client_id,
-            number_sealed, number_length, code_digest, code_sealed, request_digest, request_sealed, context, context_digest, created_at, expires_at)
+            number_sealed, number_length, code_digest, code_sealed, request_digest, request_sealed, context, context_digest, created_at, expires_at, asked_by)
           VALUES (${c.id}, ${c.accountId}, ${c.purpose}, ${c.channel}, ${c.loginUid}, ${c.bindingId}, ${c.authenticatorId}, ${c.clientId},
             ${sealer.seal(place('number', c.id), c.number)}, ${c.number.length}, ${digest(c.code)}, ${sealer.seal(place('code', c.id), c.code)},
             ${c.requestId === null ? null : digest(c.requestId)}, ${c.requestId === null ? null : sealer.seal(place('request', c.id), c.requestId)},
-            ${c.context}, ${c.contextDigest}, ${now}, ${c.expiresAt})`;
+            ${c.context}, ${c.contextDigest}, ${now}, ${c.expiresAt}, ${c.askedBy})`;
         for (const { id } of replaced) await tx`SELECT pg_notify('dubbelslot', ${`challenge:${id}`})`;
         await tx`SELECT pg_notify('dubbelslot', ${`account:${c.accountId}`})`;
         return { outcome: 'added', replaced: replaced.map(({ id }) => id) };

@@ -1,11 +1,10 @@
 import { accept, type Result, refuse } from '../core/refusals.ts';
+import type { CaseCause } from '../core/support-causes.ts';
 import { digest } from '../crypto/digest.ts';
 import type { AuthenticatorKind } from './authenticators.ts';
 import { type Condition, type Database, isUniqueViolation, whereStatement } from './database.ts';
 
 export type CaseKind = 'reset' | 'temporary_pass';
-export const CASE_CAUSES = ['lost', 'stolen', 'broken', 'replaced', 'other'] as const;
-export type CaseCause = (typeof CASE_CAUSES)[number];
 export type CaseState = 'waiting' | 'done' | 'cancelled' | 'undone';
 
 /** How the caller was verified. */

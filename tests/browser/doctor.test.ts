@@ -4,13 +4,13 @@ import { Stage } from '../support/stage.ts';
 let stage: Stage;
 
 beforeAll(async () => {
-  stage = await Stage.set();
+  stage = await Stage.set({ ADMIN_ACR: 'mfa' });
 });
 afterAll(() => stage?.strike());
 
 for (const [locale, width, words] of [
-  ['nl-NL', 1280, { again: 'Opnieuw controleren', title: 'Webapps' }],
-  ['en-GB', 390, { again: 'Check again', title: 'Web apps' }],
+  ['nl-NL', 1280, { check: 'Controleren', again: 'Opnieuw controleren', title: 'Webapps' }],
+  ['en-GB', 390, { check: 'Check', again: 'Check again', title: 'Web apps' }],
 ] as const) {
   describe(`the doctor for web apps, ${locale} at ${width}`, () => {
     it('tells an administrator in words what is wrong', async () => {
@@ -32,9 +32,11 @@ for (const [locale, width, words] of [
       await laptop.getByRole('heading', { name: words.title }).waitFor();
       await stage.shot(laptop, `${tongue}-client-list-${width}`);
       await laptop.getByRole('link', { name: 'Zaaksysteem' }).click();
-      await laptop.fill('#start', new URL('/', rp.redirectUri).href);
+      await stage.shot(laptop, `${tongue}-client-${width}`);
+      await laptop.getByRole('link', { name: words.check, exact: true }).click();
+      await laptop.fill('#f-start', new URL('/', rp.redirectUri).href);
       await laptop.getByRole('button', { name: words.again }).click();
-      await expect.poll(() => laptop.textContent('.findings')).toContain('https://elders.example.org/callback');
+      await expect.poll(() => laptop.textContent('main table')).toContain('https://elders.example.org/callback');
       await stage.shot(laptop, `${tongue}-client-check-${width}`);
       expect(laptop.errors).toEqual([]);
       await laptop.context().close();

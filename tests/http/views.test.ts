@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { barChart, lineChart } from '../../src/http/console/charts.ts';
 import type { PageModels } from '../../src/http/pages.ts';
 import { frameFor } from '../../src/http/plugins/page.ts';
 import { createRender } from '../../src/http/views.ts';
@@ -314,6 +315,59 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { email: HOSTILE, action: '/a', error: null, cancelAction: '/c' },
   ],
   'not-me': [HOSTILE, null].map((about) => ({ about, action: '/a', code: HOSTILE, backPath: '/b' })),
+  console: [
+    {
+      title: HOSTILE,
+      nav: [
+        { path: '/admin', text: HOSTILE, isHere: true, count: 2 },
+        { path: '/x', text: 'x', isHere: false, count: 0 },
+      ],
+      back: { path: '/b', text: HOSTILE },
+      waiting: { eventsPath: '/e', herePath: '/h' },
+      blocks: [
+        { type: 'heading', text: HOSTILE },
+        { type: 'text', text: HOSTILE, isHint: true },
+        { type: 'notice', tone: 'bad', text: HOSTILE, items: [HOSTILE] },
+        { type: 'facts', items: [{ label: HOSTILE, value: HOSTILE }] },
+        { type: 'secret', label: HOSTILE, value: HOSTILE, hint: HOSTILE },
+        { type: 'number', label: HOSTILE, value: '42', spoken: '4 2', hint: HOSTILE },
+        { type: 'links', items: [{ path: '/l', text: HOSTILE, tone: 'danger' }] },
+        { type: 'pre', label: HOSTILE, text: HOSTILE },
+        { type: 'chart', caption: HOSTILE, svg: barChart(HOSTILE, [{ label: HOSTILE, value: 1, of: 2 }]) },
+        { type: 'chart', caption: HOSTILE, svg: lineChart(HOSTILE, [{ x: 0, y: 1 }], { from: HOSTILE, to: HOSTILE }) },
+        {
+          type: 'table',
+          caption: HOSTILE,
+          columns: [HOSTILE],
+          empty: '',
+          nextPath: '/n',
+          rows: [
+            [{ text: HOSTILE, path: '/p', hint: HOSTILE }],
+            [{ text: HOSTILE, tone: 'bad' }],
+            [{ text: '', post: { action: '/a', text: HOSTILE, label: HOSTILE } }],
+          ],
+        },
+        { type: 'table', caption: 'x', columns: ['x'], empty: HOSTILE, rows: [] },
+        {
+          type: 'form',
+          action: '/f',
+          hidden: { a: HOSTILE },
+          submit: HOSTILE,
+          error: HOSTILE,
+          cancel: { path: '/c', text: HOSTILE },
+          fields: (['text', 'textarea', 'select', 'radio', 'checkbox', 'file'] as const).map((kind) => ({
+            kind,
+            name: `n${kind}`,
+            label: HOSTILE,
+            hint: HOSTILE,
+            value: HOSTILE,
+            options: [{ value: HOSTILE, text: HOSTILE }],
+          })),
+        },
+      ],
+    },
+    { title: 'x', nav: [], back: null, waiting: null, blocks: [] },
+  ],
   'api-reference': [
     {
       title: HOSTILE,
@@ -358,16 +412,6 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     { title: HOSTILE, text: HOSTILE, reference: HOSTILE },
     { title: 't', text: 'x', reference: null },
   ],
-  'client-list': [{ clients: [] }, { clients: [{ path: '/a', name: HOSTILE, id: HOSTILE, isDisabled: true }] }],
-  'client-check': ['', 'https://app.example.org/'].map((startUri) => ({
-    name: HOSTILE,
-    id: HOSTILE,
-    action: '/a',
-    startUri,
-    openUri: startUri || null,
-    listPath: '/l',
-    findings: (['good', 'hint', 'bad'] as const).map((level) => ({ level, text: HOSTILE })),
-  })),
   'form-post': [{ action: '/a', fields: { id_token: HOSTILE }, to: HOSTILE }],
   'device-code': [
     { action: '/oidc/device', xsrf: HOSTILE, code: '', error: null },
@@ -386,11 +430,12 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   companion: [{ noscript: HOSTILE, loading: HOSTILE }],
 };
 
-/** A model that throws on a field it does not have. */
+/** A model that throws on a field it does not have. A block of the console may leave fields out: its type says which. */
 function strict<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   return new Proxy(value, {
     get(target, key) {
+      if (key === 'blocks') return Reflect.get(target, key);
       if (typeof key === 'symbol' || key in target || key === 'toJSON') return strict(Reflect.get(target, key));
       throw new Error(`the model has no field “${key}”`);
     },
@@ -403,7 +448,18 @@ describe('every page', () => {
       .map((file) => file.replace('.eta', ''))
       .filter(
         (name) =>
-          !['layout', 'number', 'progress', 'key-form', 'reveal', 'mail', 'account-nav', 'codes'].includes(name),
+          ![
+            'layout',
+            'number',
+            'progress',
+            'key-form',
+            'reveal',
+            'mail',
+            'account-nav',
+            'codes',
+            'console-block',
+            'console-field',
+          ].includes(name),
       );
     expect(Object.keys(STATES).sort()).toEqual(templates.sort());
   });

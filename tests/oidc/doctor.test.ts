@@ -15,7 +15,7 @@ let web: WebServer;
 let rp: RelyingParty;
 
 beforeAll(async () => {
-  installation = await startInstallation();
+  installation = await startInstallation({ ADMIN_ACR: 'mfa' });
   web = await WebServer.start();
   const redirectUri = `${web.origin}/callback`;
   const secret = await installation.addClient({

@@ -18,6 +18,7 @@ export interface ChallengeTarget {
   readonly clientId: string | null;
   readonly channel: ChallengeChannel;
   readonly requestId?: string | null;
+  readonly askedBy?: string | null;
 }
 
 /** A value we issued: a number to type, 128 bits to scan, and the context that the answer is signed over. */
@@ -31,6 +32,7 @@ export function makeChallenge(
   return {
     ...target,
     requestId: target.requestId ?? null,
+    askedBy: target.askedBy ?? null,
     id: token128(random),
     purpose: context.purpose,
     number: random.digits(numberLength),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CASE_CAUSES } from '../../core/support-causes.ts';
 import type { CallerCheck } from '../../flow/caller-check.ts';
 import type { CaseOutcome, Support } from '../../flow/support.ts';
 import type { CaseKind, SupportCase } from '../../store/support-cases.ts';
@@ -18,7 +19,7 @@ import {
   uuid,
 } from './schemas.ts';
 
-const cause = z.enum(['lost', 'stolen', 'broken', 'replaced', 'other']);
+const cause = z.enum(CASE_CAUSES);
 const state = z.enum(['waiting', 'done', 'cancelled', 'undone']);
 
 const supportCase = z

@@ -10,10 +10,13 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<un
  * Guards run after the body is read, before anything of the route.
  */
 export const guards = fp(async (app: FastifyInstance, options: { guards: Readonly<Record<GuardName, Guard>> }) => {
-  for (const name of ['signIn', 'binding', 'portal', 'phone', 'caller'] as const) app.decorateRequest(name, null);
+  for (const name of ['signIn', 'binding', 'portal', 'phone', 'caller', 'console'] as const)
+    app.decorateRequest(name, null);
   app.decorateRequest('idempotencyKey', undefined);
   app.addHook('onRoute', (route: RouteOptions) => {
     const { config } = route;
+    if (config?.guard === 'console' && !config.permission)
+      throw new Error(`Route ${String(route.method)} ${route.url} of the console does not say what it takes.`);
     if (config?.guard) {
       const before = route.preHandler ?? [];
       route.preHandler = [options.guards[config.guard], ...(Array.isArray(before) ? before : [before])];

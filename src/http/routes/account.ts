@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Acr } from '../../core/assurance.ts';
 import { type Random, token128 } from '../../core/random.ts';
+import { ADMIN_SECONDS } from '../../flow/api-callers.ts';
 import type { Binding } from '../../flow/binding.ts';
 import type { MyAccount, ShownAuthenticator } from '../../flow/my-account.ts';
 import { LOCALES, type Translate } from '../../i18n/translate.ts';
@@ -18,6 +20,7 @@ export interface AccountRoutesNeeds {
   readonly myAccount: MyAccount;
   readonly portal: PortalSignIn;
   readonly random: Random;
+  readonly adminAcr: Acr;
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
 }
 
@@ -31,14 +34,15 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
   const params = z.object({ id: z.uuid() });
 
   app.get('/mfa/sign-in', { config: { public: true } }, async (request, reply) => {
-    const { again, fresh: isFresh } = request.query as { again?: string; fresh?: string };
+    const { again, fresh: isFresh, console: entering } = request.query as Record<string, string | undefined>;
     const state = token128(n.random);
     request.session.state = state;
     // A link from a mail asks for a sign-in of its own, whoever is signed in here.
-    return reply.redirect(
-      n.portal.address(state, { isAgain: again === 'yes', ...(isFresh ? { maxAge: FRESH_SECONDS - 60 } : {}) }),
-      303,
-    );
+    const how =
+      entering === undefined
+        ? { isAgain: again === 'yes', ...(isFresh ? { maxAge: FRESH_SECONDS - 60 } : {}) }
+        : { acr: n.adminAcr, isAgain: entering !== 'strong', maxAge: ADMIN_SECONDS };
+    return reply.redirect(n.portal.address(state, how), 303);
   });
 
   app.get('/mfa/callback', { config: { public: true } }, async (request, reply) => {
@@ -46,8 +50,8 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
     const { state: expected, returnTo } = request.session;
     if (!expected || state !== expected) return reply.redirect('/mfa', 303);
     const signedIn = await n.portal.who(request.raw, reply.raw);
-    // A new id for the session that now belongs to somebody (session fixation).
-    await request.session.regenerate();
+    // A new id for the session that now belongs to somebody (session fixation); what was being typed goes along.
+    await request.session.regenerate(['draft']);
     if (!signedIn) return reply.redirect('/', 303);
     request.session.signedIn = signedIn;
     return reply.redirect(returnTo && /^\/(mfa|admin)(\/|\?|$)/.test(returnTo) ? returnTo : '/mfa', 303);

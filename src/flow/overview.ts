@@ -1,0 +1,52 @@
+import { type Deviation, deviationsOf, type Installation } from '../policy/deviations.ts';
+import type { Accounts } from '../store/accounts.ts';
+import type { AuditChain } from '../store/audit-chain.ts';
+import type { Webhooks } from '../store/webhooks.ts';
+import type { Access } from './access.ts';
+
+export interface Health {
+  /** Events that have no place in the chain yet, and since when the oldest waits. */
+  readonly unlinked: number;
+  readonly unlinkedSince: Date | null;
+  readonly lastCheckpointAt: Date | null;
+  readonly isLogGuarded: boolean;
+  readonly deadLetters: number;
+}
+
+/** How an installation stands: its health, and where it does less than the norms ask. */
+export interface Overview {
+  health(): Promise<Health>;
+  deviations(): Promise<Deviation[]>;
+}
+
+export interface OverviewNeeds {
+  accounts: Accounts;
+  auditChain: AuditChain;
+  webhooks: Webhooks;
+  access: Access;
+  installation: Omit<Installation, 'owners' | 'policy'>;
+}
+
+const MOST_COUNTED = 1000;
+
+export const createOverview = (n: OverviewNeeds): Overview => ({
+  async health() {
+    const [pending, checkpoint, isLogGuarded, dead] = await Promise.all([
+      n.auditChain.pending(),
+      n.auditChain.lastCheckpoint(),
+      n.auditChain.isGuarded(),
+      n.webhooks.deliveries({ state: 'dead' }, MOST_COUNTED),
+    ]);
+    return {
+      unlinked: pending.count,
+      unlinkedSince: pending.since,
+      lastCheckpointAt: checkpoint?.createdAt ?? null,
+      isLogGuarded,
+      deadLetters: dead.length,
+    };
+  },
+  async deviations() {
+    const [{ policy }, owners] = await Promise.all([n.access.policy(), n.accounts.countWithRole('owner')]);
+    return deviationsOf({ ...n.installation, policy, owners });
+  },
+});

@@ -1,0 +1,98 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { AlertKind } from '../../core/alert-rules.ts';
+import type { Alerts } from '../../flow/alerts.ts';
+import type { People } from '../../flow/people.ts';
+import { text } from '../text.ts';
+import type { Block } from './blocks.ts';
+import { sayOutcome, showConsole } from './show.ts';
+
+export interface AlertPagesNeeds {
+  readonly alertWatch: Alerts;
+  readonly people: People;
+}
+
+const MOST = 50;
+const params = z.object({ id: z.uuid() });
+
+/** What looks like abuse, with what to do about it. */
+export const alertPages: FastifyPluginAsyncZod<AlertPagesNeeds> = async (app, n) => {
+  app.get('/admin/alerts', { config: { guard: 'console', permission: 'alerts:read' } }, async (request, reply) => {
+    const { t, times } = request;
+    const [open, past] = await Promise.all([n.alertWatch.list(true, MOST), n.alertWatch.list(false, MOST)]);
+    const ids = [...open, ...past].map(({ subject }) => subject.replace(/^account:/, ''));
+    const names = new Map((await n.people.byIds(ids)).map(({ id, email }) => [id, email]));
+    const about = (subject: string): string =>
+      subject === 'all' ? t('console.everybody') : (names.get(subject.replace(/^account:/, '')) ?? subject);
+    const mayWrite = request.console!.permissions.has('alerts:write');
+    return showConsole(request, reply, {
+      title: t('console.part_alerts'),
+      here: 'alerts',
+      blocks: [
+        open.length === 0 && { type: 'notice', tone: 'good', text: t('console.alerts_none') },
+        ...open.flatMap((a): Block[] => {
+          const kind = a.kind as AlertKind;
+          return [
+            { type: 'heading', text: t(`alert.${kind}_title`) },
+            { type: 'notice', tone: 'bad', text: t(`alert.${kind}_text`) },
+            {
+              type: 'facts',
+              items: [
+                { label: t('console.about'), value: about(a.subject) },
+                { label: t('console.count'), value: String(a.count) },
+                { label: t('console.first'), value: times.dateTime(a.firstAt) },
+                { label: t('console.last'), value: times.dateTime(a.lastAt) },
+                { label: t('console.runbook'), value: t(`alert.${kind}_runbook`) },
+              ],
+            },
+            ...(mayWrite
+              ? ([
+                  {
+                    type: 'form',
+                    action: `/admin/alerts/${a.id}`,
+                    submit: t('console.acknowledge'),
+                    fields: [
+                      { name: 'note', label: t('console.acknowledge_note'), kind: 'text', value: '', isRequired: true },
+                    ],
+                  },
+                ] as const)
+              : []),
+          ];
+        }),
+        { type: 'heading', text: t('console.alerts_past') },
+        {
+          type: 'table',
+          caption: t('console.alerts_past'),
+          isCaptionHidden: true,
+          columns: [
+            t('console.when'),
+            t('console.what'),
+            t('console.about'),
+            t('console.count'),
+            t('console.acknowledge_note'),
+          ],
+          empty: t('console.alerts_past_none'),
+          rows: past.map((a) => [
+            { text: times.dateTime(a.raisedAt) },
+            { text: t(`alert.${a.kind as AlertKind}_title`) },
+            { text: about(a.subject) },
+            { text: String(a.count) },
+            { text: a.note ?? '–' },
+          ]),
+        },
+      ],
+    });
+  });
+
+  app.post(
+    '/admin/alerts/:id',
+    {
+      config: { guard: 'console', permission: 'alerts:write' },
+      schema: { params, body: z.object({ note: text(1000).default('') }) },
+    },
+    async (request, reply) => {
+      const done = await n.alertWatch.acknowledge(request.params.id, request.body.note, request.console!.by);
+      return sayOutcome(request, reply, '/admin/alerts', done, request.t('console.said_acknowledged'));
+    },
+  );
+};

@@ -1,0 +1,58 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { CoverageReport } from '../../flow/coverage.ts';
+import type { Overview } from '../../flow/overview.ts';
+import { barChart } from './charts.ts';
+import { showConsole } from './show.ts';
+
+/** The first page of the console: what waits for somebody, and how it stands. */
+export const homePages: FastifyPluginAsyncZod<{ coverage: CoverageReport; overview: Overview }> = async (app, n) => {
+  app.get('/admin', { config: { guard: 'console', permission: 'accounts:read' } }, async (request, reply) => {
+    const { t, console: visitor } = request;
+    const { account, openAlerts, waitingCases, permissions } = visitor!;
+    const [all] = await n.coverage.now();
+    const health = await n.overview.health();
+    const covered = all!.people - all!.without;
+    return showConsole(request, reply, {
+      title: t('console.title'),
+      here: 'home',
+      blocks: [
+        {
+          type: 'text',
+          text: t('console.welcome', { name: account.displayName, role: t(`console.role_${account.role!}`) }),
+        },
+        openAlerts > 0 && { type: 'notice', tone: 'bad', text: t('console.home_alerts', { count: openAlerts }) },
+        waitingCases > 0 && { type: 'notice', tone: 'note', text: t('console.home_cases', { count: waitingCases }) },
+        !health.isLogGuarded && { type: 'notice', tone: 'bad', text: t('alert.logging_disabled_text') },
+        health.deadLetters > 0 &&
+          permissions.has('webhooks:read') && {
+            type: 'notice',
+            tone: 'note',
+            text: t('console.home_dead', { count: health.deadLetters }),
+          },
+        openAlerts === 0 && waitingCases === 0 && { type: 'notice', tone: 'good', text: t('console.home_quiet') },
+        {
+          type: 'form',
+          method: 'get',
+          action: '/admin/people',
+          submit: t('console.search'),
+          isInline: true,
+          fields: [
+            {
+              name: 'q',
+              label: t('console.search_people'),
+              hint: t('console.search_people_hint'),
+              kind: 'search',
+              value: '',
+            },
+          ],
+        },
+        {
+          type: 'chart',
+          caption: t('console.coverage_text', { covered, people: all!.people, days: 60 }),
+          svg: barChart(t('console.coverage_now'), [{ label: t('console.covered'), value: covered, of: all!.people }]),
+        },
+        { type: 'links', items: [{ path: '/mfa', text: t('account.title') }] },
+      ],
+    });
+  });
+};

@@ -1,0 +1,19 @@
+import type { Config } from './config/load.ts';
+import { settings } from './config/schema.ts';
+
+/** What is set, for those who may see it: what could open something is only said to be there. */
+const SECRET = ['SECRET_KEY', 'DATABASE_URL', 'DATABASE_OWNER_URL', 'SMTP_URL'];
+
+export interface ShownSetting {
+  readonly name: string;
+  readonly value: string | null;
+  readonly description: string;
+}
+
+export const shownSettings = (config: Config, environment: NodeJS.ProcessEnv): ShownSetting[] =>
+  Object.entries(settings.shape).map(([name, schema]) => {
+    const given = environment[name] ?? environment[`${name}_FILE`];
+    const known: Record<string, string> = { PUBLIC_URL: config.publicUrl, DATA_DIR: config.dataDir };
+    const value = SECRET.includes(name) ? (given ? '•••' : null) : (known[name] ?? given ?? null);
+    return { name, value, description: schema.description ?? '' };
+  });

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readQr } from '../support/qr.ts';
+import { Stage } from '../support/stage.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await Stage.set({ ADMIN_ACR: 'mfa' });
+});
+afterAll(() => stage?.strike());
+
+const WORDS = {
+  nl: {
+    verify: 'Beller controleren',
+    start: /nummer/,
+    reset: 'Wissen',
+    submit: 'Wissen en code maken',
+    done: /gewist/,
+  },
+  en: { verify: 'Verify the caller', start: /number/, reset: 'Reset', submit: 'Reset and make a pass', done: /reset/ },
+};
+
+/** Every page of the console that has an address of its own. */
+const PAGES = [
+  ['home', '/admin'],
+  ['people', '/admin/people'],
+  ['person-new', '/admin/people/new'],
+  ['cases', '/admin/cases'],
+  ['coverage', '/admin/coverage'],
+  ['clients', '/admin/clients'],
+  ['client-new', '/admin/clients/new'],
+  ['policy', '/admin/policy'],
+  ['what-if', '/admin/policy/what-if'],
+  ['audit', '/admin/audit'],
+  ['alerts', '/admin/alerts'],
+  ['webhooks', '/admin/webhooks'],
+  ['webhook-new', '/admin/webhooks/new'],
+  ['settings', '/admin/settings'],
+] as const;
+
+/** Somebody with a role, signed in to the console at this laptop. */
+async function enter(role: 'helpdesk' | 'owner', locale: string, width: number, javaScriptEnabled = true) {
+  const { installation } = stage;
+  const person = await stage.addEnrolledPerson({ locale });
+  await installation.d.database.sql`UPDATE account SET role = ${role} WHERE id = ${person.accountId}`;
+  const laptop = await stage.openLaptop({
+    locale,
+    width,
+    javaScriptEnabled,
+    colorScheme: locale.startsWith('en') ? 'dark' : 'light',
+  });
+  await laptop.goto(`${installation.url}/admin`);
+  await laptop.fill('#email', person.email);
+  await laptop.fill('#password', person.password);
+  await laptop.click('form button[type=submit]');
+  await person.phone.approve((await laptop.textContent('.number'))!);
+  await laptop.waitForURL('**/admin');
+  return { laptop, person };
+}
+
+describe('the helpdesk, with somebody on the line whose phone is broken', () => {
+  for (const [locale, width, hasScript] of [
+    ['nl-NL', 1280, true],
+    ['en-GB', 390, false],
+  ] as const) {
+    it(`verifies, resets and sees them enrol again, ${locale} at ${width}, ${hasScript ? 'with' : 'without'} script`, async () => {
+      const tongue = locale.slice(0, 2) as 'nl' | 'en';
+      const words = WORDS[tongue];
+      const { installation, rp } = stage;
+      const caller = await stage.addEnrolledPerson({ locale });
+      const { laptop, person: helpdesk } = await enter('helpdesk', locale, width, hasScript);
+      const shot = (name: string) => stage.shot(laptop, `${tongue}-console-${name}-${width}`);
+
+      await laptop.goto(`${installation.url}/admin/people`);
+      await laptop.fill('#f-q', caller.email);
+      await laptop.keyboard.press('Enter');
+      await laptop.waitForURL('**q=**');
+      await shot('found');
+      await laptop.locator('main table a').first().click();
+      await shot('person');
+      // The caller still has the phone: the number is read out and typed there.
+      await laptop.getByRole('link', { name: words.verify }).click();
+      await laptop.locator('main form button').click();
+      const number = (await laptop.textContent('.number'))!;
+      await shot('verify');
+      await caller.phone.approve(number);
+      if (!hasScript) await laptop.waitForTimeout(100);
+      await laptop.locator('.notice.good').waitFor();
+      await shot('verified');
+      // Three clicks and a reason: reset, lost or broken, done.
+      await laptop.getByRole('link', { name: words.reset, exact: true }).click();
+      await laptop.locator('input[value=broken]').check();
+      await laptop.fill('#f-reason', 'Scherm kapot gevallen');
+      await shot('reset');
+      await laptop.getByRole('button', { name: words.submit }).click();
+      const pass = (await laptop.textContent('.secret'))!;
+      await shot('reset-done');
+
+      // The caller, at their own laptop, with a new phone.
+      const desk = await stage.openLaptop({ locale });
+      await stage.givePassword(desk, caller);
+      await desk.fill('#code', pass);
+      await desk.click('form button[type=submit]');
+      await desk.click('form[action$="/enrol"] button');
+      await desk.goto(`${installation.url}/mfa/setup/scan`);
+      const phone = await stage.openPhone({ locale });
+      await phone.openEnrolmentLink(await readQr(desk));
+      await phone.page.waitForSelector('html[data-screen=added], html[data-screen=notifications]');
+      if ((await phone.page.getAttribute('html', 'data-screen')) === 'notifications')
+        await phone.page.locator('.screen .button').first().click();
+      await phone.waitForScreen('added');
+      await desk.waitForSelector('form[action="/mfa/setup/test"] button');
+      await desk.click('form[action="/mfa/setup/test"] button');
+      await phone.approve((await desk.textContent('.number'))!);
+      await desk.waitForURL('**/mfa/setup/done');
+      await desk.locator('a[href^="/interaction/"]').click();
+      await desk.waitForURL(`${rp.redirectUri}**`);
+      // The old phone is worth nothing any more, and the helpdesk sees the new one.
+      await laptop.goto(`${installation.url}/admin/people/${caller.accountId}`);
+      expect(await laptop.locator('main').textContent()).toContain(tongue === 'nl' ? 'Telefoon' : 'Phone');
+      await shot('person-after');
+      expect(laptop.errors).toEqual([]);
+      for (const each of [caller.phone, helpdesk.phone, phone]) await each.close();
+      await laptop.context().close();
+      await desk.context().close();
+    });
+  }
+});
+
+describe('every page of the console', () => {
+  for (const [locale, width] of [
+    ['nl-NL', 1280],
+    ['en-GB', 390],
+  ] as const) {
+    it(`can be read and used, ${locale} at ${width}`, async () => {
+      const tongue = locale.slice(0, 2);
+      const { laptop, person } = await enter('owner', locale, width);
+      await stage.installation.d.coverage.keepToday();
+      for (const [name, path] of PAGES) {
+        const response = await laptop.goto(`${stage.installation.url}${path}`);
+        expect(response!.status(), path).toBe(200);
+        // Nothing is wider than the screen but what scrolls by itself.
+        const overflow = await laptop.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        expect(overflow, path).toBeLessThanOrEqual(0);
+        await stage.shot(laptop, `${tongue}-console-${name}-${width}`);
+      }
+      expect(laptop.errors).toEqual([]);
+      await person.phone.close();
+      await laptop.context().close();
+    });
+  }
+});

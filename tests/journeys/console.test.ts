@@ -1,0 +1,284 @@
+import { WebAuthnEmulator } from 'nid-webauthn-emulator';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { PERMISSIONS, type Permission } from '../../src/core/permissions.ts';
+import { ROLES, type Role } from '../../src/core/roles.ts';
+import { permissionsOf } from '../../src/policy/permissions.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { Laptop } from '../support/laptop.ts';
+import type { Phone } from '../support/phone.ts';
+import { RelyingParty } from '../support/relying-party.ts';
+import { addEnrolledPerson, type Enrolled, enrolKey, enrolPhone, givePassword, goOn } from '../support/story.ts';
+
+let installation: TestInstallation;
+let rp: RelyingParty;
+let person: Enrolled;
+
+beforeAll(async () => {
+  installation = await startInstallation({ ADMIN_ACR: 'mfa' });
+  rp = await withApp(installation);
+  person = await addEnrolledPerson(installation, new Laptop(), rp);
+});
+afterEach(() => installation.clock.reset());
+afterAll(() => installation.close());
+
+async function withApp(to: TestInstallation): Promise<RelyingParty> {
+  const redirectUri = await RelyingParty.redirectUri();
+  const secret = await to.addClient({ id: 'app', redirectUris: [redirectUri] });
+  return RelyingParty.discover(to.url, 'app', secret, redirectUri);
+}
+
+interface Staff {
+  readonly laptop: Laptop;
+  readonly phone: Phone;
+  readonly id: string;
+  readonly email: string;
+  readonly password: string;
+}
+
+/** Somebody who administers, signed in at a laptop just now. */
+async function enter(role?: Role): Promise<Staff> {
+  const { account, ...who } = await installation.addPerson(undefined, role ? { role } : {});
+  const laptop = new Laptop();
+  await givePassword(laptop, rp, who);
+  const phone = await enrolPhone(laptop, installation.url);
+  await goOn(laptop, rp);
+  await laptop.open(`${installation.url}/admin`);
+  return { laptop, phone, id: account.id, ...who };
+}
+
+const at = (path: string): string => `${installation.url}${path}`;
+
+/** Signs in again where the console asks for it, and lands where it was going. */
+async function signInAgain({ laptop, phone, email, password }: Staff): Promise<void> {
+  // A phone's proofs carry the machine's own time.
+  installation.clock.reset();
+  await laptop.submit('/password', { email, password });
+  const here = laptop.page.url;
+  const approved = await phone.approve(laptop.number);
+  if (approved.status !== 200) throw new Error(JSON.stringify(approved));
+  await laptop.open(here);
+}
+
+/** Every address of the console, and what it takes. A new one that is not here fails the test below. */
+const PAGES: readonly (readonly [method: string, path: string, permission: Permission])[] = [
+  ['GET', '/admin', 'accounts:read'],
+  ['GET', '/admin/people', 'accounts:read'],
+  ['GET', '/admin/people/new', 'accounts:write'],
+  ['POST', '/admin/people/new', 'accounts:write'],
+  ['GET', '/admin/people/:id', 'accounts:read'],
+  ['GET', '/admin/people/:id/edit', 'accounts:write'],
+  ['POST', '/admin/people/:id/edit', 'accounts:write'],
+  ['GET', '/admin/people/:id/suspend', 'accounts:write'],
+  ['POST', '/admin/people/:id/suspend', 'accounts:write'],
+  ['GET', '/admin/people/:id/resume', 'accounts:write'],
+  ['POST', '/admin/people/:id/resume', 'accounts:write'],
+  ['GET', '/admin/people/:id/revoke', 'accounts:write'],
+  ['POST', '/admin/people/:id/revoke', 'accounts:write'],
+  ['GET', '/admin/people/:id/sign-out', 'sessions:end'],
+  ['POST', '/admin/people/:id/sign-out', 'sessions:end'],
+  ['GET', '/admin/people/:id/invite', 'invitations:write'],
+  ['POST', '/admin/people/:id/invite', 'invitations:write'],
+  ['GET', '/admin/people/:id/authenticators/:authenticatorId', 'authenticators:reset'],
+  ['POST', '/admin/people/:id/authenticators/:authenticatorId', 'authenticators:reset'],
+  ['GET', '/admin/people/:id/verify', 'callers:verify'],
+  ['POST', '/admin/people/:id/verify', 'callers:verify'],
+  ['GET', '/admin/people/:id/verify/:challengeId', 'callers:verify'],
+  ['GET', '/admin/people/:id/verify/:challengeId/events', 'callers:verify'],
+  ['GET', '/admin/people/:id/reset', 'authenticators:reset'],
+  ['POST', '/admin/people/:id/reset', 'authenticators:reset'],
+  ['GET', '/admin/people/:id/pass', 'passes:write'],
+  ['POST', '/admin/people/:id/pass', 'passes:write'],
+  ['GET', '/admin/alerts', 'alerts:read'],
+  ['POST', '/admin/alerts/:id', 'alerts:write'],
+  ['GET', '/admin/audit', 'audit:read'],
+  ['GET', '/admin/audit/export', 'audit:read'],
+  ['POST', '/admin/audit/verify', 'audit:read'],
+  ['GET', '/admin/cases', 'cases:read'],
+  ['POST', '/admin/cases/:id/approve', 'cases:decide'],
+  ['POST', '/admin/cases/:id/cancel', 'cases:decide'],
+  ['GET', '/admin/clients', 'clients:read'],
+  ['GET', '/admin/clients/new', 'clients:write'],
+  ['POST', '/admin/clients/new', 'clients:write'],
+  ['GET', '/admin/clients/:id', 'clients:read'],
+  ['GET', '/admin/clients/:id/check', 'clients:read'],
+  ['POST', '/admin/clients/:id/check', 'clients:read'],
+  ['GET', '/admin/clients/:id/edit', 'clients:write'],
+  ['POST', '/admin/clients/:id/edit', 'clients:write'],
+  ['GET', '/admin/clients/:id/secret', 'clients:write'],
+  ['POST', '/admin/clients/:id/secret', 'clients:write'],
+  ['GET', '/admin/clients/:id/switch', 'clients:write'],
+  ['POST', '/admin/clients/:id/switch', 'clients:write'],
+  ['GET', '/admin/coverage', 'coverage:read'],
+  ['GET', '/admin/coverage.csv', 'coverage:read'],
+  ['GET', '/admin/policy', 'policy:read'],
+  ['GET', '/admin/policy/edit', 'policy:write'],
+  ['POST', '/admin/policy/edit', 'policy:write'],
+  ['GET', '/admin/policy/what-if', 'policy:read'],
+  ['GET', '/admin/settings', 'settings:read'],
+  ['GET', '/admin/webhooks', 'webhooks:read'],
+  ['GET', '/admin/webhooks/new', 'webhooks:write'],
+  ['POST', '/admin/webhooks/new', 'webhooks:write'],
+  ['POST', '/admin/webhooks/:id/again/:deliveryId', 'webhooks:write'],
+  ['POST', '/admin/webhooks/:id/ping', 'webhooks:write'],
+  ['POST', '/admin/webhooks/:id/remove', 'webhooks:write'],
+];
+
+const SOMEBODY = '00000000-0000-4000-8000-000000000000';
+const filled = (path: string): string =>
+  path
+    .replace(':id/verify/:challengeId', `${SOMEBODY}/verify/${'x'.repeat(22)}`)
+    .replace(':id', path.includes('/clients/') ? 'nobody' : SOMEBODY)
+    .replace(/:\w+/g, SOMEBODY);
+
+describe('the doors of the console', () => {
+  it('are closed to an employee and to a stranger', async () => {
+    const { laptop } = await enter();
+    expect(laptop.page.status).toBe(403);
+    for (const [method, path] of PAGES) {
+      const response = await laptop.send(at(filled(path)), { method, headers: { origin: installation.url } });
+      expect(response.status, `${method} ${path}`).toBe(403);
+    }
+    const stranger = await new Laptop().send(at('/admin/people'));
+    expect(stranger.status).toBe(303);
+    expect(stranger.headers.get('location')).toBe('/mfa/sign-in?console=strong');
+  });
+
+  it.each(ROLES)('open for %s to what that role may do, and to nothing else', async (role) => {
+    const { laptop } = await enter(role);
+    expect(laptop.page.status).toBe(200);
+    const may = new Set(permissionsOf(role));
+    const token = /name="_csrf" value="([^"]+)"/.exec((await laptop.open(at('/mfa'))).html)?.[1] ?? '';
+    for (const [method, path, permission] of PAGES) {
+      const response = await laptop.send(at(filled(path)), {
+        method,
+        headers: { origin: installation.url },
+        ...(method === 'POST' ? { body: new URLSearchParams({ _csrf: token, version: '1' }) } : {}),
+      });
+      const isIn = response.status !== 403;
+      expect(isIn, `${role}: ${method} ${path} ${response.status}`).toBe(may.has(permission));
+      expect(response.status, `${role}: ${method} ${path}`).toBeLessThan(500);
+      await response.body?.cancel();
+    }
+  });
+
+  it('are all listed here', () => {
+    const tree = installation.app.printRoutes({ commonPrefix: false, includeHooks: false });
+    const listed = new Set(PAGES.flatMap(([method, path]) => `${method} ${path}`));
+    const parents: string[] = [];
+    const found: string[] = [];
+    for (const line of tree.split('\n')) {
+      const [, indent, segment, methods] = /^([│ ]*)[├└]── (\S+)(?: \(([A-Z, ]+)\))?/.exec(line) ?? [];
+      if (segment === undefined) continue;
+      const depth = indent!.length / 4;
+      parents.length = depth;
+      parents[depth] = segment;
+      const path = parents.join('');
+      if (!path.startsWith('/admin') || !methods) continue;
+      for (const method of methods.split(', ')) if (method !== 'HEAD') found.push(`${method} ${path}`);
+    }
+    expect(found.length).toBeGreaterThan(40);
+    expect(found.filter((each) => !listed.has(each)).sort()).toEqual([]);
+    expect(new Set(PAGES.map(([, , permission]) => permission)).size).toBeGreaterThan(PERMISSIONS.length / 2);
+  });
+
+  it('ask for a passkey unless the organisation says otherwise', async () => {
+    const strict = await startInstallation();
+    try {
+      const app = await withApp(strict);
+      const { account: _, ...who } = await strict.addPerson(undefined, { role: 'helpdesk' });
+      const laptop = new Laptop();
+      await givePassword(laptop, app, who);
+      await enrolPhone(laptop, strict.url);
+      await goOn(laptop, app);
+      await laptop.open(`${strict.url}/admin`);
+      expect(laptop.page.url).toContain('/interaction/');
+      const key = new WebAuthnEmulator();
+      await enrolKey(laptop, strict.url, key);
+      const on = /href="(\/interaction\/[^"]+)"/.exec(laptop.page.html)?.[1];
+      await laptop.open(new URL(on!, strict.url).href);
+      expect([laptop.page.status, laptop.page.url]).toEqual([200, `${strict.url}/admin`]);
+    } finally {
+      await strict.close();
+    }
+  });
+});
+
+describe('an administrator who has been away', () => {
+  it('signs in again after a quarter of an hour idle', async () => {
+    const staff = await enter('helpdesk');
+    installation.clock.advance(14 * 60);
+    expect((await staff.laptop.send(at('/admin/people'))).status).toBe(200);
+    installation.clock.advance(14 * 60);
+    expect((await staff.laptop.send(at('/admin/people'))).status).toBe(200);
+    installation.clock.advance(15 * 60 + 1);
+    await staff.laptop.open(at('/admin/people?q=x'));
+    expect(staff.laptop.page.url).toContain('/interaction/');
+    await signInAgain(staff);
+    expect(staff.laptop.page.url).toBe(at('/admin/people?q=x'));
+  });
+
+  it('shows fresh strength before a dangerous act, and nothing typed is lost', async () => {
+    const staff = await enter('helpdesk');
+    const { laptop } = staff;
+    await laptop.open(at(`/admin/people/${person.accountId}/reset`));
+    installation.clock.advance(11 * 60);
+    await laptop.submit('/reset', { cause: 'stolen', reason: 'a thief on a bicycle', identity: 'knew the number' });
+    expect(laptop.page.url).toContain('/interaction/');
+    await signInAgain(staff);
+    expect((await person.phone.call('GET', '/app/api/challenges')).status).toBe(200);
+    expect(laptop.page.url).toBe(at(`/admin/people/${person.accountId}/reset`));
+    expect(laptop.page.html).toContain('a thief on a bicycle');
+    expect(laptop.page.html).toMatch(/value="stolen" checked/);
+  });
+});
+
+describe('the helpdesk, without script', () => {
+  it('finds a caller, makes sure who it is by push, and resets the phone', async () => {
+    const caller = await addEnrolledPerson(installation, new Laptop(), rp);
+    await installation.d.database.sql`DELETE FROM challenge`;
+    const { laptop } = await enter('helpdesk');
+    await installation.d.database.sql`DELETE FROM challenge`;
+    await laptop.open(at(`/admin/people?q=${encodeURIComponent(caller.email)}`));
+    expect(laptop.page.html).toContain(`/admin/people/${caller.accountId}`);
+    await laptop.open(at(`/admin/people/${caller.accountId}/verify`));
+    await laptop.submit('/verify');
+    const verifyPage = laptop.page.url;
+    expect(laptop.page.html).toContain('http-equiv="refresh"');
+    expect((await caller.phone.approve(laptop.number)).status).toBe(200);
+    await laptop.open(verifyPage);
+    const path = /href="(\/admin\/people\/[^"]+\/reset\?check=[^"]+)"/.exec(laptop.page.html)?.[1];
+    // Another of the helpdesk sees nothing of it (IDOR).
+    const { laptop: other } = await enter('helpdesk');
+    expect((await other.open(verifyPage)).html).not.toContain('/reset?check=');
+    await laptop.open(at(path!));
+    await laptop.submit('/reset', { cause: 'broken', reason: '' });
+    expect(laptop.page.status).toBe(422);
+    await laptop.submit('/reset', { cause: 'broken', reason: 'fell in the canal' });
+    expect(laptop.page.status).toBe(200);
+    const pass = /class="code typed secret">([^<]+)</.exec(laptop.page.html)?.[1];
+    expect(pass).toMatch(/^[A-Z0-9]{4}/);
+    expect((await caller.phone.call('GET', '/app/api/challenges')).status).toBe(401);
+  });
+
+  it('cannot reset somebody with a role, nor itself', async () => {
+    const { laptop, id } = await enter('helpdesk');
+    const { account: boss } = await installation.addPerson(undefined, { role: 'administrator' });
+    for (const target of [boss.id, id]) {
+      await laptop.open(at(`/admin/people/${target}/reset`));
+      await laptop.submit('/reset', { cause: 'lost', reason: 'asked nicely', identity: 'looked at them' });
+      expect(laptop.page.status).toBe(422);
+    }
+    // A field that the form does not have changes nothing (mass assignment).
+    const admin = await enter('administrator');
+    await admin.laptop.open(at(`/admin/people/${person.accountId}/edit`));
+    await admin.laptop.submit('/edit', {
+      email: person.email,
+      displayName: 'Test Persoon',
+      role: 'owner',
+      status: 'revoked',
+      source: 'scim',
+    });
+    const after = (await installation.d.accounts.byId(person.accountId))!;
+    expect([after.role, after.status, after.source]).toEqual([null, 'active', 'local']);
+  });
+});
