@@ -7,13 +7,7 @@ import { cut } from '../core/text.ts';
 import { type SupportRules, supportRulesOf } from '../policy/document.ts';
 import { whyNotOn } from '../policy/permissions.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
-import type {
-  CaseKind,
-  CaseState,
-  CaseVerification,
-  SupportCase,
-  SupportCases,
-} from '../store/support-cases.ts';
+import type { CaseKind, CaseState, CaseVerification, SupportCase, SupportCases } from '../store/support-cases.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Access } from './access.ts';
 import { type Administrator, doneBy } from './actor.ts';
