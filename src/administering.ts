@@ -15,6 +15,8 @@ import { type ClientRegistrationNeeds, createClientRegistration } from './flow/c
 import { createConsoleVisits } from './flow/console-visits.ts';
 import { createCoverageReport } from './flow/coverage.ts';
 import { createEndEverything } from './flow/end-everything.ts';
+import { createDecideLines } from './flow/import-lines.ts';
+import { createImports } from './flow/imports.ts';
 import type { Notify } from './flow/notices.ts';
 import { createOverview } from './flow/overview.ts';
 import type { PasswordLinks } from './flow/password-links.ts';
@@ -54,6 +56,8 @@ export function openAdministering(n: AdministeringNeeds) {
     ...common,
     bindTemporaryPass: createBindTemporaryPass(n.temporaryPasses, n.random),
   });
+  const administration = createAdministration(common);
+  const people = createPeople(common);
   const alertWatch = createAlerts({
     ...common,
     thresholds: n.config.alertThresholds,
@@ -72,8 +76,9 @@ export function openAdministering(n: AdministeringNeeds) {
         mailsAreKept: n.config.smtpUrl === undefined,
       },
     }),
-    administration: createAdministration(common),
-    people: createPeople(common),
+    administration,
+    people,
+    importing: createImports({ ...n, decideLines: createDecideLines({ ...n, administration, people }) }),
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),
     coverage: createCoverageReport(n),

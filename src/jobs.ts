@@ -44,6 +44,9 @@ export function startJobs(d: Dependencies): Jobs {
   const deliverNow = alone('deliver to webhooks', async () => {
     while ((await d.webhookCalls.deliver()) > 0);
   });
+  const importNow = alone('import people', async () => {
+    while (await d.importing.work());
+  });
   const lookNow = () => run('look for abuse', d.alertWatch.look);
   const coverageNow = () => run('keep today’s coverage', d.coverage.keepToday);
   const linkNow = alone('link the audit log', d.linkAudit);
@@ -54,6 +57,7 @@ export function startJobs(d: Dependencies): Jobs {
     setInterval(callNow, CALLS_EVERY_MS),
     setInterval(linkNow, LINK_EVERY_MS),
     setInterval(deliverNow, LINK_EVERY_MS),
+    setInterval(importNow, LINK_EVERY_MS),
     setInterval(lookNow, ALERTS_EVERY_MS),
     setInterval(coverageNow, COVERAGE_EVERY_MS),
     setInterval(checkpointNow, CHECKPOINT_EVERY_MS),

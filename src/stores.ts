@@ -16,6 +16,7 @@ import { createCoverageStore } from './store/coverage.ts';
 import type { Database } from './store/database.ts';
 import { createEntraAccounts } from './store/entra-accounts.ts';
 import { createIdempotentCalls } from './store/idempotent-calls.ts';
+import { createImports } from './store/imports.ts';
 import { createInvitations } from './store/invitations.ts';
 import { createKnownPlaces } from './store/known-places.ts';
 import { createLoginTransactions } from './store/login-transactions.ts';
@@ -60,6 +61,7 @@ export const openStores = (
   coverageStore: createCoverageStore(database),
   entraAccounts: createEntraAccounts(database),
   idempotentCalls: createIdempotentCalls(database, sealer),
+  imports: createImports(database),
   invitations: createInvitations(database),
   mailLinks: createMailLinks(database),
   knownPlaces: createKnownPlaces(database, secret),

@@ -35,10 +35,23 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   no_authenticator: 'This person has no phone to answer with.',
   push_frozen: 'This person reported an attack: notifications are switched off.',
   push_exhausted: 'This person was asked too often without an answer. Verify them in another way.',
+  line_unreadable: 'This line has too many or too few cells, or a quote too many.',
+  value_unknown:
+    'A cell says something unknown: language (nl, en), role, status (active, suspended) or invite (yes, no).',
+  email_twice: 'This address stands earlier in the file already.',
+  role_too_high: 'You may not do this for somebody with this role.',
+  import_closed: 'This import cannot go on any more.',
+  import_too_large: 'The file is larger than 100 MB. Cut it into parts.',
+  import_not_text: 'The file is not text in UTF-8.',
+  import_columns:
+    'The first line does not name the columns well. It needs email, and may have name, notify_email, language, groups, role, status and invite.',
   wait: 'This person was asked very recently. Wait a moment.',
 };
 
-export const refused = (code: RefusalCode): UsageError => new UsageError(REFUSALS[code] ?? `Refused: ${code}.`);
+/** A refusal as a sentence. */
+export const inWords = (code: string): string => REFUSALS[code as RefusalCode] ?? `Refused: ${code}.`;
+
+export const refused = (code: RefusalCode): UsageError => new UsageError(inWords(code));
 
 export function oneOf<T extends string>(what: string, value: string, known: readonly T[]): T {
   const found = known.find((each) => each === value);

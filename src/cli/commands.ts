@@ -4,6 +4,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { auditCommands } from './audit-commands.ts';
 import { clientCommands } from './client-commands.ts';
 import { BY, type Command, oneEmail, refused, UsageError } from './command.ts';
+import { importCommands } from './import-commands.ts';
 import { keyCommands } from './key-commands.ts';
 import { peopleCommands } from './people-commands.ts';
 import { policyCommands } from './policy-commands.ts';
@@ -21,6 +22,7 @@ async function newPassword(
 
 export const commands: readonly Command[] = [
   ...peopleCommands,
+  ...importCommands,
   ...supportCommands,
   ...policyCommands,
   ...clientCommands,

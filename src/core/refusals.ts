@@ -65,7 +65,16 @@ export type RefusalCode =
   | 'delivery_unknown'
   | 'address_invalid'
   | 'event_invalid'
-  | 'alert_unknown';
+  | 'alert_unknown'
+  | 'line_unreadable'
+  | 'value_unknown'
+  | 'email_twice'
+  | 'role_not_allowed'
+  | 'import_unknown'
+  | 'import_closed'
+  | 'import_too_large'
+  | 'import_not_text'
+  | 'import_columns';
 
 export interface Refusal {
   readonly code: RefusalCode;

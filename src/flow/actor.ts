@@ -1,4 +1,4 @@
-import type { Authority } from '../policy/permissions.ts';
+import type { Authority } from '../core/authority.ts';
 
 /** Who administers: `cli`, `account:<id>`, `client:<id>`; and from where. */
 export interface Actor {

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { accept, type Result, refuse } from '../core/refusals.ts';
+import { accept, type RefusalCode, type Result, refuse } from '../core/refusals.ts';
 import { cut } from '../core/text.ts';
 import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
 import type { Account, AccountChanges, AccountFilter, Accounts } from '../store/accounts.ts';
@@ -61,7 +61,7 @@ const LONGEST_NAME = 200;
 export function createPeople(n: PeopleNeeds): People {
   const within = async (id: string, by: Administrator, isHarmless = false): Promise<Result<Account>> => {
     const account = await n.accounts.byId(id);
-    if (!account || account.status === 'revoked') return refuse('account_unknown');
+    if (account?.status !== 'active' && account?.status !== 'suspended') return refuse('account_unknown');
     const why = whyNotOn(by.authority, account);
     return why && !(isHarmless && why === 'own_account') ? refuse(why) : accept(account);
   };
@@ -85,22 +85,12 @@ export function createPeople(n: PeopleNeeds): People {
     },
 
     async change(id, changes, by, version) {
-      const found = await within(id, by);
-      if (!found.ok) return found;
-      const before = found.value;
-      const isDirectory = by.authority.kind === 'operator' && by.actor === before.source;
-      const asked = Object.fromEntries(
-        Object.entries(changes).filter(([name, value]) => differs(before[name as keyof AccountChanges], value)),
-      ) as AccountChanges;
-      if (before.source !== 'local' && !isDirectory && KEPT.some((name) => name in asked))
-        return refuse('kept_elsewhere');
-      if (asked.role !== undefined) {
-        const why = whyNotGive(by.authority, before, asked.role);
-        if (why) return refuse(why);
-      }
+      const before = await n.accounts.byId(id);
+      if (!before) return refuse('account_unknown');
+      const why = whyNotChange(before, changes, by);
+      if (why) return refuse(why);
+      const asked = differences(before, changes);
       const email = asked.email?.trim().toLowerCase();
-      if (email !== undefined && !isEmail(email)) return refuse('email_invalid');
-      if (asked.notifyEmail && !isEmail(asked.notifyEmail)) return refuse('email_invalid');
       const displayName = asked.displayName && cut(asked.displayName.trim(), LONGEST_NAME);
       const next = { ...asked, ...(email ? { email } : {}), ...(displayName ? { displayName } : {}) };
       if (Object.keys(asked).length === 0)
@@ -185,6 +175,26 @@ const STATUS_ACTIONS = {
   suspended: 'account.suspended',
   revoked: 'account.revoked',
 } as const;
+
+/** What of this is not so yet. */
+export const differences = (before: Account, changes: AccountChanges): AccountChanges =>
+  Object.fromEntries(
+    Object.entries(changes).filter(([name, value]) => differs(before[name as keyof AccountChanges], value)),
+  );
+
+/** Why a change is refused, as far as the account itself tells. */
+export function whyNotChange(before: Account, changes: AccountChanges, by: Administrator): RefusalCode | undefined {
+  if (before.status === 'revoked') return 'account_unknown';
+  const onTarget = whyNotOn(by.authority, before);
+  if (onTarget) return onTarget;
+  const asked = differences(before, changes);
+  const isDirectory = by.authority.kind === 'operator' && by.actor === before.source;
+  if (before.source !== 'local' && !isDirectory && KEPT.some((name) => name in asked)) return 'kept_elsewhere';
+  const notGiven = asked.role === undefined ? undefined : whyNotGive(by.authority, before, asked.role);
+  if (notGiven) return notGiven;
+  const addresses = [asked.email?.trim().toLowerCase(), asked.notifyEmail ?? undefined];
+  return addresses.some((address) => address !== undefined && !isEmail(address)) ? 'email_invalid' : undefined;
+}
 
 const differs = (a: unknown, b: unknown): boolean => b !== undefined && JSON.stringify(a) !== JSON.stringify(b);
 

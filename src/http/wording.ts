@@ -47,6 +47,15 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   delivery_unknown: 'refusal.gone',
   alert_unknown: 'refusal.gone',
   case_unknown: 'refusal.gone',
+  line_unreadable: 'refusal.line_unreadable',
+  value_unknown: 'refusal.value_unknown',
+  email_twice: 'refusal.email_twice',
+  role_not_allowed: 'refusal.role_not_allowed',
+  import_unknown: 'refusal.gone',
+  import_closed: 'refusal.import_closed',
+  import_too_large: 'refusal.import_too_large',
+  import_not_text: 'refusal.import_not_text',
+  import_columns: 'refusal.import_columns',
 };
 
 /** A refusal as a sentence that says what to do. `waiting` says why there is something to wait for. */

@@ -1,3 +1,4 @@
+import type { Authority } from '../core/authority.ts';
 import { PERMISSIONS, type Permission } from '../core/permissions.ts';
 import type { RefusalCode } from '../core/refusals.ts';
 import type { Role } from '../core/roles.ts';
@@ -24,15 +25,6 @@ const BY_ROLE: Readonly<Record<Role, readonly Permission[]>> = {
 };
 
 export const permissionsOf = (role: Role | null): readonly Permission[] => (role === null ? [] : BY_ROLE[role]);
-
-/**
- * On whose authority something is done. `operator`: whoever has the machine itself (its command line); `person`: one of
- * those who look after the installation; `machine`: a program with a registration of its own.
- */
-export type Authority =
-  | { readonly kind: 'operator' }
-  | { readonly kind: 'person'; readonly accountId: string; readonly role: Role }
-  | { readonly kind: 'machine'; readonly clientId: string };
 
 /** The roles of those on whom somebody may act: never somebody as strong as themselves, but for an owner. */
 const BELOW: Readonly<Record<Role, readonly (Role | null)[]>> = {

@@ -76,6 +76,7 @@ export interface Accounts {
   byEmail(email: string): Promise<Account | undefined>;
   byId(id: string): Promise<Account | undefined>;
   byIds(ids: readonly string[]): Promise<Account[]>;
+  byEmails(emails: readonly string[]): Promise<Account[]>;
   list(): Promise<Account[]>;
   /** In the order of their addresses, after this one; or after so many of them. */
   search(filter: AccountFilter, limit: number, start?: { after?: string; offset?: number }): Promise<Account[]>;
@@ -143,6 +144,9 @@ export function createAccounts(db: Database): Accounts {
       return (await prisma.account.findMany({ where: { id: { in: ids.filter((id) => UUID.test(id)) } } })).map(
         toAccount,
       );
+    },
+    async byEmails(emails) {
+      return (await prisma.account.findMany({ where: { email: { in: [...emails] } } })).map(toAccount);
     },
     async list() {
       return (await prisma.account.findMany({ orderBy: { email: 'asc' } })).map(toAccount);

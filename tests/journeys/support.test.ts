@@ -1,7 +1,7 @@
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Authority } from '../../src/core/authority.ts';
 import type { CaseToOpen } from '../../src/flow/support.ts';
-import type { Authority } from '../../src/policy/permissions.ts';
 import type { Account, Role } from '../../src/store/accounts.ts';
 import { OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';

@@ -35,6 +35,8 @@ export interface TestInstallation {
   readonly d: Dependencies;
   readonly clock: MovableClock;
   readonly dataDir: string;
+  /** Of the role that owns the tables, for a command that is run beside the server. */
+  readonly ownerUrl: string;
   /** Every line that was logged. */
   readonly logLines: string[];
   addPerson(
@@ -86,6 +88,7 @@ export async function startInstallation(
     d,
     clock,
     dataDir,
+    ownerUrl: database?.ownerUrl ?? options.databaseUrl!,
     logLines,
     async addPerson(email, more = {}) {
       people += 1;

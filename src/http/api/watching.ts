@@ -1,12 +1,12 @@
-import { stringify } from 'csv-stringify';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { ALERT_KINDS } from '../../core/alert-rules.ts';
 import type { Alerts } from '../../flow/alerts.ts';
 import type { CoverageReport } from '../../flow/coverage.ts';
+import { uncoveredCsv } from '../../flow/csv-files.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { Alert } from '../../store/alerts.ts';
 import type { Coverage, UncoveredPerson } from '../../store/coverage.ts';
-import { csvCell } from '../csv.ts';
 import { text } from '../text.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
 import {
@@ -77,8 +77,6 @@ const shownPerson = (p: UncoveredPerson): z.infer<typeof uncovered> => ({
   lastStrongAt: isoOrNull(p.lastStrongAt),
   createdAt: iso(p.createdAt),
 });
-
-const PAGE = 500;
 
 export function watchingEndpoints(n: {
   coverage: CoverageReport;
@@ -164,7 +162,7 @@ export function watchingEndpoints(n: {
         reply
           .type('text/csv; charset=utf-8')
           .header('content-disposition', 'attachment; filename="coverage.csv"')
-          .send(uncoveredCsv(n.coverage, which, group));
+          .send(Readable.from(uncoveredCsv(n.coverage, which, group)));
         return 'sent';
       },
     }),
@@ -197,38 +195,4 @@ export function watchingEndpoints(n: {
       },
     }),
   ];
-}
-
-/** Everybody with a gap, as CSV, read in parts. */
-export function uncoveredCsv(
-  report: CoverageReport,
-  which: UncoveredPerson['gaps'][number] | undefined,
-  group: string | undefined,
-) {
-  const csv = stringify({
-    header: true,
-    columns: ['email', 'name', 'groups', 'gaps', 'last_strong_sign_in', 'created'],
-  });
-  const write = async (): Promise<void> => {
-    let after: string | undefined;
-    for (;;) {
-      const people = await report.people(which, group, PAGE, after);
-      for (const p of people) {
-        const row = [
-          p.email,
-          p.displayName,
-          p.groups.join(' '),
-          p.gaps.join(' '),
-          isoOrNull(p.lastStrongAt) ?? '',
-          iso(p.createdAt),
-        ];
-        if (!csv.write(row.map(csvCell))) await new Promise((resolve) => csv.once('drain', resolve));
-      }
-      if (people.length < PAGE) break;
-      after = people.at(-1)!.email;
-    }
-    csv.end();
-  };
-  write().catch((error: Error) => csv.destroy(error));
-  return csv;
 }

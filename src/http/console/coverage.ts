@@ -1,7 +1,8 @@
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type CoverageReport, SILENT_DAYS } from '../../flow/coverage.ts';
-import { uncoveredCsv } from '../api/watching.ts';
+import { uncoveredCsv } from '../../flow/csv-files.ts';
 import { text } from '../text.ts';
 import { barChart, lineChart } from './charts.ts';
 import { showConsole } from './show.ts';
@@ -156,6 +157,6 @@ export const coveragePages: FastifyPluginAsyncZod<{ coverage: CoverageReport }> 
     return reply
       .type('text/csv; charset=utf-8')
       .header('content-disposition', 'attachment; filename="coverage.csv"')
-      .send(uncoveredCsv(n.coverage, gap || undefined, group || undefined));
+      .send(Readable.from(uncoveredCsv(n.coverage, gap || undefined, group || undefined)));
   });
 };

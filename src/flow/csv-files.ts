@@ -1,0 +1,110 @@
+import { stringify } from 'csv-stringify/sync';
+import type { Account, AccountFilter } from '../store/accounts.ts';
+import type { Gap } from '../store/coverage.ts';
+import type { ImportOutcome } from '../store/imports.ts';
+import type { CoverageReport } from './coverage.ts';
+import { readCells } from './import-reader.ts';
+import type { Imports } from './imports.ts';
+import type { People } from './people.ts';
+
+/** CSV (RFC 4180), UTF-8, written in parts: what it is made from never has to fit in memory. */
+export type CsvFile = AsyncGenerator<string>;
+
+const PAGE = 500;
+
+/**
+ * A cell that a spreadsheet shows as text and never works out (OWASP, CSV injection): a quote in front of whatever could
+ * begin a formula. An import takes it off again.
+ */
+export const csvCell = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+
+const lines = (rows: readonly (readonly string[])[]): string => stringify(rows.map((row) => row.map(csvCell)));
+
+/** Page after page, each after the last of the one before. */
+async function* pages<T>(read: (after: T | undefined) => Promise<T[]>): AsyncGenerator<T[]> {
+  let after: T | undefined;
+  for (;;) {
+    const page = await read(after);
+    if (page.length > 0) yield page;
+    if (page.length < PAGE) return;
+    after = page.at(-1);
+  }
+}
+
+/** Everybody with a gap. */
+export async function* uncoveredCsv(
+  report: CoverageReport,
+  which: Gap | undefined,
+  group: string | undefined,
+): CsvFile {
+  yield lines([['email', 'name', 'groups', 'gaps', 'last_strong_sign_in', 'created']]);
+  for await (const page of pages<Awaited<ReturnType<CoverageReport['people']>>[number]>((after) =>
+    report.people(which, group, PAGE, after?.email),
+  ))
+    yield lines(
+      page.map((p) => [
+        p.email,
+        p.displayName,
+        p.groups.join(' '),
+        p.gaps.join(' '),
+        p.lastStrongAt?.toISOString() ?? '',
+        p.createdAt.toISOString(),
+      ]),
+    );
+}
+
+/** People, with the columns that an import reads, but for those who were revoked. */
+export async function* peopleCsv(people: People, filter: AccountFilter): CsvFile {
+  yield lines([['email', 'name', 'notify_email', 'language', 'groups', 'role', 'status']]);
+  for await (const page of pages<Account>((after) =>
+    people.search(filter, PAGE, after === undefined ? {} : { after: after.email }),
+  ))
+    yield lines(
+      page
+        .filter(({ status }) => status !== 'revoked')
+        .map((a) => [
+          a.email,
+          a.displayName,
+          a.notifyEmail ?? '',
+          a.locale ?? '',
+          a.groups.join('|'),
+          a.role ?? '',
+          a.status,
+        ]),
+    );
+}
+
+/** What came of each line of an import. `inWords` says why a line was refused. */
+export async function* importReportCsv(
+  imports: Imports,
+  id: string,
+  outcome: ImportOutcome | undefined,
+  inWords: (code: string) => string,
+): CsvFile {
+  yield lines([['line', 'email', 'outcome', 'code', 'reason']]);
+  for await (const page of pages((after: Awaited<ReturnType<Imports['lines']>>[number] | undefined) =>
+    imports.lines(id, outcome, PAGE, after?.line),
+  ))
+    yield lines(page.map((l) => [String(l.line), l.email, l.outcome, l.code ?? '', l.code ? inWords(l.code) : '']));
+}
+
+/** The lines that were refused, as they were, with why: to be put right and imported again as it is. */
+export async function* refusedLinesCsv(imports: Imports, id: string, inWords: (code: string) => string): CsvFile {
+  const job = await imports.look(id);
+  if (!job) return;
+  const { delimiter, columns } = job.options.layout;
+  const width = columns.length;
+  const row = (cells: readonly string[]): string => stringify([cells.map(csvCell)], { delimiter });
+  yield row([...columns, ...(columns.includes('problem') ? [] : ['problem'])]);
+  for await (const page of pages((after: Awaited<ReturnType<Imports['lines']>>[number] | undefined) =>
+    imports.lines(id, 'refused', PAGE, after?.line),
+  ))
+    yield page
+      .map(({ record, code }) => {
+        const cells = readCells(record ?? '', delimiter) ?? [record ?? ''];
+        const why = inWords(code ?? '');
+        const own = Array.from({ length: width }, (_, at) => (columns[at] === 'problem' ? why : (cells[at] ?? '')));
+        return row(columns.includes('problem') ? own : [...own, why]);
+      })
+      .join('');
+}

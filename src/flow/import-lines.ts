@@ -1,0 +1,102 @@
+import type { RefusalCode } from '../core/refusals.ts';
+import { whyNotGive } from '../policy/permissions.ts';
+import type { Account, AccountChanges, Accounts } from '../store/accounts.ts';
+import type { ImportJob, ImportLine, Imports as ImportStore } from '../store/imports.ts';
+import type { Administrator } from './actor.ts';
+import { type Administration, isEmail } from './administration.ts';
+import { type AskedOfImport, askedOf, type ImportRecord } from './import-reader.ts';
+import { differences, type People, whyNotChange } from './people.ts';
+
+/** How many lines are taken together: what a worker that dies has to do again. */
+export const IMPORT_BATCH = 200;
+/** Of one batch at the same time: below what the database’s pool holds. */
+const AT_ONCE = 4;
+
+/** What comes of some lines; in a dry run, what would. Doing a line again changes nothing more. */
+export type DecideLines = (job: ImportJob, batch: readonly ImportRecord[], by: Administrator) => Promise<ImportLine[]>;
+
+type Decision = Pick<ImportLine, 'outcome'> & { readonly code?: RefusalCode };
+
+export function createDecideLines(n: {
+  accounts: Accounts;
+  imports: ImportStore;
+  administration: Administration;
+  people: People;
+}): DecideLines {
+  const refused = (code: RefusalCode): Decision => ({ outcome: 'refused', code });
+
+  const add = async (asked: AskedOfImport, job: ImportJob, by: Administrator): Promise<Decision> => {
+    const { isInvited = job.options.isInviting, status, displayName, ...rest } = asked;
+    const why =
+      (asked.notifyEmail && !isEmail(asked.notifyEmail) ? 'email_invalid' : undefined) ??
+      whyNotGive(by.authority, { id: '', role: null }, asked.role ?? null);
+    if (why) return refused(why);
+    if (job.isDryRun) return { outcome: 'added' };
+    // Somebody who may not sign in yet is not invited either.
+    const isSilent = !isInvited || status === 'suspended';
+    const added = await n.administration.addAccount({ ...rest, displayName: displayName ?? '', isSilent }, by);
+    if (!added.ok) return refused(added.refusal.code);
+    if (status !== 'suspended') return { outcome: 'added' };
+    const suspended = await n.people.change(added.value.id, { status }, by);
+    return suspended.ok ? { outcome: 'added' } : refused(suspended.refusal.code);
+  };
+
+  const change = async (
+    account: Account,
+    asked: AskedOfImport,
+    job: ImportJob,
+    by: Administrator,
+  ): Promise<Decision> => {
+    const { isInvited = false, email: _email, ...changes } = asked;
+    const why = whyNotChange(account, changes as AccountChanges, by);
+    const isSame = Object.keys(differences(account, changes as AccountChanges)).length === 0;
+    if (isSame && (!isInvited || why)) return { outcome: 'unchanged' };
+    if (why) return refused(why);
+    if (job.isDryRun) return { outcome: isSame ? 'unchanged' : 'changed' };
+    if (!isSame) {
+      const changed = await n.people.change(account.id, changes as AccountChanges, by);
+      if (!changed.ok) return refused(changed.refusal.code);
+    }
+    if (isInvited) {
+      const invited = await n.administration.invite(account.email, by);
+      // Whoever has a password needs no link.
+      if (!invited.ok && invited.refusal.code !== 'password_there') return refused(invited.refusal.code);
+    }
+    return { outcome: isSame ? 'unchanged' : 'changed' };
+  };
+
+  return async (job, batch, by) => {
+    const read = batch.map((record) => ({ record, asked: record.values && askedOf(record.values) }));
+    const emails = read.flatMap(({ asked }) => (typeof asked === 'object' ? [asked.email] : []));
+    const [accounts, before] = await Promise.all([
+      n.accounts.byEmails(emails),
+      n.imports.addressesBefore(job.id, emails, batch[0]!.line),
+    ]);
+    const byEmail = new Map(accounts.map((account) => [account.email, account]));
+    const taken = new Set(before);
+    const decide = async (asked: AskedOfImport | string | undefined, isTwice: boolean): Promise<Decision> => {
+      if (asked === undefined) return refused('line_unreadable');
+      if (typeof asked === 'string') return refused('value_unknown');
+      if (!isEmail(asked.email)) return refused('email_invalid');
+      if (isTwice) return refused('email_twice');
+      if (asked.role !== undefined && !job.options.mayGiveRoles) return refused('role_not_allowed');
+      const account = byEmail.get(asked.email);
+      return account ? change(account, asked, job, by) : add(asked, job, by);
+    };
+    const lines: ImportLine[] = [];
+    for (let at = 0; at < read.length; at += AT_ONCE) {
+      const together = read.slice(at, at + AT_ONCE).map(({ record, asked }) => {
+        const email = typeof asked === 'object' ? asked.email : '';
+        const isTwice = email !== '' && taken.has(email);
+        taken.add(email);
+        return { record, asked, email, isTwice };
+      });
+      const decisions = await Promise.all(together.map(({ asked, isTwice }) => decide(asked, isTwice)));
+      for (const [index, { record, email }] of together.entries()) {
+        const { outcome, code = null } = decisions[index]!;
+        lines.push({ line: record.line, email, outcome, code, record: outcome === 'refused' ? record.record : null });
+      }
+    }
+    return lines;
+  };
+}
