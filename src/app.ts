@@ -141,6 +141,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     vapidPublicKey: d.vapid.publicKey,
     clock: d.clock,
   });
+  const settings = shownSettings(config, process.env);
   await app.register(api, {
     prefix: API_PATH,
     publicUrl,
@@ -150,7 +151,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     callers: d.apiCallers,
     idempotentCalls: d.idempotentCalls,
     clock: d.clock,
-    endpoints: allEndpoints({ ...d, t: translator('en') }),
+    endpoints: allEndpoints({ ...d, settings, t: translator('en') }),
   });
   await app.register(async (own) => {
     // TLS ends at the proxy: what people use is the public address, whatever the proxy forgets to say.
@@ -165,7 +166,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       store: createPortalSessionStore(d.portalSessions, d.clock),
     });
     await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie, adminAcr: config.adminAcr });
-    await own.register(consolePages, { ...d, publicUrl, streams, settings: shownSettings(config, process.env) });
+    await own.register(consolePages, { ...d, publicUrl, streams, settings });
     await own.register(accountActivityRoutes, {
       myAccount,
       passwordLinks: d.passwordLinks,

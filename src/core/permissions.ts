@@ -18,7 +18,6 @@ export const PERMISSIONS = [
   'policy:write',
   'audit:read',
   'coverage:read',
-  'campaigns:write',
   'imports:write',
   'webhooks:read',
   'webhooks:write',

@@ -27,6 +27,7 @@ const PAGES = [
   ['person-new', '/admin/people/new'],
   ['cases', '/admin/cases'],
   ['coverage', '/admin/coverage'],
+  ['imports', '/admin/imports'],
   ['clients', '/admin/clients'],
   ['client-new', '/admin/clients/new'],
   ['policy', '/admin/policy'],
@@ -144,6 +145,19 @@ describe('every page of the console', () => {
         expect(overflow, path).toBeLessThanOrEqual(0);
         await stage.shot(laptop, `${tongue}-console-${name}-${width}`);
       }
+      // A file through the browser's own form.
+      await laptop.goto(`${stage.installation.url}/admin/imports`);
+      await laptop.setInputFiles('#f-file', {
+        name: 'mensen.csv',
+        mimeType: 'text/csv',
+        buffer: Buffer.from(`email,name\nvia-${tongue}@example.org,Via\ngeen adres,Fout\n`),
+      });
+      await laptop.locator('main form[enctype] button').click();
+      await laptop.locator('form[action$="/run"] button').waitFor();
+      await stage.shot(laptop, `${tongue}-console-import-checked-${width}`);
+      await laptop.locator('form[action$="/run"] button').click();
+      await laptop.locator('.notice.good').waitFor();
+      await stage.shot(laptop, `${tongue}-console-import-done-${width}`);
       expect(laptop.errors).toEqual([]);
       await person.phone.close();
       await laptop.context().close();

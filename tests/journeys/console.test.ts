@@ -93,6 +93,14 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['GET', '/admin/audit', 'audit:read'],
   ['GET', '/admin/audit/export', 'audit:read'],
   ['POST', '/admin/audit/verify', 'audit:read'],
+  ['GET', '/admin/imports', 'imports:write'],
+  ['POST', '/admin/imports', 'imports:write'],
+  ['GET', '/admin/imports/:id', 'imports:write'],
+  ['POST', '/admin/imports/:id/run', 'imports:write'],
+  ['POST', '/admin/imports/:id/stop', 'imports:write'],
+  ['GET', '/admin/imports/:id/refused.csv', 'imports:write'],
+  ['GET', '/admin/imports/:id/report.csv', 'imports:write'],
+  ['GET', '/admin/people.csv', 'accounts:read'],
   ['GET', '/admin/cases', 'cases:read'],
   ['POST', '/admin/cases/:id/approve', 'cases:decide'],
   ['POST', '/admin/cases/:id/cancel', 'cases:decide'],
@@ -280,5 +288,47 @@ describe('the helpdesk, without script', () => {
     });
     const after = (await installation.d.accounts.byId(person.accountId))!;
     expect([after.role, after.status, after.source]).toEqual([null, 'active', 'local']);
+  });
+});
+
+describe('people from a file, in the console', () => {
+  it('are looked over, taken over, and the bad lines come back', async () => {
+    const { laptop } = await enter('administrator');
+    await laptop.open(at('/admin/imports'));
+    const token = /name="_csrf" value="([^"]+)"/.exec(laptop.page.html)?.[1] ?? '';
+    const send = (file: string, csrf = token) => {
+      const form = new FormData();
+      form.set('_csrf', csrf);
+      form.set('file', new Blob([file], { type: 'text/csv' }), 'mensen.csv');
+      return laptop.open(at('/admin/imports'), { method: 'POST', body: form, headers: { origin: installation.url } });
+    };
+    await send('email,name\nconsole1@example.org,Een\nniet goed,Twee\n', 'forged');
+    expect(laptop.page.status).toBe(403);
+    await send('naam\nEen\n');
+    expect(laptop.page.status).toBe(422);
+    await send('email,name\nconsole1@example.org,Een\nniet goed,Twee\n');
+    const here = laptop.page.url;
+    await expect.poll(async () => (await laptop.open(here)).html).toContain('Er is nog niets veranderd');
+    expect(await installation.d.accounts.byEmail('console1@example.org')).toBeUndefined();
+    await laptop.submit('/run');
+    await expect.poll(async () => (await laptop.open(here)).html).toContain('Dit is er gebeurd');
+    expect(await installation.d.accounts.byEmail('console1@example.org')).toBeDefined();
+    const bad = await (await laptop.send(`${here}/refused.csv`)).text();
+    expect(bad).toContain('niet goed,Twee,');
+    expect(await (await laptop.send(at('/admin/people.csv'))).text()).toContain('console1@example.org');
+  });
+
+  it('are refused as forms that cannot be read, and lost in the middle of nothing', async () => {
+    const { laptop } = await enter('administrator');
+    for (const [type, body] of [
+      ['multipart/form-data', 'x'],
+      ['multipart/form-data; boundary=a', '--a\r\nno header'],
+      ['multipart/form-data; boundary=a', ''],
+    ] as const) {
+      const headers = { 'content-type': type, origin: installation.url };
+      const answer = await laptop.send(at('/admin/imports'), { method: 'POST', body, headers });
+      expect(answer.status, type).toBeGreaterThanOrEqual(400);
+      expect(answer.status, type).toBeLessThan(500);
+    }
   });
 });

@@ -23,7 +23,7 @@ const STATUS: Readonly<Record<string, string>> = {
   409: 'Not as things stand.',
   412: 'It was changed since you read it: read it again.',
   413: 'Too large.',
-  415: 'Send `application/json`.',
+  415: 'Send `application/json`, or where a file is taken, `text/csv`.',
   422: 'Understood, and refused.',
   428: 'Say which version you change: `If-Match`.',
   503: 'Busy: try again in a few seconds.',
@@ -49,6 +49,8 @@ export function completed(document: OpenApiDocument, endpoints: readonly Endpoin
       ...(e.isVersioned ? [header('If-Match', 'The ETag of what was read, or `*`.', true)] : []),
       ...(e.isCreating ? [header('Idempotency-Key', 'Chosen by the caller: the same for the same call.', false)] : []),
     ];
+    if (e.consumes)
+      operation.requestBody = { required: true, content: { [e.consumes.type]: { schema: { type: 'string' } } } };
     for (const [status, answer] of Object.entries(operation.responses)) {
       answer.description = STATUS[status] ?? answer.description;
       const [schema] = Object.values(answer.content ?? {});

@@ -9,6 +9,8 @@ export interface Call<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** What an endpoint that `consumes` is sent. */
+  readonly file: AsyncIterable<Uint8Array>;
   readonly by: Administrator;
   readonly may: (permission: Permission) => boolean;
   /** What `If-Match` named; undefined for `*`. */
@@ -63,6 +65,8 @@ export interface Endpoint {
   readonly body?: z.ZodType;
   /** What is sent on success, by status. */
   readonly answers: Readonly<Partial<Record<200 | 201 | 202 | 204, z.ZodType>>>;
+  /** Is sent a file of this type instead of JSON. */
+  readonly consumes?: { readonly type: 'text/csv'; readonly mostBytes: number };
   /** Sent instead of JSON: a stream of these media types. */
   readonly produces?: readonly string[];
   run(call: Call<never, never, never>): Promise<Answer<unknown>>;

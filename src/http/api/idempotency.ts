@@ -34,7 +34,7 @@ export function createIdempotency(calls: IdempotentKeeper, clock: Clock) {
     const key = `${request.caller!.by.actor} ${named}`;
     const known = await calls.begin(
       key,
-      `${request.method} ${request.url} ${JSON.stringify(request.body ?? null)}`,
+      `${request.method} ${request.url} ${e.consumes ? request.headers['content-length'] : JSON.stringify(request.body ?? null)}`,
       clock.now(),
     );
     if (known === 'busy')

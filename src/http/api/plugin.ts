@@ -60,6 +60,8 @@ export async function api(app: FastifyInstance, n: ApiNeeds): Promise<void> {
     transformObject: jsonSchemaTransformObject,
   });
 
+  // Handed on as it comes: whoever takes it counts.
+  app.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
   const guard = createApiGuard(n);
   const idempotency = createIdempotency(n.idempotentCalls, n.clock);
   app.addHook('onSend', async (request, reply, payload) => {
@@ -78,7 +80,8 @@ export async function api(app: FastifyInstance, n: ApiNeeds): Promise<void> {
       method: e.method,
       url: e.path,
       config: { guard: 'api', kind: 'json' },
-      onRequest: guard(e),
+      onRequest: [guard(e), takesOnly(e)],
+      ...(e.consumes ? { bodyLimit: e.consumes.mostBytes } : {}),
       schema: {
         operationId: e.id,
         tags: [e.tag],
@@ -111,6 +114,17 @@ const SCOPES = Object.fromEntries(
   PERMISSIONS.map((permission) => [permission, permission.replace(/(\w+):(\w+)/, '$2: $1')]),
 );
 
+/** A file where a file is taken, JSON anywhere else. */
+const takesOnly =
+  ({ consumes }: Endpoint) =>
+  async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+    if (consumes ? type === consumes.type : type !== 'text/csv') return undefined;
+    return sendProblem(reply, 415, 'unsupported_media_type', {
+      detail: `Send ${consumes?.type ?? 'application/json'}.`,
+    });
+  };
+
 /** What the columns of the table mean, in words. */
 function describe(e: Endpoint): string | undefined {
   const notes = [
@@ -133,6 +147,7 @@ async function run(e: Endpoint, request: FastifyRequest, reply: FastifyReply): P
     params: request.params as never,
     query: request.query as never,
     body: request.body as never,
+    file: request.body as never,
     by,
     may: (permission) => permissions.has(permission),
     version: matched,

@@ -26,6 +26,8 @@ export type Block =
         readonly tone?: 'quiet' | 'danger' | '';
       }[];
     }
+  /** How much of long work is done, from 0 to 1. */
+  | { readonly type: 'progress'; readonly label: string; readonly share: number }
   | { readonly type: 'pre'; readonly label: string; readonly text: string }
   | { readonly type: 'chart'; readonly caption: string; readonly svg: string }
   | Table

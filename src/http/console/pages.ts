@@ -7,6 +7,7 @@ import { type ClientChangeNeeds, clientChangePages } from './client-change.ts';
 import { type ClientPagesNeeds, clientPages } from './clients.ts';
 import { coveragePages } from './coverage.ts';
 import { homePages } from './home.ts';
+import { type ImportPagesNeeds, importPages } from './imports.ts';
 import { peoplePages } from './people.ts';
 import { type PersonPagesNeeds, personPages } from './person.ts';
 import { type PersonChangeNeeds, personChangePages } from './person-change.ts';
@@ -21,6 +22,7 @@ export type ConsoleNeeds = AlertPagesNeeds &
   ClientChangeNeeds &
   PersonChangeNeeds &
   ClientPagesNeeds &
+  ImportPagesNeeds &
   PersonPagesNeeds &
   SettingsPagesNeeds &
   SupportPagesNeeds &
@@ -38,6 +40,7 @@ export const consolePages: FastifyPluginAsyncZod<ConsoleNeeds> = async (app, n) 
   await app.register(supportPages, n);
   await app.register(casePages, n);
   await app.register(coveragePages, n);
+  await app.register(importPages, n);
   await app.register(clientPages, n);
   await app.register(clientChangePages, n);
   await app.register(policyPages, n);

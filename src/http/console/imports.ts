@@ -1,0 +1,252 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Clock } from '../../core/clock.ts';
+import type { RefusalCode } from '../../core/refusals.ts';
+import { importReportCsv, peopleCsv, refusedLinesCsv } from '../../flow/csv-files.ts';
+import { type Imports, LARGEST_IMPORT_BYTES } from '../../flow/imports.ts';
+import type { People } from '../../flow/people.ts';
+import type { ImportJob } from '../../store/imports.ts';
+import { text } from '../text.ts';
+import { refusalInWords, waitInWords } from '../wording.ts';
+import type { Block } from './blocks.ts';
+import { goAndSay, sayOutcome, showConsole, showUnknown } from './show.ts';
+import { takeUploads, type Upload } from './upload.ts';
+
+export interface ImportPagesNeeds {
+  readonly importing: Imports;
+  readonly people: People;
+  readonly clock: Clock;
+}
+
+const LIST = '/admin/imports';
+const MOST = 50;
+const REFRESH_SECONDS = 3;
+const params = z.object({ id: z.uuid() });
+const isGoingOn = ({ state }: ImportJob): boolean => state === 'waiting' || state === 'running';
+
+/** People from a file: sent, looked over, taken over, with what came of each line. */
+export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, n) => {
+  takeUploads(app);
+  const read = { guard: 'console', permission: 'imports:write' } as const;
+  const write = { guard: 'console', permission: 'imports:write', isDangerous: true } as const;
+
+  const list = async (request: FastifyRequest, reply: FastifyReply, error: string | null) => {
+    const { t, times } = request;
+    return showConsole(request, reply, {
+      title: t('console.part_imports'),
+      here: 'imports',
+      status: error ? 422 : 200,
+      blocks: [
+        { type: 'text', text: t('console.imports_text') },
+        {
+          type: 'form',
+          action: LIST,
+          submit: t('console.import_check'),
+          error,
+          hasFile: true,
+          fields: [
+            { name: 'inviting', label: t('console.import_inviting'), kind: 'checkbox', value: '' },
+            // Last: whatever stands after the file is not read before it.
+            {
+              name: 'file',
+              label: t('console.import_file'),
+              hint: t('console.import_file_hint'),
+              kind: 'file',
+              value: '',
+              isRequired: true,
+            },
+          ],
+        },
+        {
+          type: 'table',
+          caption: t('console.part_imports'),
+          isCaptionHidden: true,
+          columns: [
+            t('console.import_file_name'),
+            t('console.when'),
+            t('console.status'),
+            t('console.import_lines'),
+            t('console.import_refused'),
+          ],
+          empty: t('console.imports_none'),
+          rows: (await n.importing.list(MOST)).map((job) => [
+            { text: job.name, path: `${LIST}/${job.id}` },
+            { text: times.dateTime(job.createdAt) },
+            { text: stateInWords(job, request) },
+            { text: String(job.linesDone) },
+            { text: String(job.refused) },
+          ]),
+        },
+        { type: 'links', items: [{ path: '/admin/people.csv', text: t('console.export') }] },
+      ],
+    });
+  };
+
+  app.get(LIST, { config: write }, async (request, reply) => list(request, reply, null));
+
+  app.post(
+    LIST,
+    {
+      config: write,
+      // The form around the file takes some room too.
+      bodyLimit: LARGEST_IMPORT_BYTES + 64 * 1024,
+      schema: { body: z.looseObject({ inviting: z.literal('yes').optional(), fileName: text(300).default('') }) },
+    },
+    async (request, reply) => {
+      const { t } = request;
+      const { file, fileName, inviting } = request.body as unknown as Upload & { inviting?: 'yes' };
+      if (!file || !fileName) return list(request, reply, t('console.import_file_missing'));
+      const { by, permissions } = request.console!;
+      const what = {
+        name: fileName,
+        isDryRun: true,
+        isInviting: inviting === 'yes',
+        may: (permission: Parameters<typeof permissions.has>[0]) => permissions.has(permission),
+      };
+      const uploaded = await n.importing.upload(file, what, by);
+      if (uploaded.ok) return reply.redirect(`${LIST}/${uploaded.value.id}`, 303);
+      file.resume();
+      return list(request, reply, refusalInWords(t, uploaded.refusal, 'console.try_later'));
+    },
+  );
+
+  app.get(`${LIST}/:id`, { config: read, schema: { params } }, async (request, reply) => {
+    const { t } = request;
+    const job = await n.importing.look(request.params.id);
+    if (!job) return showUnknown(request, reply, 'error.not_found_text');
+    const here = `${LIST}/${job.id}`;
+    const lines = await n.importing.lines(job.id, 'refused', MOST);
+    // Looked at again by itself, with or without script.
+    if (isGoingOn(job)) reply.header('refresh', String(REFRESH_SECONDS));
+    return showConsole(request, reply, {
+      title: job.name,
+      here: 'imports',
+      back: { path: LIST, text: t('console.part_imports') },
+      blocks: [
+        ...statusOf(job, request, n.clock),
+        {
+          type: 'facts',
+          items: (['added', 'changed', 'unchanged', 'refused'] as const).map((outcome) => ({
+            label: t(`console.import_${outcome}`),
+            value: String(job[outcome]),
+          })),
+        },
+        job.state === 'checked' && {
+          type: 'form',
+          action: `${here}/run`,
+          submit: t('console.import_begin'),
+          fields: [
+            {
+              name: 'inviting',
+              label: t('console.import_inviting'),
+              kind: 'checkbox',
+              value: job.options.isInviting ? 'yes' : '',
+            },
+          ],
+        },
+        isGoingOn(job) && {
+          type: 'form',
+          action: `${here}/stop`,
+          submit: t('console.import_stop'),
+          tone: 'danger',
+          fields: [],
+        },
+        { type: 'heading', text: t('console.import_refused_lines') },
+        {
+          type: 'table',
+          caption: t('console.import_refused_lines'),
+          isCaptionHidden: true,
+          columns: [t('console.import_line'), t('console.email'), t('console.why')],
+          empty: t('console.import_refused_none'),
+          rows: lines.map(({ line, email, code }) => [
+            { text: String(line) },
+            { text: email || '–' },
+            { text: inWords(code ?? '', request) },
+          ]),
+        },
+        {
+          type: 'links',
+          items: [
+            ...(job.refused > 0 ? [{ path: `${here}/refused.csv`, text: t('console.import_bad_file') }] : []),
+            { path: `${here}/report.csv`, text: t('console.import_report') },
+          ],
+        },
+      ],
+    });
+  });
+
+  app.post(
+    `${LIST}/:id/run`,
+    { config: write, schema: { params, body: z.object({ inviting: z.literal('yes').optional() }) } },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { by, permissions } = request.console!;
+      const isInviting = request.body.inviting === 'yes';
+      const may = (permission: Parameters<typeof permissions.has>[0]) => permissions.has(permission);
+      const begun = await n.importing.begin(id, { isInviting, may }, by);
+      if (begun.ok) return reply.redirect(`${LIST}/${id}`, 303);
+      const why = refusalInWords(request.t, begun.refusal, 'console.try_later');
+      return goAndSay(request, reply, begun.refusal.code === 'import_unknown' ? LIST : `${LIST}/${id}`, why, 'bad');
+    },
+  );
+
+  app.post(`${LIST}/:id/stop`, { config: read, schema: { params } }, async (request, reply) => {
+    const stopped = await n.importing.stop(request.params.id, request.console!.by);
+    const path = stopped.ok ? `${LIST}/${request.params.id}` : LIST;
+    return sayOutcome(request, reply, path, stopped, request.t('console.said_import_stopped'));
+  });
+
+  const download = (reply: FastifyReply, name: string, file: AsyncIterable<string>) =>
+    reply
+      .type('text/csv; charset=utf-8')
+      .header('content-disposition', `attachment; filename="${name}"`)
+      .send(Readable.from(file));
+  app.get(`${LIST}/:id/refused.csv`, { config: read, schema: { params } }, async (request, reply) => {
+    if (!(await n.importing.look(request.params.id))) return showUnknown(request, reply, 'error.not_found_text');
+    const file = refusedLinesCsv(n.importing, request.params.id, (code) => inWords(code, request));
+    return download(reply, 'refused.csv', file);
+  });
+  app.get(`${LIST}/:id/report.csv`, { config: read, schema: { params } }, async (request, reply) => {
+    if (!(await n.importing.look(request.params.id))) return showUnknown(request, reply, 'error.not_found_text');
+    const file = importReportCsv(n.importing, request.params.id, undefined, (code) => inWords(code, request));
+    return download(reply, 'report.csv', file);
+  });
+  app.get('/admin/people.csv', { config: { guard: 'console', permission: 'accounts:read' } }, async (_request, reply) =>
+    download(reply, 'people.csv', peopleCsv(n.people, {})),
+  );
+};
+
+const inWords = (code: string, { t }: FastifyRequest): string =>
+  refusalInWords(t, { code: code as RefusalCode }, 'console.try_later');
+
+const stateInWords = ({ state }: ImportJob, { t }: FastifyRequest): string =>
+  t(state === 'checked' ? 'console.import_state_checked' : `console.import_${state}`);
+
+/** How far it is and how long it takes still, or what came of it. */
+function statusOf(job: ImportJob, request: FastifyRequest, clock: Clock): Block[] {
+  const { t } = request;
+  if (isGoingOn(job)) {
+    const share = job.size > 0 ? job.bytesDone / job.size : 0;
+    const spent = job.startedAt ? (clock.now().getTime() - job.startedAt.getTime()) / 1000 : 0;
+    const left = share > 0 ? waitInWords(t, Math.ceil((spent * (1 - share)) / share)) : '';
+    return [
+      {
+        type: 'progress',
+        label:
+          `${t('console.import_progress', { percent: Math.floor(100 * share) })} ${left ? t('console.import_left', { time: left }) : ''}`.trim(),
+        share,
+      },
+      { type: 'text', text: t('console.import_unsure'), isHint: true },
+    ];
+  }
+  const said = {
+    checked: ['note', 'console.import_would'],
+    done: ['good', 'console.import_did'],
+    stopped: ['bad', 'console.import_stopped_text'],
+    failed: ['bad', 'console.import_failed_text'],
+  } as const;
+  const [tone, key] = said[job.state as keyof typeof said];
+  return [{ type: 'notice', tone, text: t(key) }];
+}
