@@ -1,25 +1,39 @@
 #!/usr/bin/env node
 import { type Command, RefusedError, UsageError } from './cli/command.ts';
 import { commands } from './cli/commands.ts';
+import { completionFor, SHELLS } from './cli/completion.ts';
 import { loadConfig } from './config/load.ts';
 import { Fault } from './core/errors.ts';
 import { systemRandom } from './core/random.ts';
 import { createLog } from './log.ts';
 import { openInstallation } from './server.ts';
 
-const args = process.argv.slice(2);
+const given = process.argv.slice(2);
+const isJson = given.includes('--json');
+const args = given.filter((arg) => arg !== '--json');
+const shell = args[0] === 'completion' ? SHELLS.find((each) => each === args[1]) : undefined;
+if (shell && args.length === 2) {
+  process.stdout.write(completionFor(shell, commands));
+  process.exit(0);
+}
 const command = commands.find(({ words }) => words === args.slice(0, 2).join(' '));
 
 const help = (of: readonly Command[]): string =>
   of
     .map(({ usage, help: text, examples = [] }) =>
-      [`  ${usage}`, `      ${text}`, ...examples.map((example) => `      $ dubbelslot ${example}`)].join('\n'),
+      [
+        `  ${usage.replaceAll('\n', '\n  ')}`,
+        `      ${text}`,
+        ...examples.map((example) => `      $ dubbelslot ${example}`),
+      ].join('\n'),
     )
     .join('\n\n');
 
 if (!command || args.includes('--help')) {
   const isAsked = args.length === 0 || args.includes('--help');
-  const text = command ? `Usage:\n${help([command])}` : `Usage: npm run cli -- <noun> <verb>\n\n${help(commands)}`;
+  const text = command
+    ? `Usage:\n${help([command])}`
+    : `Usage: npm run cli -- <noun> <verb>\n\nEvery command takes --json. Exit codes: 0 done; 1 something is wrong, or failed; 2 refused, or mistyped; 3 an import\nrefused some lines. For Tab: eval "$(dubbelslot completion bash)" (or zsh).\n\n${help(commands)}`;
   (isAsked ? process.stdout : process.stderr).write(
     `${isAsked ? '' : `There is no command “${args.join(' ')}”.\n\n`}${text}\n`,
   );
@@ -31,7 +45,9 @@ try {
   const installation = await openInstallation(config, createLog('warn'));
   try {
     const said = await command.run(installation.dependencies, args.slice(2));
-    if (said) process.stdout.write(`${said}\n`);
+    const { text, data } = typeof said === 'string' ? { text: said, data: said ? { said } : undefined } : said;
+    const shown = isJson && data !== undefined ? JSON.stringify(data, null, 2) : text;
+    if (shown) process.stdout.write(`${shown}\n`);
   } finally {
     await installation.close();
   }
@@ -43,6 +59,8 @@ try {
     isUsage || isRefused || error instanceof Fault
       ? (error as Error).message
       : ((error as Error).stack ?? String(error));
-  process.stderr.write(`${message}\n${isUsage ? `\nUsage: ${command.usage}\n` : ''}`);
+  process.stderr.write(
+    isJson ? `${JSON.stringify({ error: message })}\n` : `${message}\n${isUsage ? `\nUsage: ${command.usage}\n` : ''}`,
+  );
   process.exitCode = isUsage || isRefused ? 2 : 1;
 }

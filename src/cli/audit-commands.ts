@@ -44,50 +44,49 @@ async function filterFrom(d: Parameters<Command['run']>[0], values: FilterValues
 export const auditCommands: readonly Command[] = [
   {
     words: 'audit list',
-    usage: `audit list ${FILTER_USAGE} [--limit <number>] [--json]`,
+    usage: `audit list ${FILTER_USAGE} [--limit <number>]`,
     help: 'Shows what happened, newest first.',
     examples: ['audit list --account someone@example.org', 'audit list --action authenticator. --from 2026-01-01'],
     async run(d, args) {
-      const options = { ...FILTER, limit: { type: 'string', default: '50' }, json: { type: 'boolean' } } as const;
+      const options = { ...FILTER, limit: { type: 'string', default: '50' } } as const;
       const { values } = parseArgs({ args, options });
       const limit = Number(values.limit);
       if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) throw new UsageError('--limit is from 1 to 10000.');
       const events = await d.auditStore.search(await filterFrom(d, values), limit);
-      if (values.json) return JSON.stringify(events, (name, value) => (name === 'hash' ? undefined : value), 2);
-      if (events.length === 0) return 'Nothing matches.';
-      return events
+      const lines = events
         .map(({ at, result, action, object, actor, origin }) =>
           [at.toISOString(), result, action, object, `by ${actor}`, `from ${origin}`].join('  '),
         )
         .join('\n');
+      return { text: lines || 'Nothing matches.', data: events };
     },
   },
   {
     words: 'audit verify',
-    usage: 'audit verify [--anchor <file>] [--json]',
+    usage: 'audit verify [--anchor <file>]',
     help: 'Goes through the whole audit log and finds every event that was changed, deleted, inserted or reordered. With --anchor it is held against checkpoints that were kept elsewhere, one on each line (the server writes them to DATA_DIR/audit-checkpoints.jsonl and to its log). Exit code 1 where something is wrong.',
     examples: ['audit verify', 'audit verify --anchor /mnt/worm/audit-checkpoints.jsonl'],
     async run(d, args) {
-      const { values } = parseArgs({ args, options: { anchor: { type: 'string' }, json: { type: 'boolean' } } });
+      const { values } = parseArgs({ args, options: { anchor: { type: 'string' } } });
       const anchors = values.anchor === undefined ? [] : anchorsIn(values.anchor);
       await d.linkAudit();
       const progress = showProgress('Checked');
       const found = await d.auditIntegrity.verify(anchors, progress.at);
       progress.done();
       if (!found.isIntact) process.exitCode = 1;
-      if (values.json) return JSON.stringify(found, null, 2);
       const range = `${found.checked} events (${found.from} to ${found.to}), ${found.checkpoints + anchors.length} checkpoints`;
-      if (found.isIntact) return `The audit log is intact: ${range}.`;
+      if (found.isIntact) return { text: `The audit log is intact: ${range}.`, data: found };
       const lines = found.problems.map(
         ({ kind, position, eventId, detail }) =>
           `  ${kind.padEnd(10)} ${[position && `place ${position}`, eventId && `event ${eventId}`].filter(Boolean).join(', ')}: ${detail}`,
       );
       const more = found.problemCount - found.problems.length;
-      return [
+      const text = [
         `The audit log was TAMPERED WITH: ${found.problemCount} findings in ${range}.`,
         ...lines,
         ...(more > 0 ? [`  and ${more} more`] : []),
       ].join('\n');
+      return { text, data: found };
     },
   },
   {

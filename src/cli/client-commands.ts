@@ -193,9 +193,8 @@ export const clientCommands: readonly Command[] = [
       const profile = oneOf('profile', values.profile, CLIENT_PROFILES);
       const secret = told(await d.clientRegistration.register({ id, profile, ...wishesFrom(values) }, BY));
       const issuer = profile === 'entra' ? `${d.config.publicUrl}/entra` : d.config.publicUrl;
-      return [`Registered ${id}.`, `Issuer:        ${issuer}`, `Client id:     ${id}`, ...secretLine(secret)].join(
-        '\n',
-      );
+      const lines = [`Registered ${id}.`, `Issuer:        ${issuer}`, `Client id:     ${id}`, ...secretLine(secret)];
+      return { text: lines.join('\n'), data: { id, issuer, secret } };
     },
   },
   {
@@ -206,7 +205,7 @@ export const clientCommands: readonly Command[] = [
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: WISHES });
       const id = oneId(positionals);
       const secret = told(await d.clientRegistration.change(id, wishesFrom(values), BY));
-      return [`Changed ${id}.`, ...secretLine(secret)].join('\n');
+      return { text: [`Changed ${id}.`, ...secretLine(secret)].join('\n'), data: { id, secret } };
     },
   },
   {
@@ -222,7 +221,7 @@ export const clientCommands: readonly Command[] = [
       const hours = Number(values['keep-old']);
       if (!(hours >= 0 && hours <= 24 * 90)) throw new UsageError('--keep-old is a number of hours, at most 90 days.');
       const secret = told(await d.clientRegistration.rotateSecret(oneId(positionals), BY, Math.round(hours * 3600)));
-      return secretLine(secret).join('\n');
+      return { text: secretLine(secret).join('\n'), data: { secret } };
     },
   },
   switching('disable', 'A disabled web app can sign nobody in, and its tokens are refused. Nothing is lost.'),
@@ -235,7 +234,7 @@ export const clientCommands: readonly Command[] = [
       const id = oneId(parseArgs({ args, allowPositionals: true, options: {} }).positionals);
       const client = await d.clients.byId(id);
       if (!client) throw new UsageError(`There is no web app “${id}”.`);
-      return JSON.stringify(client, null, 2);
+      return { text: JSON.stringify(client, null, 2), data: client };
     },
   },
   {
@@ -250,21 +249,21 @@ export const clientCommands: readonly Command[] = [
       const { findings } = checked;
       const t = translator('en');
       if (findings.some(({ level }) => level === 'bad')) process.exitCode = 1;
-      return findings
-        .map(({ level, name, facts }) => `${t(`doctor.${level}`).padEnd(6)} ${t(`doctor.${name}`, facts as never)}`)
-        .join('\n');
+      const told = findings.map((f) => ({ ...f, text: t(`doctor.${f.name}`, f.facts as never) }));
+      return {
+        text: told.map(({ level, text: words }) => `${t(`doctor.${level}`).padEnd(6)} ${words}`).join('\n'),
+        data: told,
+      };
     },
   },
   {
     words: 'client list',
-    usage: 'client list [--json]',
+    usage: 'client list',
     help: 'Lists the registered web apps.',
-    async run(d, args) {
-      const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } });
+    async run(d) {
       const clients = await d.clients.list();
-      if (values.json) return JSON.stringify(clients, null, 2);
-      if (clients.length === 0) return 'There are no web apps yet. Register one: client add <id> --redirect <address>';
-      return clients.map(line).join('\n');
+      const none = 'There are no web apps yet. Register one: client add <id> --redirect <address>';
+      return { text: clients.map(line).join('\n') || none, data: clients };
     },
   },
 ];

@@ -8,13 +8,16 @@ export class UsageError extends Error {}
 /** What was asked cannot be: told in its own words, without the usage, exit code 2. */
 export class RefusedError extends Error {}
 
+/** What a command says: to people, and with `--json` to programs. Without `data`, programs get the text. */
+export type Said = string | { readonly text: string; readonly data: unknown };
+
 export interface Command {
   readonly words: string;
   readonly usage: string;
   readonly help: string;
   readonly examples?: readonly string[];
-  /** @returns what to print */
-  run(d: Dependencies, args: string[]): Promise<string>;
+  /** Every command takes `--json` besides: it is taken off before. @throws UsageError, RefusedError */
+  run(d: Dependencies, args: string[]): Promise<Said>;
 }
 
 /** Whoever has the machine. */
@@ -38,6 +41,11 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   line_unreadable: 'This line has too many or too few cells, or a quote too many.',
   value_unknown:
     'A cell says something unknown: language (nl, en), role, status (active, suspended) or invite (yes, no).',
+  webhook_unknown: 'There is no such webhook.',
+  delivery_unknown: 'There is no such delivery that was given up.',
+  alert_unknown: 'There is no such alert that is open.',
+  address_invalid: 'Give a whole address that begins with https://.',
+  event_invalid: 'Give events like account.*, alert.raised or *: --events.',
   email_twice: 'This address stands earlier in the file already.',
   role_too_high: 'You may not do this for somebody with this role.',
   import_closed: 'This import cannot go on any more.',

@@ -10,6 +10,7 @@ import { peopleCommands } from './people-commands.ts';
 import { policyCommands } from './policy-commands.ts';
 import { askPassword } from './prompt.ts';
 import { supportCommands } from './support-commands.ts';
+import { watchingCommands } from './watching-commands.ts';
 
 async function newPassword(
   d: Dependencies,
@@ -23,6 +24,7 @@ async function newPassword(
 export const commands: readonly Command[] = [
   ...peopleCommands,
   ...importCommands,
+  ...watchingCommands,
   ...supportCommands,
   ...policyCommands,
   ...clientCommands,
@@ -61,7 +63,11 @@ export const commands: readonly Command[] = [
         BY,
       );
       if (!added.ok) throw refused(added.refusal.code);
-      return `Added ${added.value.email}.${told}`;
+      const { id } = added.value;
+      return {
+        text: `Added ${added.value.email}.${told}`,
+        data: { id, email: added.value.email, password: values.generate ? password : undefined },
+      };
     },
   },
   {
@@ -90,7 +96,10 @@ export const commands: readonly Command[] = [
       const { password, told } = await newPassword(d, values.generate);
       const set = await d.administration.setPassword(email, password, BY);
       if (!set.ok) throw refused(set.refusal.code);
-      return `The password of ${email} has been replaced.${told}`;
+      return {
+        text: `The password of ${email} has been replaced.${told}`,
+        data: { email, password: values.generate ? password : undefined },
+      };
     },
   },
   {
@@ -100,7 +109,8 @@ export const commands: readonly Command[] = [
     async run(d) {
       const code = await d.administration.inviteFirstAdministrator();
       if (!code) throw new UsageError('There is an administrator already.');
-      return `Create the first administrator here (works once, for 24 hours):\n  ${d.config.publicUrl}/setup?code=${code}`;
+      const url = `${d.config.publicUrl}/setup?code=${code}`;
+      return { text: `Create the first administrator here (works once, for 24 hours):\n  ${url}`, data: { url } };
     },
   },
 ];

@@ -11,7 +11,17 @@ import type { Dependencies } from '../dependencies.ts';
 import { peopleCsv, refusedLinesCsv } from '../flow/csv-files.ts';
 import type { AccountFilter } from '../store/accounts.ts';
 import type { ImportJob } from '../store/imports.ts';
-import { BY, type Command, inWords, oneOf, RefusedError, refused, showProgress, UsageError } from './command.ts';
+import {
+  BY,
+  type Command,
+  inWords,
+  oneOf,
+  RefusedError,
+  refused,
+  type Said,
+  showProgress,
+  UsageError,
+} from './command.ts';
 
 /** Longer than whoever worked on it before is taken for alive. */
 const PATIENCE_MS = 40_000;
@@ -41,42 +51,38 @@ async function follow(d: Dependencies, id: string): Promise<ImportJob> {
   }
 }
 
-async function told(d: Dependencies, job: ImportJob, isJson: boolean): Promise<string> {
+async function told(d: Dependencies, job: ImportJob): Promise<Said> {
   const { id, name, state, isDryRun, added, changed, unchanged, refused: count, linesDone, problem } = job;
   const lines = await d.importing.lines(id, 'refused', SHOWN_LINES);
   const reasons = lines.map(({ line, email, code }) => ({ line, email, code, reason: inWords(code ?? '') }));
-  if (isJson)
-    return JSON.stringify(
-      {
-        id,
-        name,
-        state,
-        isDryRun,
-        lines: linesDone,
-        added,
-        changed,
-        unchanged,
-        refused: count,
-        problem,
-        refusedLines: reasons,
-      },
-      null,
-      2,
-    );
+  const data = {
+    id,
+    name,
+    state,
+    isDryRun,
+    lines: linesDone,
+    added,
+    changed,
+    unchanged,
+    refused: count,
+    problem,
+    refusedLines: reasons,
+  };
   const would = isDryRun ? 'would be ' : '';
-  return [
+  const text = [
     `${linesDone} lines: ${added} ${would}added, ${changed} ${would}changed, ${unchanged} as they are, ${count} ${would}refused.`,
     ...reasons.map(({ line, email, reason }) => `  line ${line}${email ? ` (${email})` : ''}: ${reason}`),
     ...(count > lines.length ? [`  and ${count - lines.length} more: --bad-lines <file> writes them all.`] : []),
     ...(isDryRun && state === 'checked' ? [`Nothing was changed. To do it: account import --run ${id} --yes`] : []),
   ].join('\n');
+  return { text, data };
 }
 
 export const importCommands: readonly Command[] = [
   {
     words: 'account import',
     usage:
-      'account import <file.csv> [--invite] [--yes] [--bad-lines <file>] [--json]\n  account import --run <id> --yes [--invite] [--bad-lines <file>] [--json]\n  account import --resume <id> [--bad-lines <file>] [--json]',
+      'account import <file.csv> [--invite] [--yes] [--bad-lines <file>]\n  account import --run <id> --yes [--invite] [--bad-lines <file>]\n  account import --resume <id> [--bad-lines <file>]',
     help: 'Adds and changes people from a file: email, name, notify_email, language, groups (with | between them), role, status, invite. An empty cell changes nothing, a - empties. Without --yes it says what would happen. Interrupted, it goes on with --resume, or by itself where the server runs. Exit code 3 where a line was refused.',
     examples: [
       'account import people.csv',
@@ -93,7 +99,6 @@ export const importCommands: readonly Command[] = [
           invite: { type: 'boolean' },
           yes: { type: 'boolean' },
           'bad-lines': { type: 'string' },
-          json: { type: 'boolean' },
         },
       });
       const what = { isInviting: values.invite ?? false, may: () => true, isMine: true };
@@ -132,7 +137,7 @@ export const importCommands: readonly Command[] = [
           Readable.from(refusedLinesCsv(d.importing, job.id, inWords)),
           createWriteStream(bad, { flags: 'wx' }),
         );
-      const said = await told(d, job, values.json ?? false);
+      const said = await told(d, job);
       if (job.state === 'failed')
         throw new RefusedError(`The import failed after ${job.linesDone} lines: ${job.problem}.`);
       if (job.refused > 0) process.exitCode = 3;

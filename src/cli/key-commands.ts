@@ -7,10 +7,11 @@ export const keyCommands: readonly Command[] = [
     usage: 'keys list',
     help: 'Lists the signing keys that are published: which sign, which will, and which only verify what they signed.',
     async run(d) {
-      return d.openid
-        .keys()
+      const keys = d.openid.keys();
+      const text = keys
         .map(({ kid, alg, state, signsFrom }) => `${kid}  ${alg}  ${state}  from ${signsFrom.toISOString()}`)
         .join('\n');
+      return { text, data: keys };
     },
   },
   {
@@ -22,7 +23,10 @@ export const keyCommands: readonly Command[] = [
       const { made, signsFrom } = await d.keyRotation.rotate(values.now === true, BY);
       if (made.length === 0)
         return 'New keys are waiting to sign already: see keys list. To use them now: keys rotate --now';
-      return `Made ${made.join(' and ')}; signing from ${signsFrom.toISOString()}.`;
+      return {
+        text: `Made ${made.join(' and ')}; signing from ${signsFrom.toISOString()}.`,
+        data: { made, signsFrom },
+      };
     },
   },
   {

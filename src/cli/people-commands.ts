@@ -74,7 +74,7 @@ const switching = (
 export const peopleCommands: readonly Command[] = [
   {
     words: 'account list',
-    usage: `account list [<words>] [--status active|suspended|revoked] [--role ${ROLES.join('|')}] [--group <group>] [--uncovered] [--json]`,
+    usage: `account list [<words>] [--status active|suspended|revoked] [--role ${ROLES.join('|')}] [--group <group>] [--uncovered]`,
     help: 'Lists people and whether a second factor protects them; by the beginnings of words of their names or addresses.',
     examples: ['account list jan', 'account list --uncovered --group finance'],
     async run(d, args) {
@@ -86,7 +86,6 @@ export const peopleCommands: readonly Command[] = [
           role: { type: 'string' },
           group: { type: 'string' },
           uncovered: { type: 'boolean' },
-          json: { type: 'boolean' },
         },
       });
       const filter: AccountFilter = {
@@ -104,12 +103,9 @@ export const peopleCommands: readonly Command[] = [
         if (page.length < PAGE) break;
         after = page.at(-1)!.email;
       }
-      if (values.json) return JSON.stringify(rows, null, 2);
-      if (rows.length === 0)
-        return Object.values(filter).every((value) => value === undefined)
-          ? 'There are no accounts yet. Add one: account add <e-mail>'
-          : 'Nobody matches.';
-      return rows.map(lineOf).join('\n');
+      const isAsked = Object.values(filter).some((value) => value !== undefined);
+      const none = isAsked ? 'Nobody matches.' : 'There are no accounts yet. Add one: account add <e-mail>';
+      return { text: rows.map(lineOf).join('\n') || none, data: rows };
     },
   },
   {
@@ -129,7 +125,8 @@ export const peopleCommands: readonly Command[] = [
           lastUsedAt,
         }),
       );
-      return JSON.stringify({ ...view, authenticators }, null, 2);
+      const data = { ...view, authenticators };
+      return { text: JSON.stringify(data, null, 2), data };
     },
   },
   {

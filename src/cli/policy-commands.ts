@@ -50,7 +50,7 @@ export const policyCommands: readonly Command[] = [
     help: 'Prints the policy in force, as JSON.',
     async run(d) {
       const { policy } = await d.policyAdministration.current();
-      return JSON.stringify(policy, null, 2);
+      return { text: JSON.stringify(policy, null, 2), data: policy };
     },
   },
   {
@@ -81,8 +81,8 @@ export const policyCommands: readonly Command[] = [
     help: 'Lists the last versions of the policy, newest first, as JSON lines.',
     async run(d) {
       const versions = await d.policyAdministration.versions(20);
-      if (versions.length === 0) return 'The policy was never changed: a second factor for everyone, everywhere.';
-      return versions.map((version) => JSON.stringify(version)).join('\n');
+      const never = 'The policy was never changed: a second factor for everyone, everywhere.';
+      return { text: versions.map((version) => JSON.stringify(version)).join('\n') || never, data: versions };
     },
   },
   {
@@ -129,19 +129,18 @@ export const policyCommands: readonly Command[] = [
   },
   {
     words: 'policy replay',
-    usage: 'policy replay [--days <number>] [--file <file>] [--json]',
+    usage: 'policy replay [--days <number>] [--file <file>]',
     help: 'Says what the rules that only report, or the policy in a file, would have changed in the sign-ins of the last days (7).',
     async run(d, args) {
       const { values } = parseArgs({
         args,
-        options: { days: { type: 'string' }, file: { type: 'string' }, json: { type: 'boolean' } },
+        options: { days: { type: 'string' }, file: { type: 'string' } },
       });
       const days = Number(values.days ?? 7);
       if (!(days > 0 && days <= 366)) throw new UsageError('The days are a number from 1 to 366.');
       const since = new Date(d.clock.now().getTime() - days * DAY_MS);
       const document = values.file === undefined ? undefined : readPolicy(values.file);
       const { signIns, changes } = await d.policyAdministration.replay(since, document);
-      if (values.json) return JSON.stringify({ signIns, changes }, null, 2);
       const emails = new Map((await d.accounts.list()).map(({ id, email }) => [id, email]));
       const word = (decision: Decision): string => decision.access.replace('urn:dubbelslot:acr:', '');
       const lines = changes
@@ -156,11 +155,12 @@ export const policyCommands: readonly Command[] = [
             wouldBe.because.access ?? '',
           ].join('  '),
         );
-      return [
+      const text = [
         `${changes.length} of ${signIns} sign-ins in ${days} days would have gone differently.`,
         ...lines,
         ...(changes.length > 50 ? [`... and ${changes.length - 50} more; see --json.`] : []),
       ].join('\n');
+      return { text, data: { signIns, changes } };
     },
   },
 ];

@@ -10,7 +10,6 @@ const OPTIONS = {
   cause: { type: 'string', default: 'other' },
   identity: { type: 'string' },
   yes: { type: 'boolean' },
-  json: { type: 'boolean' },
 } as const;
 
 async function openCase(
@@ -30,13 +29,11 @@ async function openCase(
 const passLine = ({ pass }: CaseOutcome, email: string): string =>
   `Temporary pass for ${email}, shown this once: ${pass!.code}\nIt works once, until ${pass!.expiresAt.toISOString()}. Make sure that you speak to the person themselves.`;
 
-const asJson = ({ case: done, pass }: CaseOutcome): string => JSON.stringify({ case: done, pass }, null, 2);
-
 /** What the helpdesk does, for whoever has the machine. */
 export const supportCommands: readonly Command[] = [
   {
     words: 'account reset',
-    usage: `account reset <e-mail> --reason <words> [--cause ${CASE_CAUSES.join('|')}] [--identity <how you made sure>] --yes [--json]`,
+    usage: `account reset <e-mail> --reason <words> [--cause ${CASE_CAUSES.join('|')}] [--identity <how you made sure>] --yes`,
     help: 'Revokes all phones, code apps, keys and recovery codes of a person, lifts a freeze and ends their sessions. Prints a temporary pass, with which they enrol anew. They are told by mail, and can undo it for 24 hours unless something was stolen.',
     examples: ['account reset someone@example.org --cause lost --reason "phone in the canal" --yes'],
     async run(d, args) {
@@ -47,19 +44,19 @@ export const supportCommands: readonly Command[] = [
           `This revokes every phone, code app, key and recovery code of ${email}. Add --yes to do it.`,
         );
       const done = await openCase(d, 'reset', email, values);
-      return values.json ? asJson(done) : `${email} can enrol anew.\n${passLine(done, email)}`;
+      return { text: `${email} can enrol anew.\n${passLine(done, email)}`, data: done };
     },
   },
   {
     words: 'account pass',
-    usage: `account pass <e-mail> --reason <words> [--identity <how you made sure>] [--json]`,
+    usage: `account pass <e-mail> --reason <words> [--identity <how you made sure>]`,
     help: 'Makes a temporary pass: with it and their password a person sets up a first or another way to sign in. One hour, once.',
     examples: ['account pass someone@example.org --reason "first day" --identity "saw the passport"'],
     async run(d, args) {
       const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
       const email = oneEmail(positionals);
       const done = await openCase(d, 'temporary_pass', email, values);
-      return values.json ? asJson(done) : passLine(done, email);
+      return { text: passLine(done, email), data: done };
     },
   },
   {

@@ -1,0 +1,122 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
+import { completionFor } from '../../src/cli/completion.ts';
+import { startInstallation, type TestInstallation } from '../support/installation.ts';
+
+let installation: TestInstallation;
+
+beforeAll(async () => {
+  installation = await startInstallation();
+});
+afterAll(() => installation.close());
+
+function cli(...args: string[]): Promise<{ code: number | null; out: string; error: string }> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/cli.ts', ...args], {
+    env: {
+      PATH: process.env.PATH!,
+      DATABASE_URL: installation.d.database.url,
+      DATABASE_OWNER_URL: installation.ownerUrl,
+      DATA_DIR: installation.dataDir,
+      PUBLIC_URL: installation.url,
+    },
+  });
+  let out = '';
+  let error = '';
+  child.stdout.on('data', (chunk) => (out += chunk));
+  child.stderr.on('data', (chunk) => (error += chunk));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, error })));
+}
+
+describe('the command line', () => {
+  it('answers programs as JSON, in what it says and in what it refuses', async () => {
+    const added = await cli('account', 'add', 'cli@example.org', '--generate', '--json');
+    expect(JSON.parse(added.out)).toMatchObject({
+      email: 'cli@example.org',
+      password: expect.stringMatching(/^.{23}$/),
+    });
+    const again = await cli('account', 'add', 'cli@example.org', '--generate', '--json');
+    expect([again.code, JSON.parse(again.error).error]).toEqual([
+      2,
+      'There is an account with this e-mail address already.',
+    ]);
+    for (const [args, shape] of [
+      [['account', 'list'], [{ email: 'cli@example.org', role: null }]],
+      [['account', 'groups', 'cli@example.org', '--set', 'a,b'], { said: 'a\nb' }],
+      [['client', 'list'], []],
+      [['keys', 'list'], expect.any(Array)],
+      [['policy', 'show'], { rules: [] }],
+      [['audit', 'verify'], { isIntact: true }],
+      [
+        ['coverage', 'show'],
+        [{ groupName: '', people: 1 }, { groupName: 'a' }, { groupName: 'b' }],
+      ],
+      [['coverage', 'people', '--gap', 'without'], [{ email: 'cli@example.org' }]],
+      [['alert', 'list'], []],
+      [['webhook', 'list'], { webhooks: [], dead: [] }],
+    ] as const) {
+      const told = await cli(...args, '--json');
+      expect(told.code, told.error).toBe(0);
+      expect(JSON.parse(told.out), args.join(' ')).toMatchObject(shape as object);
+    }
+  });
+
+  it('asks for a word more before it takes something away', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'dubbelslot-cli-')), 'people.csv');
+    writeFileSync(file, 'email\nnieuw@example.org\n');
+    const checked = await cli('account', 'import', file, '--json');
+    const { id } = JSON.parse(checked.out) as { id: string };
+    for (const args of [
+      ['account', 'suspend', 'cli@example.org'],
+      ['account', 'revoke', 'cli@example.org'],
+      ['account', 'reset', 'cli@example.org', '--reason', 'only to try'],
+      ['account', 'import', '--run', id],
+      ['keys', 'withdraw', 'some-key'],
+      ['webhook', 'remove', id],
+      ['audit', 'truncate', '--before', '2020-01-01'],
+    ]) {
+      const { code, error } = await cli(...args);
+      expect([code, error], args.join(' ')).toEqual([2, expect.stringContaining('--yes')]);
+    }
+    expect((await installation.d.accounts.byEmail('cli@example.org'))!.status).toBe('active');
+    expect(await installation.d.accounts.byEmail('nieuw@example.org')).toBeUndefined();
+  });
+
+  it('keeps webhooks', async () => {
+    expect((await cli('webhook', 'add', 'ftp://example.org', '--events', '*')).code).toBe(2);
+    const added = await cli('webhook', 'add', 'https://siem.example.org/in', '--events', 'alert.raised', '--json');
+    const { id, secret } = JSON.parse(added.out) as { id: string; secret: string };
+    expect(secret).toMatch(/^whsec_/);
+    expect((await cli('webhook', 'list')).out).toContain('https://siem.example.org/in');
+    expect((await cli('webhook', 'remove', id, '--yes')).out).toBe('Removed.\n');
+    expect((await cli('webhook', 'remove', id, '--yes')).code).toBe(2);
+    expect((await cli('webhook', 'remove', 'x', '--yes')).code).toBe(2);
+  });
+
+  it('explains every command, with where it is mistyped', async () => {
+    const { out } = await cli('--help');
+    for (const { usage } of commands) expect(out).toContain(usage.split('\n')[0]);
+    const { code, error } = await cli('account', 'frobnicate');
+    expect([code, error.split('\n')[0]]).toEqual([2, 'There is no command “account frobnicate”.']);
+    expect((await cli('account', 'list', '--nonsense')).code).toBe(2);
+  });
+
+  it('completes nouns, verbs and options in bash', () => {
+    const script = completionFor('bash', commands);
+    const complete = (...typed: string[]): string[] => {
+      const ask = `${script}\nCOMP_WORDS=(dubbelslot ${typed.map((word) => `"${word}"`).join(' ')})
+        COMP_CWORD=${typed.length}; _dubbelslot; echo "\${COMPREPLY[*]}"`;
+      return execFileSync('bash', ['-c', ask], { encoding: 'utf8' }).trim().split(' ');
+    };
+    expect(complete('acc')).toEqual(['account']);
+    expect(complete('webhook', 'p')).toEqual(['ping']);
+    expect(complete('account', 'reset', '--re')).toEqual(['--reason']);
+    for (const { words } of commands) {
+      const [noun = '', verb = ''] = words.split(' ');
+      expect(complete(noun, verb)).toContain(verb);
+    }
+  });
+});
