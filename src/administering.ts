@@ -14,6 +14,7 @@ import { createCallerCheck } from './flow/caller-check.ts';
 import { type ClientRegistrationNeeds, createClientRegistration } from './flow/clients.ts';
 import { createConsoleVisits } from './flow/console-visits.ts';
 import { createCoverageReport } from './flow/coverage.ts';
+import { createDirectory } from './flow/directory.ts';
 import { createEndEverything } from './flow/end-everything.ts';
 import { createDecideLines } from './flow/import-lines.ts';
 import { createImports } from './flow/imports.ts';
@@ -78,6 +79,7 @@ export function openAdministering(n: AdministeringNeeds) {
     }),
     administration,
     people,
+    directory: createDirectory({ ...n, source: 'scim', administration, people }),
     importing: createImports({ ...n, decideLines: createDecideLines({ ...n, administration, people }) }),
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),

@@ -34,6 +34,7 @@ import { storeAppRoutes } from './http/routes/store-app-api.ts';
 import { wizardRoutes } from './http/routes/wizard.ts';
 import { otherWizardRoutes } from './http/routes/wizard-other.ts';
 import { storeAppWizardRoutes } from './http/routes/wizard-store-app.ts';
+import { scim } from './http/scim/plugin.ts';
 import { translator } from './i18n/translate.ts';
 import { API_PATH } from './oidc/api-tokens.ts';
 import { createInteractions } from './oidc/interactions.ts';
@@ -140,6 +141,14 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     organisation,
     vapidPublicKey: d.vapid.publicKey,
     clock: d.clock,
+  });
+  await app.register(scim, {
+    prefix: '/scim/v2',
+    callers: d.apiCallers,
+    directory: d.directory,
+    accounts: d.accounts,
+    directoryGroups: d.directoryGroups,
+    publicUrl,
   });
   const settings = shownSettings(config, process.env);
   await app.register(api, {

@@ -14,6 +14,7 @@ import { createClientProblems } from './store/client-problems.ts';
 import { createClients } from './store/clients.ts';
 import { createCoverageStore } from './store/coverage.ts';
 import type { Database } from './store/database.ts';
+import { createDirectoryGroups } from './store/directory-groups.ts';
 import { createEntraAccounts } from './store/entra-accounts.ts';
 import { createIdempotentCalls } from './store/idempotent-calls.ts';
 import { createImports } from './store/imports.ts';
@@ -59,6 +60,7 @@ export const openStores = (
   clientProblems: createClientProblems(database),
   clients: createClients(database),
   coverageStore: createCoverageStore(database),
+  directoryGroups: createDirectoryGroups(database),
   entraAccounts: createEntraAccounts(database),
   idempotentCalls: createIdempotentCalls(database, sealer),
   imports: createImports(database),

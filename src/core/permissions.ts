@@ -19,6 +19,7 @@ export const PERMISSIONS = [
   'audit:read',
   'coverage:read',
   'imports:write',
+  'directory:write',
   'webhooks:read',
   'webhooks:write',
   'alerts:read',

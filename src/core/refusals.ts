@@ -74,7 +74,9 @@ export type RefusalCode =
   | 'import_closed'
   | 'import_too_large'
   | 'import_not_text'
-  | 'import_columns';
+  | 'import_columns'
+  | 'group_exists'
+  | 'group_unknown';
 
 export interface Refusal {
   readonly code: RefusalCode;

@@ -80,6 +80,7 @@ export function createAdministration(n: AdministrationNeeds): Administration {
     const checked = checkPerson(person);
     if (!checked.ok) return checked;
     const id = n.random.uuid();
+    if (person.notifyEmail && !isEmail(person.notifyEmail)) return refuse('email_invalid');
     const tooHigh = whyNotGive(by.authority, { id, role: null }, person.role ?? null);
     if (tooHigh) return refuse(tooHigh);
     const now = n.clock.now();

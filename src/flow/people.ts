@@ -188,7 +188,7 @@ export function whyNotChange(before: Account, changes: AccountChanges, by: Admin
   const onTarget = whyNotOn(by.authority, before);
   if (onTarget) return onTarget;
   const asked = differences(before, changes);
-  const isDirectory = by.authority.kind === 'operator' && by.actor === before.source;
+  const isDirectory = by.authority.kind === 'directory' && by.authority.source === before.source;
   if (before.source !== 'local' && !isDirectory && KEPT.some((name) => name in asked)) return 'kept_elsewhere';
   const notGiven = asked.role === undefined ? undefined : whyNotGive(by.authority, before, asked.role);
   if (notGiven) return notGiven;

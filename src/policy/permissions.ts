@@ -37,6 +37,8 @@ const BELOW: Readonly<Record<Role, readonly (Role | null)[]>> = {
 export interface Target {
   readonly id: string;
   readonly role: Role | null;
+  /** Who decides about them; `local` where it is not said. */
+  readonly source?: 'local' | 'scim' | 'ldap';
 }
 
 /**
@@ -52,6 +54,10 @@ export function whyNotOn(
       return undefined;
     case 'machine':
       return target.role === null ? undefined : 'role_too_high';
+    case 'directory':
+      // Its own, whatever they became here; of others only those whom it may take over.
+      if (target.source === by.source) return undefined;
+      return target.role === null && target.source !== 'ldap' ? undefined : 'role_too_high';
     case 'person':
       if (by.accountId === target.id) return 'own_account';
       return BELOW[by.role].includes(target.role) ? undefined : 'role_too_high';

@@ -61,6 +61,7 @@ export interface AccountFilter {
   /** The beginnings of words of name or address, all of them. */
   readonly words?: string | undefined;
   readonly status?: AccountStatus | undefined;
+  readonly isRevoked?: boolean | undefined;
   readonly role?: Role | 'any' | 'none' | undefined;
   readonly group?: string | undefined;
   readonly source?: AccountSource | undefined;
@@ -236,6 +237,7 @@ function conditionsOf(f: AccountFilter): Condition[] {
   return [
     [`search @@ to_tsquery('simple', ?)`, wordsToQuery(f.words)],
     ['status = ?', f.status],
+    [`(status = 'revoked') = ?`, f.isRevoked],
     ['groups @> ARRAY[?]::text[]', f.group],
     ['source = ?', f.source],
     ['email = ?', f.email?.toLowerCase()],

@@ -283,7 +283,13 @@ describe('the helpdesk, with somebody on the line', () => {
     expect(challenge!.context).toMatchObject({ purpose: 'caller_check', client: 'Voorbeeldorganisatie' });
     await ungated.phone.approve(number);
     expect(await installation.d.callerCheck.look(challengeId, BY)).toBe('verified');
+    // For a quarter of an hour, to whoever asked; used once.
+    expect(await installation.d.callerCheck.look(challengeId, BY)).toBe('verified');
+    expect(await installation.d.callerCheck.look(challengeId, { ...BY, actor: 'a colleague' })).toBe('expired');
+    installation.clock.advance(901);
     expect(await installation.d.callerCheck.look(challengeId, BY)).toBe('expired');
+    installation.clock.reset();
+    expect(await installation.d.auditStore.list({ action: 'caller.verified', limit: 2 })).toHaveLength(1);
     const [event] = await installation.d.auditStore.list({ action: 'caller.verified', limit: 1 });
     expect(event).toMatchObject({ accountId: ungated.accountId, actor: 'test' });
   });

@@ -1,0 +1,149 @@
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import { accept, type Result, refuse } from '../core/refusals.ts';
+import { cut } from '../core/text.ts';
+import type { Account, AccountChanges, AccountSource, Accounts } from '../store/accounts.ts';
+import type { DirectoryGroup, DirectoryGroups, GroupMember } from '../store/directory-groups.ts';
+import { type Administrator, doneBy } from './actor.ts';
+import type { Administration } from './administration.ts';
+import type { Audit } from './audit.ts';
+import type { People } from './people.ts';
+
+/** What a directory says of a person. */
+export interface PersonInDirectory {
+  readonly email: string;
+  readonly displayName: string;
+  /** Where they are written to, if not to `email`. */
+  readonly notifyEmail: string | null;
+  readonly isActive: boolean;
+  readonly externalId: string | null;
+}
+
+export interface GroupInDirectory {
+  readonly displayName: string;
+  readonly externalId: string | null;
+  /** Ids of accounts; without it, whoever is in it stays. */
+  readonly members: readonly string[] | undefined;
+}
+
+/**
+ * The organisation's directory decides who there is. It takes over whom it names among those without a role; whoever
+ * looks after this installation is out of its reach, unless it made them.
+ */
+export interface Directory {
+  /** Refusals: those of `Administration.addAccount`. Nobody is mailed. */
+  addPerson(person: PersonInDirectory, by: Administrator): Promise<Result<Account>>;
+  /** Refusals: those of `People.change`. Somebody who is not active any more is signed out everywhere at once. */
+  changePerson(id: string, person: PersonInDirectory, by: Administrator): Promise<Result<Account>>;
+  /** For good. Refusals: those of `People.change`. */
+  removePerson(id: string, by: Administrator): Promise<Result<Account>>;
+  /** Refusals: `group_exists`, `account_unknown` (a member). */
+  addGroup(group: GroupInDirectory, by: Administrator): Promise<Result<DirectoryGroup>>;
+  /** Refusals: `group_unknown`, `group_exists`, `account_unknown`. */
+  changeGroup(id: string, group: GroupInDirectory, by: Administrator): Promise<Result<DirectoryGroup>>;
+  /** Refusal: `group_unknown`. */
+  removeGroup(id: string, by: Administrator): Promise<Result<void>>;
+  members(group: DirectoryGroup): Promise<GroupMember[]>;
+}
+
+const LONGEST_NAME = 200;
+/** Of those who came into a group or left it, as many are named in its audit event. */
+const MOST_NAMED = 500;
+
+export function createDirectory(n: {
+  source: Exclude<AccountSource, 'local'>;
+  accounts: Accounts;
+  directoryGroups: DirectoryGroups;
+  administration: Administration;
+  people: People;
+  audit: Audit;
+  clock: Clock;
+  random: Random;
+}): Directory {
+  const { source } = n;
+  /** With the authority of the directory instead of the program that speaks for it. */
+  const asDirectory = (by: Administrator): Administrator => ({ ...by, authority: { kind: 'directory', source } });
+
+  const changeGroup = async (
+    id: string,
+    action: string,
+    { displayName, members }: GroupInDirectory,
+    by: Administrator,
+  ): Promise<void> => {
+    const { added, removed } =
+      members === undefined ? { added: [], removed: [] } : await n.directoryGroups.setMembers(displayName, members);
+    await n.audit({
+      action,
+      object: `group:${id}`,
+      result: 'success',
+      ...doneBy(by),
+      detail: {
+        name: displayName,
+        added: added.slice(0, MOST_NAMED),
+        removed: removed.slice(0, MOST_NAMED),
+        addedCount: added.length,
+        removedCount: removed.length,
+      },
+    });
+  };
+
+  const areKnown = async (members: readonly string[] | undefined): Promise<boolean> => {
+    const ids = [...new Set(members ?? [])];
+    return (await n.accounts.byIds(ids)).filter(({ status }) => status !== 'revoked').length === ids.length;
+  };
+
+  return {
+    async addPerson({ isActive, ...person }, by) {
+      const who = asDirectory(by);
+      const added = await n.administration.addAccount({ ...person, isSilent: true, source }, who);
+      return added.ok && !isActive ? n.people.change(added.value.id, { status: 'suspended' }, who) : added;
+    },
+
+    changePerson(id, { isActive, ...person }, by) {
+      const changes: AccountChanges = {
+        ...person,
+        source,
+        status: isActive ? 'active' : 'suspended',
+      };
+      return n.people.change(id, changes, asDirectory(by));
+    },
+
+    removePerson: (id, by) => n.people.change(id, { source, status: 'revoked' }, asDirectory(by)),
+
+    async addGroup(group, by) {
+      if (!(await areKnown(group.members))) return refuse('account_unknown');
+      const now = n.clock.now();
+      const displayName = cut(group.displayName.trim(), LONGEST_NAME);
+      const made = { id: n.random.uuid(), displayName, externalId: group.externalId, createdAt: now, updatedAt: now };
+      const added = await n.directoryGroups.add(made);
+      if (!added.ok) return added;
+      await changeGroup(made.id, 'group.added', { ...group, displayName }, by);
+      return accept(made);
+    },
+
+    async changeGroup(id, group, by) {
+      if (!(await areKnown(group.members))) return refuse('account_unknown');
+      const displayName = cut(group.displayName.trim(), LONGEST_NAME);
+      const changed = await n.directoryGroups.change(id, { ...group, displayName }, n.clock.now());
+      if (!changed.ok) return changed;
+      await changeGroup(id, 'group.changed', { ...group, displayName }, by);
+      return accept((await n.directoryGroups.byId(id))!);
+    },
+
+    async removeGroup(id, by) {
+      const group = await n.directoryGroups.byId(id);
+      const removed = await n.directoryGroups.remove(id);
+      if (!group || !removed) return refuse('group_unknown');
+      await n.audit({
+        action: 'group.removed',
+        object: `group:${id}`,
+        result: 'success',
+        ...doneBy(by),
+        detail: { name: group.displayName, removedCount: removed.length },
+      });
+      return accept(undefined);
+    },
+
+    members: ({ displayName }) => n.directoryGroups.members(displayName),
+  };
+}
