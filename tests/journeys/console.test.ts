@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, type Permission } from '../../src/core/permissions.ts';
@@ -316,6 +317,22 @@ describe('people from a file, in the console', () => {
     const bad = await (await laptop.send(`${here}/refused.csv`)).text();
     expect(bad).toContain('niet goed,Twee,');
     expect(await (await laptop.send(at('/admin/people.csv'))).text()).toContain('console1@example.org');
+  });
+
+  it('are not read for a stranger, who is sent away before the file ends', async () => {
+    const begin = '--a\r\ncontent-disposition: form-data; name="file"; filename="x.csv"\r\n\r\nemail\n';
+    const seen = await new Promise<number>((resolve, reject) => {
+      const headers = { 'content-type': 'multipart/form-data; boundary=a', origin: installation.url };
+      const call = request(at('/admin/imports'), { method: 'POST', headers });
+      call.on('response', (answer) => {
+        resolve(answer.statusCode!);
+        call.destroy();
+      });
+      call.on('error', reject);
+      // Never ended: whoever waits for the end waits for ever.
+      call.write(begin);
+    });
+    expect(seen).toBe(403);
   });
 
   it('are refused as forms that cannot be read, and lost in the middle of nothing', async () => {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
@@ -6,6 +7,7 @@ import type { Acr } from '../../core/assurance.ts';
 import type { Clock } from '../../core/clock.ts';
 import { PERMISSIONS } from '../../core/permissions.ts';
 import type { ApiCallers } from '../../flow/api-callers.ts';
+import { dropUnread } from '../plugins/unread.ts';
 import { sendProblem, sendRefusal } from '../problems.ts';
 import { createApiGuard } from './authenticate.ts';
 import { completed, type OpenApiDocument } from './document.ts';
@@ -61,6 +63,7 @@ export async function api(app: FastifyInstance, n: ApiNeeds): Promise<void> {
   });
 
   // Handed on as it comes: whoever takes it counts.
+  dropUnread(app);
   app.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
   const guard = createApiGuard(n);
   const idempotency = createIdempotency(n.idempotentCalls, n.clock);
@@ -114,6 +117,8 @@ const SCOPES = Object.fromEntries(
   PERMISSIONS.map((permission) => [permission, permission.replace(/(\w+):(\w+)/, '$2: $1')]),
 );
 
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
 /** A file where a file is taken, JSON anywhere else. */
 const takesOnly =
   ({ consumes }: Endpoint) =>
@@ -147,7 +152,7 @@ async function run(e: Endpoint, request: FastifyRequest, reply: FastifyReply): P
     params: request.params as never,
     query: request.query as never,
     body: request.body as never,
-    file: request.body as never,
+    file: e.consumes ? (request.body as Readable).iterator({ destroyOnReturn: false }) : nothing(),
     by,
     may: (permission) => permissions.has(permission),
     version: matched,

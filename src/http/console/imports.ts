@@ -105,9 +105,8 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
         isInviting: inviting === 'yes',
         may: (permission: Parameters<typeof permissions.has>[0]) => permissions.has(permission),
       };
-      const uploaded = await n.importing.upload(file, what, by);
+      const uploaded = await n.importing.upload(file.iterator({ destroyOnReturn: false }), what, by);
       if (uploaded.ok) return reply.redirect(`${LIST}/${uploaded.value.id}`, 303);
-      file.resume();
       return list(request, reply, refusalInWords(t, uploaded.refusal, 'console.try_later'));
     },
   );

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import type { FastifyInstance } from 'fastify';
+import { dropUnread } from '../plugins/unread.ts';
 
 /** A form with a file: its fields come first, the file is read by whoever takes it. */
 export interface Upload {
@@ -17,6 +18,7 @@ const LONGEST_FIELD = 1000;
  * guards and the token against forgery are judged before it is read.
  */
 export function takeUploads(app: FastifyInstance): void {
+  dropUnread(app);
   app.addContentTypeParser('multipart/form-data', (request, payload, done) => {
     const values: Record<string, unknown> = { file: Readable.from([]), fileName: '' };
     let isDone = false;
