@@ -11,6 +11,7 @@ import { createAlerts } from './flow/alerts.ts';
 import type { Approvals } from './flow/approvals.ts';
 import type { Audit } from './flow/audit.ts';
 import { createCallerCheck } from './flow/caller-check.ts';
+import { createCampaigns } from './flow/campaigns.ts';
 import { type ClientRegistrationNeeds, createClientRegistration } from './flow/clients.ts';
 import { createConsoleVisits } from './flow/console-visits.ts';
 import { createCoverageReport } from './flow/coverage.ts';
@@ -80,6 +81,7 @@ export function openAdministering(n: AdministeringNeeds) {
     administration,
     people,
     directory: createDirectory({ ...n, source: 'scim', administration, people }),
+    campaigning: createCampaigns(common),
     importing: createImports({ ...n, decideLines: createDecideLines({ ...n, administration, people }) }),
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),

@@ -14,6 +14,7 @@ const KEYS_EVERY_MS = 60_000;
 const CALLS_EVERY_MS = 5_000;
 const LINK_EVERY_MS = 1_000;
 const CHECKPOINT_EVERY_MS = 60_000;
+const REMIND_EVERY_MS = 60_000;
 const ALERTS_EVERY_MS = 60_000;
 const COVERAGE_EVERY_MS = 4 * 3600_000;
 
@@ -47,6 +48,7 @@ export function startJobs(d: Dependencies): Jobs {
   const importNow = alone('import people', async () => {
     while (await d.importing.work());
   });
+  const remindNow = alone('remind people', d.campaigning.remind);
   const lookNow = () => run('look for abuse', d.alertWatch.look);
   const coverageNow = () => run('keep today’s coverage', d.coverage.keepToday);
   const linkNow = alone('link the audit log', d.linkAudit);
@@ -58,6 +60,7 @@ export function startJobs(d: Dependencies): Jobs {
     setInterval(linkNow, LINK_EVERY_MS),
     setInterval(deliverNow, LINK_EVERY_MS),
     setInterval(importNow, LINK_EVERY_MS),
+    setInterval(remindNow, REMIND_EVERY_MS),
     setInterval(lookNow, ALERTS_EVERY_MS),
     setInterval(coverageNow, COVERAGE_EVERY_MS),
     setInterval(checkpointNow, CHECKPOINT_EVERY_MS),

@@ -8,6 +8,7 @@ import { createAuditChain } from './store/audit-chain.ts';
 import { createAuthenticators } from './store/authenticators.ts';
 import { createBindingSessions } from './store/binding-sessions.ts';
 import { createCallCounts } from './store/call-counts.ts';
+import { createCampaigns } from './store/campaigns.ts';
 import { createChallenges } from './store/challenges.ts';
 import { createClientCalls } from './store/client-calls.ts';
 import { createClientProblems } from './store/client-problems.ts';
@@ -55,6 +56,7 @@ export const openStores = (
   authenticators: createAuthenticators(database, sealer),
   bindings: createBindingSessions(database, sealer),
   callCounts: createCallCounts(database),
+  campaigns: createCampaigns(database),
   challenges: createChallenges(database, sealer),
   clientCalls: createClientCalls(database, sealer),
   clientProblems: createClientProblems(database),

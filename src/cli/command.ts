@@ -46,6 +46,10 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   alert_unknown: 'There is no such alert that is open.',
   address_invalid: 'Give a whole address that begins with https://.',
   event_invalid: 'Give events like account.*, alert.raised or *: --events.',
+  name_missing: 'Give a name.',
+  dates_invalid: 'The last day comes after the first, is not past, and at most a year later.',
+  campaign_unknown: 'There is no such campaign.',
+  campaign_ended: 'This campaign is over already.',
   email_twice: 'This address stands earlier in the file already.',
   role_too_high: 'You may not do this for somebody with this role.',
   import_closed: 'This import cannot go on any more.',
@@ -101,4 +105,12 @@ export function oneEmail(positionals: readonly string[]): string {
   const [email, ...rest] = positionals;
   if (!email || rest.length > 0) throw new UsageError('Give one e-mail address.');
   return email;
+}
+
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function oneId(positionals: readonly string[], of: string): string {
+  const [id = '', ...rest] = positionals;
+  if (!UUID.test(id) || rest.length > 0) throw new UsageError(`Give the id of one ${of}.`);
+  return id;
 }

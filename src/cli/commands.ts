@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { ROLES } from '../core/roles.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { auditCommands } from './audit-commands.ts';
+import { campaignCommands } from './campaign-commands.ts';
 import { clientCommands } from './client-commands.ts';
 import { BY, type Command, oneEmail, refused, UsageError } from './command.ts';
 import { importCommands } from './import-commands.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   ...peopleCommands,
   ...importCommands,
   ...watchingCommands,
+  ...campaignCommands,
   ...supportCommands,
   ...policyCommands,
   ...clientCommands,

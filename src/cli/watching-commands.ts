@@ -2,17 +2,10 @@ import { parseArgs } from 'node:util';
 import type { AlertKind } from '../core/alert-rules.ts';
 import { translator } from '../i18n/translate.ts';
 import type { Gap } from '../store/coverage.ts';
-import { BY, type Command, oneOf, refused, UsageError } from './command.ts';
+import { BY, type Command, oneId, oneOf, refused, UsageError, UUID } from './command.ts';
 
 const MOST = 100;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const GAPS = ['without', 'one_only', 'silent_phone', 'no_codes'] as const satisfies readonly Gap[];
-
-function oneId(positionals: readonly string[], of: string): string {
-  const [id = '', ...rest] = positionals;
-  if (!UUID.test(id) || rest.length > 0) throw new UsageError(`Give the id of one ${of}.`);
-  return id;
-}
 
 /** Who is covered, what looks like abuse, and who hears of it. */
 export const watchingCommands: readonly Command[] = [

@@ -18,6 +18,7 @@ export const PERMISSIONS = [
   'policy:write',
   'audit:read',
   'coverage:read',
+  'campaigns:write',
   'imports:write',
   'directory:write',
   'webhooks:read',

@@ -76,7 +76,11 @@ export type RefusalCode =
   | 'import_not_text'
   | 'import_columns'
   | 'group_exists'
-  | 'group_unknown';
+  | 'group_unknown'
+  | 'name_missing'
+  | 'dates_invalid'
+  | 'campaign_unknown'
+  | 'campaign_ended';
 
 export interface Refusal {
   readonly code: RefusalCode;

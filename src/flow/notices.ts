@@ -20,6 +20,8 @@ export type Notice =
   | { readonly kind: 'reset_undone_alert'; readonly email: string; readonly ip: string }
   | { readonly kind: 'alert'; readonly alert: AlertKind; readonly subject: string; readonly count: number }
   | { readonly kind: 'address_changed'; readonly email: string }
+  /** `pageUrl` is an address that everybody may know. */
+  | { readonly kind: 'enrolment_reminder'; readonly deadline: string; readonly pageUrl: string }
   | { readonly kind: 'recovery_code_used'; readonly left: number; readonly ip: string }
   | {
       readonly kind: 'new_place';

@@ -44,6 +44,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   alert_unknown: 404,
   import_unknown: 404,
   import_closed: 409,
+  campaign_unknown: 404,
+  campaign_ended: 409,
   import_too_large: 413,
   account_exists: 409,
   case_open: 409,

@@ -24,7 +24,14 @@ export function mailFor(to: Addressee, notice: Notice, notMeUrl: string | undefi
   const t = translator(to.locale);
   const { kind, ...facts } = notice;
   const values = { ...facts, ...(notice.kind === 'alert' ? alertInWords(notice.alert, t) : {}) };
-  const url = 'url' in notice ? notice.url : 'undoUrl' in notice ? notice.undoUrl : undefined;
+  const url =
+    'url' in notice
+      ? notice.url
+      : 'undoUrl' in notice
+        ? notice.undoUrl
+        : 'pageUrl' in notice
+          ? notice.pageUrl
+          : undefined;
   const subject = t(`mail.${kind}.subject`, { organisation, ...values });
   const greeting = t('mail.greeting', { name: to.displayName });
   const body = t(`mail.${kind}.text`, { organisation, ...values });

@@ -28,6 +28,8 @@ const PAGES = [
   ['cases', '/admin/cases'],
   ['coverage', '/admin/coverage'],
   ['imports', '/admin/imports'],
+  ['campaigns', '/admin/campaigns'],
+  ['campaign-new', '/admin/campaigns/new'],
   ['clients', '/admin/clients'],
   ['client-new', '/admin/clients/new'],
   ['policy', '/admin/policy'],
@@ -145,6 +147,12 @@ describe('every page of the console', () => {
         expect(overflow, path).toBeLessThanOrEqual(0);
         await stage.shot(laptop, `${tongue}-console-${name}-${width}`);
       }
+      // A campaign, and how it goes.
+      await laptop.goto(`${stage.installation.url}/admin/campaigns/new`);
+      await laptop.fill('#f-name', tongue === 'nl' ? 'Najaar' : 'Autumn');
+      await laptop.locator('main form button').click();
+      await laptop.locator('progress').waitFor();
+      await stage.shot(laptop, `${tongue}-console-campaign-${width}`);
       // A file through the browser's own form.
       await laptop.goto(`${stage.installation.url}/admin/imports`);
       await laptop.setInputFiles('#f-file', {

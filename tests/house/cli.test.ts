@@ -96,6 +96,17 @@ describe('the command line', () => {
     expect((await cli('webhook', 'remove', 'x', '--yes')).code).toBe(2);
   });
 
+  it('starts and ends campaigns', async () => {
+    expect((await cli('campaign', 'start', 'Te laat', '--deadline', '2020-01-01')).code).toBe(2);
+    const deadline = new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10);
+    const started = await cli('campaign', 'start', 'Op tijd', '--deadline', deadline, '--json');
+    const { id } = JSON.parse(started.out) as { id: string };
+    expect((await cli('campaign', 'list')).out).toContain('going on');
+    expect((await cli('campaign', 'show', id)).out).toContain('have a second factor');
+    expect((await cli('campaign', 'end', id)).out).toBe('Ended.\n');
+    expect((await cli('campaign', 'end', id)).code).toBe(2);
+  });
+
   it('explains every command, with where it is mistyped', async () => {
     const { out } = await cli('--help');
     for (const { usage } of commands) expect(out).toContain(usage.split('\n')[0]);

@@ -1,5 +1,6 @@
 import { accountEndpoints } from './accounts.ts';
 import { auditEndpoints } from './audit.ts';
+import { campaignEndpoints } from './campaigns.ts';
 import { clientEndpoints } from './clients.ts';
 import type { Endpoint } from './endpoint.ts';
 import { importEndpoints } from './imports.ts';
@@ -13,6 +14,7 @@ export type EndpointNeeds = Parameters<typeof accountEndpoints>[0] &
   Parameters<typeof auditEndpoints>[0] &
   Parameters<typeof clientEndpoints>[0] &
   Parameters<typeof importEndpoints>[0] &
+  Parameters<typeof campaignEndpoints>[0] &
   Parameters<typeof settingsEndpoints>[0] &
   Parameters<typeof policyEndpoints>[0] &
   Parameters<typeof supportEndpoints>[0] &
@@ -28,6 +30,7 @@ export const allEndpoints = (n: EndpointNeeds): readonly Endpoint[] => [
   ...policyEndpoints(n),
   ...auditEndpoints(n),
   ...watchingEndpoints(n),
+  ...campaignEndpoints(n),
   ...webhookEndpoints(n),
   ...settingsEndpoints(n),
 ];

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { type AlertPagesNeeds, alertPages } from './alerts.ts';
 import { type AuditPagesNeeds, auditPages } from './audit.ts';
 import { type CallerPagesNeeds, callerPages } from './caller.ts';
+import { type CampaignPagesNeeds, campaignPages } from './campaigns.ts';
 import { casePages } from './cases.ts';
 import { type ClientChangeNeeds, clientChangePages } from './client-change.ts';
 import { type ClientPagesNeeds, clientPages } from './clients.ts';
@@ -19,6 +20,7 @@ import { type WebhookPagesNeeds, webhookPages } from './webhooks.ts';
 export type ConsoleNeeds = AlertPagesNeeds &
   AuditPagesNeeds &
   CallerPagesNeeds &
+  CampaignPagesNeeds &
   ClientChangeNeeds &
   PersonChangeNeeds &
   ClientPagesNeeds &
@@ -40,6 +42,7 @@ export const consolePages: FastifyPluginAsyncZod<ConsoleNeeds> = async (app, n) 
   await app.register(supportPages, n);
   await app.register(casePages, n);
   await app.register(coveragePages, n);
+  await app.register(campaignPages, n);
   await app.register(importPages, n);
   await app.register(clientPages, n);
   await app.register(clientChangePages, n);

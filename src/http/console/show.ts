@@ -10,6 +10,7 @@ const PARTS = [
   { name: 'people', path: '/admin/people', permission: 'accounts:read' },
   { name: 'cases', path: '/admin/cases', permission: 'cases:read' },
   { name: 'coverage', path: '/admin/coverage', permission: 'coverage:read' },
+  { name: 'campaigns', path: '/admin/campaigns', permission: 'coverage:read' },
   { name: 'imports', path: '/admin/imports', permission: 'imports:write' },
   { name: 'clients', path: '/admin/clients', permission: 'clients:read' },
   { name: 'policy', path: '/admin/policy', permission: 'policy:read' },
