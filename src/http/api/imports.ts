@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { RefusalCode } from '../../core/refusals.ts';
 import { importReportCsv, peopleCsv, refusedLinesCsv } from '../../flow/csv-files.ts';
@@ -6,6 +5,7 @@ import { type Imports, LARGEST_IMPORT_BYTES } from '../../flow/imports.ts';
 import type { People } from '../../flow/people.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { ImportJob } from '../../store/imports.ts';
+import { sendCsv } from '../csv.ts';
 import { text } from '../text.ts';
 import { refusalInWords } from '../wording.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
@@ -78,18 +78,6 @@ const shown = (j: ImportJob): z.infer<typeof importJob> => ({
 });
 
 const UNKNOWN = { refusal: { code: 'import_unknown' } } as const;
-const sendCsv = (
-  reply: { type(type: string): { header(name: string, value: string): { send(body: unknown): unknown } } },
-  name: string,
-  file: AsyncIterable<string>,
-) => {
-  reply
-    .type('text/csv; charset=utf-8')
-    .header('content-disposition', `attachment; filename="${name}"`)
-    .send(Readable.from(file));
-  return 'sent' as const;
-};
-
 export function importEndpoints(n: { importing: Imports; people: People; t: Translate }): readonly Endpoint[] {
   const inWords = (code: string): string => refusalInWords(n.t, { code: code as RefusalCode }, 'console.try_later');
   const csv = { produces: ['text/csv'], answers: { 200: z.string().describe('CSV, RFC 4180, UTF-8.') } };
@@ -108,7 +96,8 @@ export function importEndpoints(n: { importing: Imports; people: People; t: Tran
       }),
       ...csv,
       async run({ query, reply }) {
-        return sendCsv(reply, 'accounts.csv', peopleCsv(n.people, query));
+        sendCsv(reply, 'accounts.csv', peopleCsv(n.people, query));
+        return 'sent';
       },
     }),
     endpoint({
@@ -208,7 +197,8 @@ export function importEndpoints(n: { importing: Imports; people: People; t: Tran
       ...csv,
       async run({ params, query, reply }) {
         if (!(await n.importing.look(params.id))) return UNKNOWN;
-        return sendCsv(reply, 'import-report.csv', importReportCsv(n.importing, params.id, query.outcome, inWords));
+        sendCsv(reply, 'import-report.csv', importReportCsv(n.importing, params.id, query.outcome, inWords));
+        return 'sent';
       },
     }),
     endpoint({
@@ -222,7 +212,8 @@ export function importEndpoints(n: { importing: Imports; people: People; t: Tran
       ...csv,
       async run({ params, reply }) {
         if (!(await n.importing.look(params.id))) return UNKNOWN;
-        return sendCsv(reply, 'refused.csv', refusedLinesCsv(n.importing, params.id, inWords));
+        sendCsv(reply, 'refused.csv', refusedLinesCsv(n.importing, params.id, inWords));
+        return 'sent';
       },
     }),
     endpoint({

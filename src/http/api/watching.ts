@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { ALERT_KINDS } from '../../core/alert-rules.ts';
 import type { Alerts } from '../../flow/alerts.ts';
@@ -7,6 +6,7 @@ import { uncoveredCsv } from '../../flow/csv-files.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { Alert } from '../../store/alerts.ts';
 import type { Coverage, UncoveredPerson } from '../../store/coverage.ts';
+import { sendCsv } from '../csv.ts';
 import { text } from '../text.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
 import {
@@ -159,10 +159,7 @@ export function watchingEndpoints(n: {
       produces: ['text/csv'],
       answers: { 200: z.string().describe('CSV, RFC 4180, UTF-8.') },
       async run({ query: { gap: which, group }, reply }) {
-        reply
-          .type('text/csv; charset=utf-8')
-          .header('content-disposition', 'attachment; filename="coverage.csv"')
-          .send(Readable.from(uncoveredCsv(n.coverage, which, group)));
+        sendCsv(reply, 'coverage.csv', uncoveredCsv(n.coverage, which, group));
         return 'sent';
       },
     }),

@@ -1,8 +1,8 @@
-import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type CoverageReport, SILENT_DAYS } from '../../flow/coverage.ts';
 import { uncoveredCsv } from '../../flow/csv-files.ts';
+import { sendCsv } from '../csv.ts';
 import { text } from '../text.ts';
 import { barChart, lineChart } from './charts.ts';
 import { showConsole } from './show.ts';
@@ -154,9 +154,6 @@ export const coveragePages: FastifyPluginAsyncZod<{ coverage: CoverageReport }> 
 
   app.get('/admin/coverage.csv', { config, schema: { querystring: z.object(which) } }, async (request, reply) => {
     const { gap, group } = request.query;
-    return reply
-      .type('text/csv; charset=utf-8')
-      .header('content-disposition', 'attachment; filename="coverage.csv"')
-      .send(Readable.from(uncoveredCsv(n.coverage, gap || undefined, group || undefined)));
+    return sendCsv(reply, 'coverage.csv', uncoveredCsv(n.coverage, gap || undefined, group || undefined));
   });
 };

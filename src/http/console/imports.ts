@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -8,6 +7,7 @@ import { importReportCsv, peopleCsv, refusedLinesCsv } from '../../flow/csv-file
 import { type Imports, LARGEST_IMPORT_BYTES } from '../../flow/imports.ts';
 import type { People } from '../../flow/people.ts';
 import type { ImportJob } from '../../store/imports.ts';
+import { sendCsv } from '../csv.ts';
 import { text } from '../text.ts';
 import { refusalInWords, waitInWords } from '../wording.ts';
 import type { Block } from './blocks.ts';
@@ -197,23 +197,18 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     return sayOutcome(request, reply, path, stopped, request.t('console.said_import_stopped'));
   });
 
-  const download = (reply: FastifyReply, name: string, file: AsyncIterable<string>) =>
-    reply
-      .type('text/csv; charset=utf-8')
-      .header('content-disposition', `attachment; filename="${name}"`)
-      .send(Readable.from(file));
   app.get(`${LIST}/:id/refused.csv`, { config: read, schema: { params } }, async (request, reply) => {
     if (!(await n.importing.look(request.params.id))) return showUnknown(request, reply, 'error.not_found_text');
     const file = refusedLinesCsv(n.importing, request.params.id, (code) => inWords(code, request));
-    return download(reply, 'refused.csv', file);
+    return sendCsv(reply, 'refused.csv', file);
   });
   app.get(`${LIST}/:id/report.csv`, { config: read, schema: { params } }, async (request, reply) => {
     if (!(await n.importing.look(request.params.id))) return showUnknown(request, reply, 'error.not_found_text');
     const file = importReportCsv(n.importing, request.params.id, undefined, (code) => inWords(code, request));
-    return download(reply, 'report.csv', file);
+    return sendCsv(reply, 'report.csv', file);
   });
   app.get('/admin/people.csv', { config: { guard: 'console', permission: 'accounts:read' } }, async (_request, reply) =>
-    download(reply, 'people.csv', peopleCsv(n.people, {})),
+    sendCsv(reply, 'people.csv', peopleCsv(n.people, {})),
   );
 };
 
