@@ -61,7 +61,8 @@ export interface AdministrationNeeds {
 }
 
 const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[^\s@]{1,180}\.[^\s@.]{2,}$/;
-export const isEmail = (text: string): boolean => EMAIL.test(text);
+/** At most 254 characters (RFC 5321, section 4.5.3.1.3). */
+export const isEmail = (text: string): boolean => text.length <= 254 && EMAIL.test(text);
 const INVITATION_SECONDS = 86_400;
 
 export function createAdministration(n: AdministrationNeeds): Administration {

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../core/refusals.ts';
+import { cut } from '../core/text.ts';
 import { whyNotGive } from '../policy/permissions.ts';
 import type { Account, AccountChanges, Accounts } from '../store/accounts.ts';
 import type { ImportJob, ImportLine, Imports as ImportStore } from '../store/imports.ts';
@@ -11,6 +12,8 @@ import { differences, type People, whyNotChange } from './people.ts';
 export const IMPORT_BATCH = 200;
 /** Of one batch at the same time: below what the database’s pool holds. */
 const AT_ONCE = 4;
+/** Of an address in the report: what cannot be one is kept with its line. */
+const LONGEST_SHOWN = 254;
 
 /** What comes of some lines; in a dry run, what would. Doing a line again changes nothing more. */
 export type DecideLines = (job: ImportJob, batch: readonly ImportRecord[], by: Administrator) => Promise<ImportLine[]>;
@@ -94,7 +97,13 @@ export function createDecideLines(n: {
       const decisions = await Promise.all(together.map(({ asked, isTwice }) => decide(asked, isTwice)));
       for (const [index, { record, email }] of together.entries()) {
         const { outcome, code = null } = decisions[index]!;
-        lines.push({ line: record.line, email, outcome, code, record: outcome === 'refused' ? record.record : null });
+        lines.push({
+          line: record.line,
+          email: cut(email, LONGEST_SHOWN),
+          outcome,
+          code,
+          record: outcome === 'refused' ? record.record : null,
+        });
       }
     }
     return lines;

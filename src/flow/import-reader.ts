@@ -143,6 +143,8 @@ export interface AskedOfImport {
 const YES = ['yes', 'ja', 'true', '1'];
 const NO = ['no', 'nee', 'false', '0'];
 const NOTHING = '-';
+/** Of a person and of a group, as everywhere else. */
+const LONGEST_NAME = 200;
 
 /** What the cells of a line mean. @returns the name of the column that cannot be understood */
 export function askedOf(values: Partial<Readonly<Record<ImportColumn, string>>>): AskedOfImport | ImportColumn {
@@ -159,6 +161,8 @@ export function askedOf(values: Partial<Readonly<Record<ImportColumn, string>>>)
   if (locale === false) return 'language';
   if (role === false) return 'role';
   if (status === false || status === null) return 'status';
+  if (groupsOf(cell('groups')).some((group) => group.length > LONGEST_NAME)) return 'groups';
+  if (cell('name').length > LONGEST_NAME) return 'name';
   if (invite !== '' && ![...YES, ...NO].includes(invite)) return 'invite';
   const name = cell('name');
   const notify = cell('notify_email');

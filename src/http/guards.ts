@@ -98,14 +98,17 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
       const { permission, isDangerous } = request.routeOptions.config;
       const now = n.clock.now().getTime();
       const age = now / 1000 - (signedIn?.authTime ?? 0);
-      const isIdle = consoleSeenAt !== undefined && now - consoleSeenAt > CONSOLE_IDLE_SECONDS * 1000;
+      // Only a sign-in after the last visit ends idleness: not a reload, nor the one of this morning.
+      const isIdle =
+        consoleSeenAt !== undefined &&
+        now - consoleSeenAt > CONSOLE_IDLE_SECONDS * 1000 &&
+        (signedIn?.authTime ?? 0) * 1000 <= consoleSeenAt;
       const isStrong = satisfies(signedIn?.acr, n.adminAcr) && age <= ADMIN_SECONDS && !isIdle;
       const isFresh = age <= FRESH_ADMIN_SECONDS;
       if (!signedIn || !isStrong || (isDangerous && !isFresh)) {
         const [path = '/admin'] = request.url.split('?');
         keepDraft(request, path);
         request.session.returnTo = request.method === 'GET' ? request.url : path;
-        delete request.session.consoleSeenAt;
         const how = isIdle ? 'again' : isDangerous && isStrong ? 'fresh' : 'strong';
         return reply.redirect(`/mfa/sign-in?console=${how}`, 303);
       }

@@ -117,6 +117,9 @@ export function createSupportCases(db: Database): SupportCases {
           WHERE account_id = ${c.accountId} AND kind = ANY(${kinds}) AND state <> 'revoked' RETURNING id`;
         await tx`UPDATE account SET pass_required_at = ${now}, push_frozen_at = NULL, updated_at = ${now} WHERE id = ${c.accountId}`;
         await tx`DELETE FROM entra_account WHERE account_id = ${c.accountId}`;
+        // A reset after a theft must not be undone by the mail of one before.
+        await tx`UPDATE support_case SET undo_digest = NULL, undo_until = NULL
+          WHERE account_id = ${c.accountId} AND id <> ${c.id} AND undo_digest IS NOT NULL`;
         await tx`UPDATE support_case SET revoked = ${working.map(({ id }) => id)}::uuid[],
             undo_digest = ${undo ? digest(undo.code) : null}, undo_until = ${undo?.until ?? null} WHERE id = ${c.id}`;
         return revoked.length;
@@ -139,9 +142,13 @@ export function createSupportCases(db: Database): SupportCases {
         await tx`SELECT 1 FROM account WHERE id = ${row.accountId} FOR UPDATE`;
         await tx`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
           WHERE account_id = ${row.accountId} AND created_at >= ${since} AND kind <> 'password' AND state <> 'revoked'`;
+        const back = await tx`UPDATE authenticator SET state = 'active', ended_at = NULL
+          WHERE id = ANY(${revoked}::uuid[]) AND account_id = ${row.accountId} AND state = 'revoked'
+            AND kind IN ('push', 'store_app', 'totp', 'webauthn') RETURNING id`;
         await tx`UPDATE authenticator SET state = 'active', ended_at = NULL
           WHERE id = ANY(${revoked}::uuid[]) AND account_id = ${row.accountId} AND state = 'revoked'`;
-        await tx`UPDATE account SET pass_required_at = NULL WHERE id = ${row.accountId}`;
+        // Where nothing strong came back, the mailbox alone must not be enough to set up the next one.
+        if (back.length > 0) await tx`UPDATE account SET pass_required_at = NULL WHERE id = ${row.accountId}`;
         return shown;
       }),
   };

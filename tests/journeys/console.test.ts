@@ -225,6 +225,9 @@ describe('an administrator who has been away', () => {
     installation.clock.advance(14 * 60);
     expect((await staff.laptop.send(at('/admin/people'))).status).toBe(200);
     installation.clock.advance(15 * 60 + 1);
+    // Neither by trying twice, nor by asking for less.
+    await staff.laptop.send(at('/admin/people?q=x'));
+    await staff.laptop.open(at('/mfa/sign-in?console=strong'));
     await staff.laptop.open(at('/admin/people?q=x'));
     expect(staff.laptop.page.url).toContain('/interaction/');
     await signInAgain(staff);
@@ -338,6 +341,30 @@ describe('people from a file, in the console', () => {
       call.write(begin);
     });
     expect(seen).toBe(403);
+  });
+
+  it('end no process, however they are cut off, by a stranger or one who may', async () => {
+    const { laptop } = await enter('administrator');
+    await laptop.open(at('/admin/imports'));
+    const token = /name="_csrf" value="([^"]+)"/.exec(laptop.page.html)?.[1] ?? '';
+    const field = `--a\r\ncontent-disposition: form-data; name="_csrf"\r\n\r\n${token}\r\n`;
+    const begin = (name: string) =>
+      `${field}--a\r\ncontent-disposition: form-data; name="${name}"; filename="x.csv"\r\n\r\nemail\nx@example.org\n`;
+    const headers = { 'content-type': 'multipart/form-data; boundary=a', origin: installation.url };
+    for (const who of [laptop, new Laptop()])
+      for (const name of ['file', 'other']) {
+        const cut = await who.send(at('/admin/imports'), { method: 'POST', body: begin(name), headers });
+        expect(cut.status).toBeGreaterThanOrEqual(300);
+        expect(cut.status).toBeLessThan(500);
+        await new Promise<void>((resolve) => {
+          const call = request(at('/admin/imports'), { method: 'POST', headers });
+          call.on('error', () => resolve());
+          call.write(begin(name));
+          setTimeout(() => call.destroy(new Error('gone')), 20);
+        });
+      }
+    expect((await laptop.send(at('/admin'))).status).toBe(200);
+    expect(await installation.d.database.sql`SELECT 1 FROM import_job WHERE size < 0`).toEqual([]);
   });
 
   it('are refused as forms that cannot be read, and lost in the middle of nothing', async () => {

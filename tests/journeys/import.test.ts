@@ -161,6 +161,12 @@ describe('an import', () => {
     expect(await installation.d.accounts.byEmail('laat@example.org')).toBeUndefined();
   });
 
+  it('refuses cells of any length, and goes on', async () => {
+    const long = 'abcdefghij'.repeat(600);
+    const file = `email,name,groups\n${long},,\nlang@example.org,,${long}\nlang@example.org,${long},\n${long}@example.${long},,\nna@example.org,,\n`;
+    for (const isDryRun of [true, false]) expect(counts(await done(file, { isDryRun }))).toEqual([1, 0, 0, 4]);
+  });
+
   it('invites whom it adds, where that is asked', async () => {
     await done('email,invite\nuitgenodigd@example.org,\nstil@example.org,nee\n', { isInviting: true });
     const mail = await mails.next('uitgenodigd@example.org', 'Uw account');

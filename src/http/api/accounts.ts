@@ -69,6 +69,7 @@ export const accountEndpoints = (n: { people: People; administration: Administra
     description:
       'They choose a password by a link in a mail, unless `invite` is false. A role takes `roles:write` as well.',
     permission: 'accounts:write',
+    isDangerous: true,
     isCreating: true,
     body: z.strictObject({
       email,
@@ -111,6 +112,7 @@ export const accountEndpoints = (n: { people: People; administration: Administra
     summary: 'Changes what is mentioned of a person',
     description: 'Suspending ends everything that they have open, at once.',
     permission: 'accounts:write',
+    isDangerous: true,
     isVersioned: true,
     params: idParams,
     body: z.strictObject({ ...changeable, email, status: z.enum(['active', 'suspended']) }).partial(),

@@ -170,7 +170,8 @@ function matchedVersion(e: Endpoint, { headers }: FastifyRequest): number | unde
   if (value.trim() === '*') return undefined;
   const [, version] = /^(?:W\/)?"(\d{1,15})"$/.exec(value.trim()) ?? [];
   // What we never gave matches nothing.
-  return version === undefined ? -1 : Number(version);
+  const number = Number(version ?? -1);
+  return number < 2 ** 31 ? number : -1;
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, answer: Answer<unknown>): FastifyReply {

@@ -170,7 +170,18 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
   });
   app.post(
     `${CLIENT_LIST}/:id/edit`,
-    { config: write, schema: { params, body: clientForm.extend({ version: z.coerce.number().int() }) } },
+    {
+      config: write,
+      schema: {
+        params,
+        body: clientForm.extend({
+          version: z.coerce
+            .number()
+            .int()
+            .max(2 ** 31 - 1),
+        }),
+      },
+    },
     async (request, reply) => {
       const { body, t } = request;
       const client = await n.clients.byId(request.params.id);

@@ -69,7 +69,18 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
 
   app.post(
     '/admin/people/:id/edit',
-    { config: write, schema: { params, body: personForm.extend({ version: z.coerce.number().int() }) } },
+    {
+      config: write,
+      schema: {
+        params,
+        body: personForm.extend({
+          version: z.coerce
+            .number()
+            .int()
+            .max(2 ** 31 - 1),
+        }),
+      },
+    },
     async (request, reply) => {
       const { body, t } = request;
       const { by, permissions } = request.console!;

@@ -42,6 +42,8 @@ export function takeUploads(app: FastifyInstance): void {
       if (!(name in values)) values[name] = value;
     });
     form.on('file', (name, stream, fileName) => {
+      // Without a listener, a form that is cut off would end the process. Whoever reads on is told.
+      stream.on('error', (error: Error) => stream.destroy(Object.assign(error, { statusCode: 400 })));
       if (name !== 'file') {
         stream.resume();
         return;

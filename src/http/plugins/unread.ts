@@ -12,6 +12,8 @@ export function dropUnread(app: FastifyInstance): void {
     if (raw.complete || raw.destroyed) return;
     raw.unpipe();
     raw.resume();
-    setTimeout(() => raw.destroy(), GRACE_MS).unref();
+    setTimeout(() => {
+      if (!raw.complete) raw.destroy();
+    }, GRACE_MS).unref();
   });
 }
