@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../core/refusals.ts';
+import { UUID } from '../core/uuid.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { Account } from '../store/accounts.ts';
 
@@ -106,8 +107,6 @@ export function oneEmail(positionals: readonly string[]): string {
   if (!email || rest.length > 0) throw new UsageError('Give one e-mail address.');
   return email;
 }
-
-export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function oneId(positionals: readonly string[], of: string): string {
   const [id = '', ...rest] = positionals;

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import type { AlertKind } from '../core/alert-rules.ts';
+import { UUID } from '../core/uuid.ts';
 import { translator } from '../i18n/translate.ts';
 import type { Gap } from '../store/coverage.ts';
-import { BY, type Command, oneId, oneOf, refused, UsageError, UUID } from './command.ts';
+import { BY, type Command, oneId, oneOf, refused, UsageError } from './command.ts';
 
 const MOST = 100;
 const GAPS = ['without', 'one_only', 'silent_phone', 'no_codes'] as const satisfies readonly Gap[];

@@ -1,6 +1,7 @@
 import type { Result } from '../core/refusals.ts';
 import { accept, refuse } from '../core/refusals.ts';
 import type { Role } from '../core/roles.ts';
+import { UUID } from '../core/uuid.ts';
 import { type Condition, type Database, isUniqueViolation, whereStatement } from './database.ts';
 import type { Account as AccountRow } from './generated/client.ts';
 
@@ -104,10 +105,10 @@ export interface Accounts {
   groups(): Promise<string[]>;
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-const IS_COVERED = `EXISTS (SELECT 1 FROM authenticator a WHERE a.account_id = account.id AND a.state = 'active'
-  AND a.kind IN ('push', 'store_app', 'totp', 'webauthn'))`;
+/** Whether the account of this name in a statement has a second factor that can be used. */
+export const isCovered = (account: string): string =>
+  `EXISTS (SELECT 1 FROM authenticator x WHERE x.account_id = ${account}.id AND x.state = 'active'
+  AND x.kind IN ('push', 'store_app', 'totp', 'webauthn'))`;
 
 export function createAccounts(db: Database): Accounts {
   const { prisma, sql } = db;
@@ -227,7 +228,7 @@ const COLUMNS = `id, email, display_name, notify_email, locale, role, status, so
   pass_required_at, groups, last_strong_at, grace_since, grace_sign_ins, version, created_at, updated_at`;
 
 function conditionsOf(f: AccountFilter): Condition[] {
-  const isCovered: Condition[] = f.isCovered === undefined ? [] : [[`${IS_COVERED} = ?`, f.isCovered]];
+  const covered: Condition[] = f.isCovered === undefined ? [] : [[`${isCovered('account')} = ?`, f.isCovered]];
   const role: Condition[] =
     f.role === undefined
       ? []
@@ -243,7 +244,7 @@ function conditionsOf(f: AccountFilter): Condition[] {
     ['email = ?', f.email?.toLowerCase()],
     ['external_id = ?', f.externalId],
     ...role,
-    ...isCovered,
+    ...covered,
   ];
 }
 

@@ -1,3 +1,4 @@
+import { isCovered } from './accounts.ts';
 import type { Database } from './database.ts';
 
 /** A group that is to set up a second factor before a day. Days are written `2026-11-24`. */
@@ -43,8 +44,7 @@ export interface Campaigns {
 const COLUMNS = `id, name, group_name, to_char(starts_on, 'YYYY-MM-DD') AS starts_on,
   to_char(deadline, 'YYYY-MM-DD') AS deadline, remind_every_days, created_by, created_at, ended_at`;
 
-const WITHOUT = `NOT EXISTS (SELECT 1 FROM authenticator x WHERE x.account_id = a.id AND x.state = 'active'
-  AND x.kind IN ('push', 'store_app', 'totp', 'webauthn'))`;
+const WITHOUT = `NOT ${isCovered('a')}`;
 const IN_COHORT = `a.status = 'active' AND ($1 = '' OR a.groups @> ARRAY[$1]::text[])`;
 
 export function createCampaigns(db: Database): Campaigns {

@@ -1,5 +1,6 @@
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import type { CaseCause } from '../core/support-causes.ts';
+import { UUID } from '../core/uuid.ts';
 import { digest } from '../crypto/digest.ts';
 import type { AuthenticatorKind } from './authenticators.ts';
 import { type Condition, type Database, isUniqueViolation, whereStatement } from './database.ts';
@@ -66,7 +67,6 @@ export interface SupportCases {
 
 const COLUMNS = `id, account_id, kind, cause, reason, verification, requested_by, requested_at, state, decided_by, decided_at,
   undo_until, undone_at`;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function createSupportCases(db: Database): SupportCases {
   const { sql } = db;

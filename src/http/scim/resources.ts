@@ -1,5 +1,6 @@
 import SCIMMY from 'scimmy';
 import type { Refusal } from '../../core/refusals.ts';
+import { UUID } from '../../core/uuid.ts';
 import type { Administrator } from '../../flow/actor.ts';
 import type { Directory } from '../../flow/directory.ts';
 import type { Account, Accounts } from '../../store/accounts.ts';
@@ -13,8 +14,6 @@ export interface ScimContext {
   readonly directoryGroups: DirectoryGroups;
   readonly by: Administrator;
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A refusal in the words of RFC 7644, section 3.12. */
 export function scimError({ code }: Refusal): InstanceType<typeof SCIMMY.Types.Error> {
