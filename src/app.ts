@@ -11,6 +11,7 @@ import { api } from './http/api/plugin.ts';
 import { consolePages } from './http/console/pages.ts';
 import { createEventStreams } from './http/event-stream.ts';
 import { createGuards } from './http/guards.ts';
+import { bodyTime, FILE_SECONDS } from './http/plugins/body-time.ts';
 import { errors } from './http/plugins/errors.ts';
 import { forms } from './http/plugins/forms.ts';
 import { guards } from './http/plugins/guards.ts';
@@ -60,7 +61,9 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     genReqId: () => d.random.bytes(9).toString('base64url'),
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     bodyLimit: LARGEST_BODY,
-    requestTimeout: 30_000,
+    // Of the whole request; the plugin below keeps bodies to less where they are no files.
+    requestTimeout: (FILE_SECONDS + 30) * 1000,
+    http: { headersTimeout: 30_000 },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
   });
@@ -75,6 +78,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(person, { isSecure, timeZone: config.timeZone });
   await app.register(pages, { render: d.render, organisation, support });
   await app.register(errors);
+  await app.register(bodyTime, {});
   await app.register(guards, {
     guards: createGuards({
       interactions,

@@ -120,7 +120,7 @@ export async function createDependencies(options: DependencyOptions) {
   const verifyWebauthn = createVerifyWebauthn(stores.webauthnStore, party);
   const keys = createWebauthnChallenges(stores.webauthnStore, party);
 
-  const mail = openNotices({ config, mailLinks: stores.mailLinks, clock, random, log });
+  const mail = openNotices({ ...stores, audit, config, clock, random, log });
   const { notify } = mail;
 
   const places = await openPlaces(config.geoipFile);
@@ -242,6 +242,7 @@ export async function createDependencies(options: DependencyOptions) {
     secret,
     database,
     vapid,
+    deliverMails: mail.deliverMails,
     openid,
     clientDoctor,
     entra,
@@ -275,7 +276,7 @@ export async function createDependencies(options: DependencyOptions) {
     async close(): Promise<void> {
       await approvals.settled();
       await passwordLinks.settled();
-      await mail.settled();
+      await mail.close();
       openid.close();
       await signals.close();
       await database.close();

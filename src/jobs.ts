@@ -48,6 +48,7 @@ export function startJobs(d: Dependencies): Jobs {
   const importNow = alone('import people', async () => {
     while (await d.importing.work());
   });
+  const mailNow = alone('send mails', d.deliverMails);
   const remindNow = alone('remind people', d.campaigning.remind);
   const lookNow = () => run('look for abuse', d.alertWatch.look);
   const coverageNow = () => run('keep today’s coverage', d.coverage.keepToday);
@@ -60,6 +61,7 @@ export function startJobs(d: Dependencies): Jobs {
     setInterval(linkNow, LINK_EVERY_MS),
     setInterval(deliverNow, LINK_EVERY_MS),
     setInterval(importNow, LINK_EVERY_MS),
+    setInterval(mailNow, CALLS_EVERY_MS),
     setInterval(remindNow, REMIND_EVERY_MS),
     setInterval(lookNow, ALERTS_EVERY_MS),
     setInterval(coverageNow, COVERAGE_EVERY_MS),
@@ -69,6 +71,7 @@ export function startJobs(d: Dependencies): Jobs {
   const off = d.signals.on('client_calls', callNow);
   keysNow();
   callNow();
+  mailNow();
   coverageNow();
   return {
     async stop() {

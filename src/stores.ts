@@ -23,6 +23,7 @@ import { createInvitations } from './store/invitations.ts';
 import { createKnownPlaces } from './store/known-places.ts';
 import { createLoginTransactions } from './store/login-transactions.ts';
 import { createMailLinks } from './store/mail-links.ts';
+import { createMails } from './store/mails.ts';
 import { createOidcPayloads } from './store/oidc-payloads.ts';
 import { createOpSessions } from './store/op-sessions.ts';
 import { createPolicies } from './store/policies.ts';
@@ -68,6 +69,7 @@ export const openStores = (
   imports: createImports(database),
   invitations: createInvitations(database),
   mailLinks: createMailLinks(database),
+  mails: createMails(database, sealer),
   knownPlaces: createKnownPlaces(database, secret),
   opSessions: createOpSessions(database),
   payloads: createOidcPayloads(database, sealer),

@@ -61,6 +61,8 @@ export type RefusalCode =
   | 'case_open'
   | 'case_closed'
   | 'second_person_same'
+  | 'second_person_machine'
+  | 'second_person_keeper'
   | 'webhook_unknown'
   | 'delivery_unknown'
   | 'address_invalid'

@@ -1,9 +1,10 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
+import { whyNotOn } from '../policy/permissions.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { Challenges } from '../store/challenges.ts';
-import { type Actor, doneBy } from './actor.ts';
+import { type Actor, type Administrator, doneBy } from './actor.ts';
 import { type Approvals, isActivePhone, type Started } from './approvals.ts';
 import type { Audit } from './audit.ts';
 
@@ -11,8 +12,8 @@ export type CallerState = 'waiting' | 'verified' | 'denied' | 'reported' | 'wron
 
 /** The helpdesk makes sure of whom it has on the line: the caller types the number that is read out. */
 export interface CallerCheck {
-  /** Refusals: `account_unknown`, `no_authenticator`, those of `Approvals.start`. */
-  start(accountId: string, by: Actor): Promise<Result<Started>>;
+  /** Refusals: `account_unknown`, `own_account`, `role_too_high`, `no_authenticator`, those of `Approvals.start`. */
+  start(accountId: string, by: Administrator): Promise<Result<Started>>;
   /**
    * How it stands, for whoever started it; to anybody else it has expired. `verified` is said for a quarter of an hour;
    * it is used, once, by saying it.
@@ -48,6 +49,8 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
     async start(accountId, by) {
       const account = await n.accounts.byId(accountId);
       if (account?.status !== 'active') return refuse('account_unknown');
+      const why = whyNotOn(by.authority, account);
+      if (why) return refuse(why);
       if (!(await n.authenticators.ofAccount(account.id)).some(isActivePhone)) return refuse('no_authenticator');
       const started = await n.approvals.start({
         account,

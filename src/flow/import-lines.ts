@@ -50,7 +50,9 @@ export function createDecideLines(n: {
     job: ImportJob,
     by: Administrator,
   ): Promise<Decision> => {
-    const { isInvited = false, email: _email, ...changes } = asked;
+    // Added by a worker that died before it wrote that down: whoever should have been invited still is.
+    const isOfThisRun = !job.isDryRun && job.startedAt !== null && account.createdAt >= job.startedAt;
+    const { isInvited = isOfThisRun && job.options.isInviting, email: _email, ...changes } = asked;
     const why = whyNotChange(account, changes as AccountChanges, by);
     const isSame = Object.keys(differences(account, changes as AccountChanges)).length === 0;
     if (isSame && (!isInvited || why)) return { outcome: 'unchanged' };

@@ -51,6 +51,8 @@ export const LARGEST_IMPORT_BYTES = 100 * 1024 * 1024;
 const PART_BYTES = 256 * 1024;
 /** A worker that has not written anything down for so long is dead. */
 const LEASE_SECONDS = 30;
+/** In a row, without a line in between. */
+const MOST_FAILURES = 5;
 
 export function createImports(n: {
   imports: ImportStore;
@@ -137,7 +139,7 @@ export function createImports(n: {
     state: 'checked' | 'done' | 'failed',
     problem: string | null,
   ): Promise<void> => {
-    if (!(await n.imports.finish(job.id, state, problem, n.clock.now()))) return;
+    if (!(await n.imports.finish(job, state, problem, n.clock.now()))) return;
     const finished = (await n.imports.byId(job.id))!;
     if (!finished.isDryRun || state === 'failed')
       await told(finished, 'import.finished', { actor: job.actor, origin: 'import' });
@@ -152,7 +154,7 @@ export function createImports(n: {
     }
     const lines = await n.decideLines(job, batch, by);
     const progress = { bytesDone: batch.at(-1)!.bytes, leaseUntil: lease() };
-    return (await n.imports.report(job.id, job.linesDone, lines, progress)) ? n.imports.byId(job.id) : undefined;
+    return (await n.imports.report(job, lines, progress)) ? n.imports.byId(job.id) : undefined;
   };
 
   return {
@@ -232,8 +234,11 @@ export function createImports(n: {
         if (batch.length > 0 && !(await next())) return true;
         await finish(job, isDryRun ? 'checked' : 'done', null);
       } catch (error) {
-        if (!(error instanceof ImportFileError)) throw error;
-        await finish(job, 'failed', error.message);
+        const isOurs = !(error instanceof ImportFileError);
+        if (!isOurs) await finish(job, 'failed', error.message);
+        // Tried again when its lease is over; a mistake of ours that comes back each time has an end too.
+        else if ((await n.imports.failed(job)) >= MOST_FAILURES) await finish(job, 'failed', 'fault');
+        if (isOurs) throw error;
       }
       return true;
     },

@@ -55,5 +55,8 @@ const ALARMS: readonly Notice['kind'][] = [
 ];
 export const isAlarm = ({ kind }: Notice): boolean => ALARMS.includes(kind);
 
-/** Sends a notice, later and without failing what caused it. */
-export type Notify = (to: Account, notice: Notice) => void;
+/**
+ * Sends a notice, without failing what caused it and without holding it up: resolves when the mail is kept, and is
+ * waited for only by whoever promises that it comes.
+ */
+export type Notify = (to: Account, notice: Notice) => Promise<void>;

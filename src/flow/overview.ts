@@ -1,6 +1,7 @@
 import { type Deviation, deviationsOf, type Installation } from '../policy/deviations.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { AuditChain } from '../store/audit-chain.ts';
+import type { Mails } from '../store/mails.ts';
 import type { Webhooks } from '../store/webhooks.ts';
 import type { Access } from './access.ts';
 
@@ -11,6 +12,9 @@ export interface Health {
   readonly lastCheckpointAt: Date | null;
   readonly isLogGuarded: boolean;
   readonly deadLetters: number;
+  /** Mails that could not be handed over yet, and since when the oldest waits. */
+  readonly mailsWaiting: number;
+  readonly mailsWaitingSince: Date | null;
 }
 
 /** How an installation stands: its health, and where it does less than the norms ask. */
@@ -23,6 +27,7 @@ export interface OverviewNeeds {
   accounts: Accounts;
   auditChain: AuditChain;
   webhooks: Webhooks;
+  mails: Mails;
   access: Access;
   installation: Omit<Installation, 'owners' | 'policy'>;
 }
@@ -31,11 +36,12 @@ const MOST_COUNTED = 1000;
 
 export const createOverview = (n: OverviewNeeds): Overview => ({
   async health() {
-    const [pending, checkpoint, isLogGuarded, dead] = await Promise.all([
+    const [pending, checkpoint, isLogGuarded, dead, mails] = await Promise.all([
       n.auditChain.pending(),
       n.auditChain.lastCheckpoint(),
       n.auditChain.isGuarded(),
       n.webhooks.deliveries({ state: 'dead' }, MOST_COUNTED),
+      n.mails.waiting(),
     ]);
     return {
       unlinked: pending.count,
@@ -43,6 +49,8 @@ export const createOverview = (n: OverviewNeeds): Overview => ({
       lastCheckpointAt: checkpoint?.createdAt ?? null,
       isLogGuarded,
       deadLetters: dead.length,
+      mailsWaiting: mails.count,
+      mailsWaitingSince: mails.since,
     };
   },
   async deviations() {

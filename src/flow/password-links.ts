@@ -75,7 +75,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
     const now = n.clock.now();
     const code = token256(n.random);
     await n.mailLinks.add({ purpose, accountId: account.id, expiresAt: addSeconds(now, seconds) }, code, now);
-    n.notify(account, { kind: purpose, url: `${n.publicUrl}/password/link?code=${code}` });
+    await n.notify(account, { kind: purpose, url: `${n.publicUrl}/password/link?code=${code}` });
   };
 
   const find: PasswordLinks['find'] = async (code) => {

@@ -28,6 +28,8 @@ export interface People {
   search(filter: AccountFilter, limit: number, start?: { after?: string; offset?: number }): Promise<Account[]>;
   count(filter: AccountFilter): Promise<number>;
   look(id: string): Promise<PersonView | undefined>;
+  /** Why an administrator may not act on somebody; undefined where they may. */
+  whyNot(account: Account, by: Administrator): ReturnType<typeof whyNotOn>;
   byIds(ids: readonly string[]): Promise<Account[]>;
   byEmail(email: string): Promise<Account | undefined>;
   /**
@@ -71,6 +73,8 @@ export function createPeople(n: PeopleNeeds): People {
     count: n.accounts.count,
     byIds: n.accounts.byIds,
     byEmail: (email) => n.accounts.byEmail(email.trim()),
+
+    whyNot: (account, by) => whyNotOn(by.authority, account),
 
     async look(id) {
       const account = await n.accounts.byId(id);

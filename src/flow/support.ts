@@ -5,7 +5,7 @@ import { accept, type RefusalCode, type Result, refuse } from '../core/refusals.
 import type { CaseCause } from '../core/support-causes.ts';
 import { cut } from '../core/text.ts';
 import { type SupportRules, supportRulesOf } from '../policy/document.ts';
-import { whyNotOn } from '../policy/permissions.ts';
+import { whyNotOn, whyNotSecond } from '../policy/permissions.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { CaseKind, CaseState, CaseVerification, SupportCase, SupportCases } from '../store/support-cases.ts';
 import type { Throttle } from '../store/throttle.ts';
@@ -56,7 +56,10 @@ export interface Support {
    * `verification_invalid` (a caller check that was not approved, was used, or is too old), `case_open`.
    */
   open(request: CaseToOpen, by: Administrator): Promise<Result<CaseOutcome>>;
-  /** The second person agrees, and it is done. Refusals: `case_closed`, `second_person_same`, `own_account`, `role_too_high`. */
+  /**
+   * The second person agrees, and it is done. Refusals: `case_closed`, `second_person_same`, `second_person_machine`,
+   * `second_person_keeper`, `own_account`, `role_too_high`.
+   */
   approve(caseId: string, by: Administrator): Promise<Result<CaseOutcome>>;
   /** Refusals: `case_closed`, `own_account`, `role_too_high`. */
   cancel(caseId: string, by: Administrator): Promise<Result<SupportCase>>;
@@ -241,7 +244,8 @@ export function createSupport(n: SupportNeeds): Support {
       const found = await waiting(caseId, by);
       if (!found.ok) return found;
       const { c, account } = found.value;
-      if (c.requestedBy === by.actor) return refuse('second_person_same');
+      const why = whyNotSecond(by, c.requestedBy);
+      if (why) return refuse(why);
       const now = n.clock.now();
       const decided = await n.supportCases.decide(caseId, 'done', by.actor, now, waitingSince(now));
       if (!decided) return refuse('case_closed');

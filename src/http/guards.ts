@@ -29,9 +29,9 @@ export interface GuardNeeds {
 
 /** How fresh a sign-in must be for a change. Seconds. */
 export const FRESH_SECONDS = 600;
-/** DESIGN, section 7: the console is left for a quarter of an hour at most. */
-const CONSOLE_IDLE_SECONDS = 900;
 const LARGEST_DRAFT = 20_000;
+/** `?look=again`: a page that the browser opens by itself. */
+export const LOOKS_AGAIN = 'again';
 
 export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> {
   /** Signed in at our own pages, with two factors. */
@@ -94,16 +94,14 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
 
     /** Signed in at our own pages as strongly as those who administer must be, not long idle, and with leave. */
     console: async (request, reply) => {
-      const { signedIn, consoleSeenAt } = request.session;
+      const { signedIn } = request.session;
       const { permission, isDangerous } = request.routeOptions.config;
-      const now = n.clock.now().getTime();
-      const age = now / 1000 - (signedIn?.authTime ?? 0);
-      // Only a sign-in after the last visit ends idleness: not a reload, nor the one of this morning.
-      const isIdle =
-        consoleSeenAt !== undefined &&
-        now - consoleSeenAt > CONSOLE_IDLE_SECONDS * 1000 &&
-        (signedIn?.authTime ?? 0) * 1000 <= consoleSeenAt;
-      const isStrong = satisfies(signedIn?.acr, n.adminAcr) && age <= ADMIN_SECONDS && !isIdle;
+      const { look } = request.query as { look?: string };
+      const { opUid = '', authTime = 0 } = signedIn ?? {};
+      const age = n.clock.now().getTime() / 1000 - authTime;
+      const isYoung = satisfies(signedIn?.acr, n.adminAcr) && age <= ADMIN_SECONDS;
+      const isIdle = isYoung && !(await n.consoleVisits.goOn({ opUid, authTime }, look !== LOOKS_AGAIN));
+      const isStrong = isYoung && !isIdle;
       const isFresh = age <= FRESH_ADMIN_SECONDS;
       if (!signedIn || !isStrong || (isDangerous && !isFresh)) {
         const [path = '/admin'] = request.url.split('?');
@@ -121,7 +119,6 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
           403,
         );
       }
-      request.session.consoleSeenAt = now;
       request.console = found;
       return undefined;
     },

@@ -58,6 +58,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   own_account: 403,
   role_too_high: 403,
   second_person_same: 403,
+  second_person_machine: 403,
+  second_person_keeper: 403,
   version_changed: 412,
   wait: 429,
 };

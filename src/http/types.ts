@@ -50,6 +50,8 @@ declare module 'fastify' {
     phone: Phone | null;
     caller: ApiCaller | null;
     console: ConsoleVisitor | null;
+    /** How long the body may take from now on, in seconds. */
+    giveTime(seconds: number): void;
     /** Names a creating call of the API, whose answer is kept. */
     idempotencyKey: string | undefined;
   }
@@ -65,8 +67,6 @@ declare module 'fastify' {
     said?: MessageKey;
     /** The same, on a page of the console. */
     consoleSaid?: { text: string; tone: 'good' | 'bad' };
-    /** When the console was last used. Milliseconds since 1970. */
-    consoleSeenAt?: number;
     /** The number of a caller check, for whoever reads it out. */
     callerNumber?: { challengeId: string; number: string };
     /** What was typed in a form before somebody had to sign in again. */

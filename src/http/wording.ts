@@ -38,6 +38,8 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   case_open: 'refusal.case_open',
   case_closed: 'refusal.case_closed',
   second_person_same: 'refusal.second_person_same',
+  second_person_machine: 'refusal.second_person_machine',
+  second_person_keeper: 'refusal.second_person_keeper',
   authenticator_unknown: 'refusal.authenticator_unknown',
   no_authenticator: 'refusal.no_authenticator',
   password_there: 'refusal.password_there',

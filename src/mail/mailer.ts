@@ -12,20 +12,33 @@ export interface Mail {
 /** Hands over one mail. @throws where the mail server or the outbox refuses it */
 export type SendMail = (mail: Mail) => Promise<void>;
 
+export interface Mailer {
+  readonly send: SendMail;
+  /** Lets go of the connections that are kept. */
+  close(): void;
+}
+
 /** To the organisation's mail server; without one, to `<folder>/<time>-<id>.eml`, to be opened in any mail program. */
-export function createMailer(smtpUrl: string | undefined, from: string, outbox: string, id: () => string): SendMail {
+export function createMailer(smtpUrl: string | undefined, from: string, outbox: string, id: () => string): Mailer {
   if (smtpUrl) {
-    const transport = createTransport({ url: smtpUrl, connectionTimeout: 10_000, socketTimeout: 20_000 });
-    return async (mail) => {
-      await transport.sendMail({ from, ...mail });
+    const limits = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
+    const transport = createTransport({ url: smtpUrl, pool: true, maxConnections: 5, ...limits });
+    return {
+      async send(mail) {
+        await transport.sendMail({ from, ...mail });
+      },
+      close: () => transport.close(),
     };
   }
   const composer = createTransport({ streamTransport: true, buffer: true });
-  return async (mail) => {
-    const { message } = await composer.sendMail({ from, ...mail });
-    const file = join(outbox, `${new Date().toISOString().replace(/[:.]/g, '-')}-${id().slice(0, 8)}.eml`);
-    await mkdir(outbox, { recursive: true, mode: 0o700 });
-    await writeFile(`${file}.part`, message as Buffer, { mode: 0o600 });
-    await rename(`${file}.part`, file);
+  return {
+    async send(mail) {
+      const { message } = await composer.sendMail({ from, ...mail });
+      const file = join(outbox, `${new Date().toISOString().replace(/[:.]/g, '-')}-${id().slice(0, 8)}.eml`);
+      await mkdir(outbox, { recursive: true, mode: 0o700 });
+      await writeFile(`${file}.part`, message as Buffer, { mode: 0o600 });
+      await rename(`${file}.part`, file);
+    },
+    close() {},
   };
 }

@@ -64,6 +64,22 @@ export function whyNotOn(
   }
 }
 
+/**
+ * Why somebody may not be the second person for what `requestedBy` asked. A program is nobody's second person; nor is
+ * whoever could be the program, because they give it its secrets.
+ * @param requestedBy an actor, as the audit log names them
+ */
+export function whyNotSecond(
+  by: { readonly actor: string; readonly authority: Authority },
+  requestedBy: string,
+): Extract<RefusalCode, `second_person_${string}`> | undefined {
+  const { actor, authority } = by;
+  if (requestedBy === actor) return 'second_person_same';
+  if (authority.kind === 'machine' || authority.kind === 'directory') return 'second_person_machine';
+  const keepsPrograms = authority.kind === 'person' && permissionsOf(authority.role).includes('clients:write');
+  return requestedBy.startsWith('client:') && keepsPrograms ? 'second_person_keeper' : undefined;
+}
+
 /** The same for giving a role, or taking it: both what somebody has and what they get must be within reach. */
 export function whyNotGive(
   by: Authority,

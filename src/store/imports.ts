@@ -35,6 +35,8 @@ export interface ImportJob {
   /** Why it failed. */
   readonly problem: string | null;
   readonly createdAt: Date;
+  /** Counts the workers that took it: only the newest may write. */
+  readonly run: number;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
 }
@@ -49,6 +51,9 @@ export interface ImportLine {
   /** The line itself, where it was refused. */
   readonly record: string | null;
 }
+
+/** What a worker holds. */
+export type ImportWork = Pick<ImportJob, 'id' | 'run' | 'linesDone'>;
 
 export interface Imports {
   add(
@@ -67,17 +72,18 @@ export interface Imports {
   /** Takes one that waits, or whose worker died; or this one, whoever holds it no longer. One worker at a time. */
   take(now: Date, leaseUntil: Date, id?: string): Promise<ImportJob | undefined>;
   /**
-   * Writes down what came of some lines, after `from` of them, in one transaction.
+   * Writes down what came of some lines, after those that the worker has written down, in one transaction.
    * @returns false where it was stopped, or somebody else went on with it
    */
   report(
-    id: string,
-    from: number,
+    job: ImportWork,
     lines: readonly ImportLine[],
     progress: { bytesDone: number; leaseUntil: Date },
   ): Promise<boolean>;
-  /** The end, and the file with it; a checked file is kept for being imported. @returns whether it was running */
-  finish(id: string, state: 'checked' | 'done' | 'failed', problem: string | null, now: Date): Promise<boolean>;
+  /** A worker failed on it. @returns how often, since lines were last written down */
+  failed(job: ImportWork): Promise<number>;
+  /** The end, and the file with it; a checked file is kept for being imported. @returns whether this worker had it */
+  finish(job: ImportWork, state: 'checked' | 'done' | 'failed', problem: string | null, now: Date): Promise<boolean>;
   /** @returns whether there was something to stop */
   stop(id: string, now: Date): Promise<boolean>;
   /** What was checked begins anew, for real, by whoever says so. @returns whether it was checked */
@@ -92,7 +98,7 @@ export interface Imports {
 }
 
 const COLUMNS = `id, name, state, is_dry_run, options, actor, authority, size::float8 AS size, bytes_done::float8 AS bytes_done,
-  lines_done, added, changed, unchanged, refused, problem, created_at, started_at, finished_at`;
+  lines_done, added, changed, unchanged, refused, problem, created_at, run, started_at, finished_at`;
 const RETURNED = COLUMNS.replaceAll('\n', ' ');
 
 export function createImports(db: Database): Imports {
@@ -130,7 +136,7 @@ export function createImports(db: Database): Imports {
     },
     async take(now, leaseUntil, id) {
       const [row] = await db.query<ImportJob>(
-        `UPDATE import_job SET state = 'running', lease_until = $2, started_at = coalesce(started_at, $1)
+        `UPDATE import_job SET state = 'running', run = run + 1, lease_until = $2, started_at = coalesce(started_at, $1)
           WHERE id = (SELECT id FROM import_job WHERE state IN ('waiting', 'running') AND size >= 0
             AND (lease_until IS NULL OR lease_until < $1 OR (id = $3 AND state = 'waiting')) AND ($3::uuid IS NULL OR id = $3)
             ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING ${RETURNED}`,
@@ -138,14 +144,14 @@ export function createImports(db: Database): Imports {
       );
       return row;
     },
-    report: (id, from, lines, { bytesDone, leaseUntil }) =>
+    report: ({ id, run, linesDone }, lines, { bytesDone, leaseUntil }) =>
       db.transaction(async (tx) => {
         const of = (outcome: ImportOutcome): number => lines.filter((line) => line.outcome === outcome).length;
         const rows =
           await tx`UPDATE import_job SET lines_done = lines_done + ${lines.length}, bytes_done = ${bytesDone},
-            lease_until = ${leaseUntil}, added = added + ${of('added')}, changed = changed + ${of('changed')},
+            lease_until = ${leaseUntil}, failures = 0, added = added + ${of('added')}, changed = changed + ${of('changed')},
             unchanged = unchanged + ${of('unchanged')}, refused = refused + ${of('refused')}
-          WHERE id = ${id} AND state = 'running' AND lines_done = ${from} RETURNING 1`;
+          WHERE id = ${id} AND state = 'running' AND run = ${run} AND lines_done = ${linesDone} RETURNING 1`;
         if (rows.length === 0) return false;
         await tx`INSERT INTO import_line (job_id, line, email, outcome, code, record)
           SELECT ${id}, * FROM unnest(${lines.map(({ line }) => line)}::int[], ${lines.map(({ email }) => email)}::text[],
@@ -153,9 +159,14 @@ export function createImports(db: Database): Imports {
             ${lines.map(({ record }) => record)}::text[])`;
         return true;
       }),
-    async finish(id, state, problem, now) {
+    async failed({ id, run }) {
+      const [row] = await sql<{ failures: number }>`UPDATE import_job SET failures = failures + 1
+        WHERE id = ${id} AND run = ${run} AND state = 'running' RETURNING failures`;
+      return row?.failures ?? 0;
+    },
+    async finish({ id, run }, state, problem, now) {
       const rows = await sql`WITH done AS (UPDATE import_job SET state = ${state}, problem = ${problem},
-            finished_at = ${now}, lease_until = NULL WHERE id = ${id} AND state = 'running' RETURNING id),
+            finished_at = ${now}, lease_until = NULL WHERE id = ${id} AND state = 'running' AND run = ${run} RETURNING id),
           gone AS (DELETE FROM import_part WHERE ${state} <> 'checked' AND job_id IN (SELECT id FROM done))
         SELECT 1 FROM done`;
       return rows.length === 1;
@@ -170,7 +181,8 @@ export function createImports(db: Database): Imports {
     },
     begin: (id, { actor, authority, options }, leaseUntil) =>
       db.transaction(async (tx) => {
-        const rows = await tx`UPDATE import_job SET state = 'waiting', is_dry_run = false, actor = ${actor},
+        const rows =
+          await tx`UPDATE import_job SET state = 'waiting', is_dry_run = false, run = run + 1, failures = 0, actor = ${actor},
             authority = ${authority}, options = options || ${options}::jsonb, bytes_done = 0, lines_done = 0, added = 0, changed = 0,
             unchanged = 0, refused = 0, started_at = NULL, finished_at = NULL, lease_until = ${leaseUntil}
           WHERE id = ${id} AND state = 'checked' RETURNING 1`;

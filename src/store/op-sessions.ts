@@ -49,6 +49,18 @@ export interface OpSessions {
   revokeOthers(accountId: string, keptUid: string, now: Date): Promise<number>;
   /** One session, with the tokens of its grants. @returns whether it was this account's, and open */
   revokeOne(accountId: string, uid: string, now: Date): Promise<boolean>;
+  /**
+   * Notes that somebody uses the console in a session. A visit after a break is one only where they signed in since:
+   * deleting a cookie does not end a break.
+   * @param breakBefore an earlier last visit than this was followed by a break
+   * @param isNoted false for a page that looks again by itself
+   * @returns false where there was a break, or the session is not open
+   */
+  visitConsole(
+    uid: string,
+    visit: { signedInAt: Date; breakBefore: Date; isNoted: boolean },
+    now: Date,
+  ): Promise<boolean>;
   /** The sessions that are open, newest use first. */
   ofAccount(accountId: string, now: Date): Promise<ShownSession[]>;
 }
@@ -122,6 +134,14 @@ export function createOpSessions({ sql }: Database): OpSessions {
     revokeAll: (accountId, now) => end(accountId, {}, now),
     revokeOthers: (accountId, keptUid, now) => end(accountId, { except: keptUid }, now),
     revokeOne: async (accountId, uid, now) => (await end(accountId, { only: uid }, now)) === 1,
+    async visitConsole(uid, { signedInAt, breakBefore, isNoted }, now) {
+      const rows = await sql`UPDATE op_session SET
+          console_seen_at = CASE WHEN ${isNoted} THEN greatest(console_seen_at, ${now}) ELSE console_seen_at END
+        WHERE uid = ${uid} AND revoked_at IS NULL
+          AND (console_seen_at IS NULL OR console_seen_at >= ${breakBefore} OR console_seen_at < ${signedInAt})
+        RETURNING 1`;
+      return rows.length === 1;
+    },
     async ofAccount(accountId, now) {
       const rows = await sql<ShownSession & { payload: OidcPayload }>`SELECT uid, user_agent, ip, created_at,
           coalesce(last_used_at, created_at) AS last_used_at, payload FROM op_session

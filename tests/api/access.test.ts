@@ -159,6 +159,10 @@ describe('a token', () => {
     const stale = await reset();
     expect(stale.status).toBe(401);
     expect(stale.headers.get('www-authenticate')).toContain('max_age="600"');
+    // Somebody new, and another address for somebody: both lead to a password by mail.
+    expect((await api.post('/accounts', { email: 'nieuw@example.org' })).body.code).toBe(stale.body.code);
+    const moved = await api.call('PATCH', `/accounts/${account.id}`, { email: 'x@example.org' }, { 'if-match': '*' });
+    expect(moved.body.code).toBe(stale.body.code);
     expect((await api.get('/accounts')).status).toBe(200);
   });
 

@@ -55,6 +55,8 @@ describe('accounts', () => {
     expect(changed.body.displayName).toBe('Jan Vries');
     expect(changed.body.groups).toEqual(['inkoop']);
     expect((await program.call('PATCH', at, { displayName: 'x' }, { 'if-match': etag })).status).toBe(412);
+    for (const never of ['"99999999999"', '"0"', 'W/"999999999999999"', 'gisteren'])
+      expect((await program.call('PATCH', at, { displayName: 'x' }, { 'if-match': never })).status).toBe(412);
     expect((await program.call('PATCH', at, { displayName: 'x' })).status).toBe(428);
     const suspended = await program.call('PATCH', at, { status: 'suspended' }, { 'if-match': '*' });
     expect(suspended.body.status).toBe('suspended');

@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OPERATOR } from '../support/administration.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { Stage } from '../support/stage.ts';
 
@@ -52,14 +53,14 @@ for (const [locale, width, words] of [
       expect(tokens.authorization_details).toEqual(details);
       expect(person.phone.errors).toEqual([]);
 
-      const started = await stage.installation.d.callerCheck.start(person.accountId, { actor: 'test', origin: 'test' });
+      const started = await stage.installation.d.callerCheck.start(person.accountId, OPERATOR);
       if (!started.ok) throw new Error(started.refusal.code);
       // It takes the place of the last result by itself.
       await person.phone.waitForScreen('request');
       await stage.shot(page, `${tongue}-phone-caller`);
       await person.phone.approve(started.value.number);
       await person.phone.waitForScreen('result');
-      const by = { actor: 'test', origin: 'test' };
+      const by = OPERATOR;
       expect(await stage.installation.d.callerCheck.look(started.value.challengeId, by)).toBe('verified');
       await person.phone.close();
     });

@@ -234,6 +234,29 @@ describe('an administrator who has been away', () => {
     expect(staff.laptop.page.url).toBe(at('/admin/people?q=x'));
   });
 
+  it('is not let in again by a browser that forgets the console’s cookie', async () => {
+    const { laptop } = await enter('helpdesk');
+    installation.clock.advance(15 * 60 + 1);
+    laptop.forgetCookie('portal');
+    await laptop.open(at('/admin/people'));
+    expect(laptop.page.url).toContain('/interaction/');
+    // Nor by using the web apps in between, which goes on without a word.
+    await laptop.open((await rp.request()).url, {}, rp.redirectUri);
+    expect(laptop.page.url).toContain('code=');
+    laptop.forgetCookie('portal');
+    await laptop.open(at('/admin'));
+    expect(laptop.page.url).toContain('/interaction/');
+  });
+
+  it('is not kept in by a page that looks again by itself', async () => {
+    const { laptop } = await enter('administrator');
+    installation.clock.advance(14 * 60);
+    expect((await laptop.send(at('/admin/settings?look=again'))).status).toBe(200);
+    installation.clock.advance(2 * 60);
+    await laptop.open(at('/admin/settings'));
+    expect(laptop.page.url).toContain('/interaction/');
+  });
+
   it('shows fresh strength before a dangerous act, and nothing typed is lost', async () => {
     const staff = await enter('helpdesk');
     const { laptop } = staff;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../src/core/authority.ts';
 import { peopleCsv, refusedLinesCsv } from '../../src/flow/csv-files.ts';
@@ -172,6 +173,64 @@ describe('an import', () => {
     const mail = await mails.next('uitgenodigd@example.org', 'Uw account');
     expect(linkIn(mail, '/link')).toContain(installation.url);
     expect(await installation.d.accounts.byEmail('stil@example.org')).toBeDefined();
+  });
+
+  it('invites whom a worker added that died before it said so', async () => {
+    const what = { name: 'people.csv', isDryRun: false, isInviting: true, may: () => true, isMine: true };
+    const uploaded = await installation.d.importing.upload(bytes('email\nhalf@example.org\n'), what, OPERATOR);
+    if (!uploaded.ok) throw new Error(uploaded.refusal.code);
+    const now = installation.clock.now();
+    await installation.d.imports.take(now, new Date(now.getTime() + 30_000), uploaded.value.id);
+    await installation.d.administration.addAccount(
+      { email: 'half@example.org', displayName: '', isSilent: true },
+      OPERATOR,
+    );
+    installation.clock.advance(31);
+    expect(await finished(uploaded.value.id)).toMatchObject({ state: 'done', linesDone: 1 });
+    expect(linkIn(await mails.next('half@example.org', 'Uw account'), '/link')).toContain(installation.url);
+  });
+
+  it('belongs to one worker: a slower one writes nothing any more', async () => {
+    const what = { name: 'people.csv', isDryRun: true, isInviting: false, may: () => true, isMine: true };
+    const uploaded = await installation.d.importing.upload(bytes('email\nslow@example.org\n'), what, OPERATOR);
+    if (!uploaded.ok) throw new Error(uploaded.refusal.code);
+    const { imports, clock } = installation.d;
+    const later = (seconds: number) => new Date(clock.now().getTime() + seconds * 1000);
+    const slow = (await imports.take(later(0), later(3600), uploaded.value.id))!;
+    expect(await imports.take(later(0), later(3600), uploaded.value.id)).toBeUndefined();
+    const next = (await imports.take(later(3601), later(7200), uploaded.value.id))!;
+    const line = { line: 2, email: 'slow@example.org', outcome: 'added', code: null, record: null } as const;
+    const progress = { bytesDone: 1, leaseUntil: later(7200) };
+    expect(await imports.report(slow, [line], progress)).toBe(false);
+    expect(await imports.finish(slow, 'checked', null, later(0))).toBe(false);
+    expect(await imports.failed(slow)).toBe(0);
+    expect(await imports.report(next, [line], progress)).toBe(true);
+    expect(await imports.finish(next, 'checked', null, later(0))).toBe(true);
+  });
+
+  it('on which we fail each time has an end, and what was done stays', async () => {
+    const owner = new pg.Client({ connectionString: installation.ownerUrl });
+    await owner.connect();
+    await owner.query(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a fault for a test'; END $$;
+      CREATE TRIGGER fail BEFORE INSERT ON account FOR EACH ROW WHEN (NEW.email = 'kapot@example.org') EXECUTE FUNCTION fail()`);
+    try {
+      const what = { name: 'people.csv', isDryRun: false, isInviting: false, may: () => true };
+      const uploaded = await installation.d.importing.upload(bytes('email\nkapot@example.org\n'), what, OPERATOR);
+      if (!uploaded.ok) throw new Error(uploaded.refusal.code);
+      const { id } = uploaded.value;
+      const failures = async () =>
+        (await installation.d.database.sql<{ failures: number }>`SELECT failures FROM import_job WHERE id = ${id}`)[0]!
+          .failures;
+      for (let times = 1; times < 5; times += 1) {
+        await expect.poll(failures, { timeout: 10_000 }).toBe(times);
+        expect((await installation.d.importing.look(id))!.state).toBe('running');
+        installation.clock.advance(31);
+      }
+      expect(await finished(id)).toMatchObject({ state: 'failed', problem: 'fault' });
+    } finally {
+      await owner.query('DROP TRIGGER fail ON account; DROP FUNCTION fail()');
+      await owner.end();
+    }
   });
 
   it.each([

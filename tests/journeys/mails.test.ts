@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openNotices } from '../../src/notices.ts';
 import { OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
@@ -37,7 +39,10 @@ beforeAll(async () => {
 beforeEach(async () => {
   person = await addEnrolledPerson(installation, new Laptop(), rp);
 });
-afterEach(() => installation.clock.reset());
+afterEach(() => {
+  installation.clock.reset();
+  mailServer.refusal = undefined;
+});
 afterAll(async () => {
   await installation.close();
   await mailServer.close();
@@ -151,6 +156,71 @@ describe('a forgotten password', () => {
     expect(elsewhere.page.status).toBe(429);
     await forgotten('not an address', elsewhere);
     expect(elsewhere.page.status).toBe(422);
+  });
+});
+
+describe('a mail server', () => {
+  const kept = () =>
+    installation.d.database.sql<{ id: string; sealed: Buffer; lastError: string | null }>`SELECT * FROM mail`;
+  const invite = async () => {
+    const email = `wacht-${randomUUID()}@example.org`;
+    const invited = await installation.d.administration.addAccount({ email, displayName: 'Wachtende' }, OPERATOR);
+    expect(invited.ok).toBe(true);
+    return email;
+  };
+
+  beforeEach(async () => {
+    await installation.d.database.sql`DELETE FROM mail WHERE last_error IS NOT NULL`;
+    await expect.poll(async () => (await kept()).length).toBe(0);
+  });
+
+  it('that says “not now” gets the mail later, and what waits can be read by nobody', async () => {
+    mailServer.refusal = 451;
+    const email = await invite();
+    await expect.poll(async () => (await kept())[0]?.lastError).toContain('not now');
+    const [mail] = await kept();
+    expect(mail!.sealed.toString('latin1')).not.toContain(email);
+    expect(await installation.d.overview.health()).toMatchObject({ mailsWaiting: 1 });
+    mailServer.refusal = undefined;
+    await installation.d.deliverMails();
+    expect(mailServer.to(email)).toEqual([]);
+    installation.clock.advance(61);
+    await installation.d.deliverMails();
+    expect(linkIn(await mailServer.next(email, 'Uw account'), '/link')).toContain(installation.url);
+    expect((await kept()).length).toBe(0);
+    // However many look at the same time, it goes once.
+    expect(mailServer.to(email)).toEqual([]);
+  });
+
+  it('that never answers well is given up after a day, and one that says “never” at once', async () => {
+    mailServer.refusal = 550;
+    await invite();
+    await expect.poll(async () => (await kept()).length).toBe(0);
+    mailServer.refusal = 451;
+    await invite();
+    await expect.poll(async () => (await kept())[0]?.lastError).toContain('not now');
+    for (let hours = 0; hours < 48; hours += 1) {
+      installation.clock.advance(3601);
+      await installation.d.deliverMails();
+    }
+    expect((await kept()).length).toBe(0);
+    expect(installation.logLines.filter((line) => line.includes('mail given up'))).toHaveLength(2);
+    expect(await installation.d.auditStore.list({ action: 'mail.given_up', limit: 9 })).toHaveLength(2);
+  });
+
+  it('gets each mail once, however many instances send', async () => {
+    mailServer.refusal = 451;
+    const emails = await Promise.all(Array.from({ length: 12 }, invite));
+    await expect.poll(async () => (await kept()).filter(({ lastError }) => lastError !== null).length).toBe(12);
+    mailServer.refusal = undefined;
+    installation.clock.advance(61);
+    const { mails, audit, config, mailLinks, clock, random, log } = installation.d;
+    const others = Array.from({ length: 3 }, () =>
+      openNotices({ mails, audit, config, mailLinks, clock, random, log }),
+    );
+    await Promise.all([installation.d.deliverMails(), ...others.map((each) => each.deliverMails())]);
+    for (const email of emails) expect(mailServer.to(email)).toHaveLength(1);
+    await Promise.all(others.map((each) => each.close()));
   });
 });
 

@@ -195,6 +195,24 @@ describe('before a reset', () => {
       expect((await installation.d.support.cancel(again.case.id, as('helpdesk'))).ok).toBe(true);
   });
 
+  it('a second person is no program, nor whoever could be the program that asked', async () => {
+    await setPolicy({ secondPersonFor: ['helpdesk'] });
+    const { support } = installation.d;
+    const asked = await support.open(request(), program);
+    if (!asked.ok) throw new Error(asked.refusal.code);
+    const { id, state } = asked.value.case;
+    expect(state).toBe('waiting');
+    const code = async (by: Parameters<typeof support.approve>[1]) => {
+      const approved = await support.approve(id, by);
+      return approved.ok ? approved.value.case.state : approved.refusal.code;
+    };
+    const another = { ...program, actor: 'client:other', authority: { kind: 'machine', clientId: 'other' } } as const;
+    expect(await code(another)).toBe('second_person_machine');
+    expect(await code(as('administrator'))).toBe('second_person_keeper');
+    expect(await code(as('owner'))).toBe('second_person_keeper');
+    expect(await code(as('helpdesk'))).toBe('done');
+  });
+
   it('those with a role can be made to need a second person, whoever acts', async () => {
     await setPolicy({ secondPersonOn: ['helpdesk'] });
     expect(await open('owner', { accountId: staff.other.id })).toMatchObject({ case: { state: 'waiting' } });
@@ -260,6 +278,31 @@ describe('a reset', () => {
     const after = new Laptop();
     await givePassword(after, rp, person);
     expect(after.page.status).toBe(401);
+  });
+
+  it('is not undone by the mail of an earlier one', async () => {
+    await open('helpdesk');
+    const link = linkIn(await mails.next(person.email, 'manieren van aanmelden zijn gewist'), '/undo');
+    await open('administrator', { cause: 'stolen' });
+    expect((await new Laptop().open(link)).status).toBe(410);
+    expect(await phoneStatus()).toBe(401);
+  });
+
+  it('of somebody who had nothing strong leaves them with a pass, also when it is undone', async () => {
+    const { account, ...somebody } = await installation.addPerson();
+    await open('helpdesk', { accountId: account.id });
+    const link = linkIn(await mails.next(account.email, 'manieren van aanmelden zijn gewist'), '/undo');
+    const owner = new Laptop();
+    await owner.open(link);
+    await owner.submit('/undo');
+    expect(owner.title).toBe('Ongedaan gemaakt');
+    expect((await installation.d.accounts.byId(account.id))!.passRequiredAt).not.toBeNull();
+    // Whoever reads the mailbox can set a password, and sets up nothing with it alone.
+    const password = 'een heel nieuw wachtwoord';
+    await installation.d.administration.setPassword(somebody.email, password, OPERATOR);
+    const thief = new Laptop();
+    await givePassword(thief, rp, { ...somebody, password });
+    expect(thief.title).toBe('Aanmelden met een tijdelijke toegangscode');
   });
 
   it('because of theft gives nothing back, and a link is good for a day', async () => {

@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { compactVerify, decodeJwt, importJWK } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { addEnrolledPerson, type Enrolled, givePassword } from '../support/story.ts';
 import { fulfilled, together } from '../support/together.ts';
 
-const BY = { actor: 'test', origin: 'test' };
+const BY = OPERATOR;
 const TRANSACTION = 'urn:dubbelslot:transaction';
 
 let installation: TestInstallation;

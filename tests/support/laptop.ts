@@ -28,6 +28,11 @@ export class Laptop {
     for (const cookie of this.#cookies.values()) if (cookie.name === name) cookie.value = value;
   }
 
+  /** As somebody at the keyboard can. */
+  forgetCookie(name: string): void {
+    for (const [key, cookie] of this.#cookies) if (cookie.name === name) this.#cookies.delete(key);
+  }
+
   cookies(): string[] {
     return [...this.#cookies.values()].map(({ name, value, path }) => `${name}=${value}; Path=${path}`);
   }

@@ -6,6 +6,8 @@ import { freePort } from './ports.ts';
 export class MailServer {
   readonly url: string;
   readonly mails: ParsedMail[] = [];
+  /** How every mail is answered (RFC 5321, section 4.2.1); undefined for welcome. */
+  refusal: number | undefined;
   readonly #server: SMTPServer;
 
   private constructor(url: string, server: SMTPServer) {
@@ -18,6 +20,10 @@ export class MailServer {
     const server = new SMTPServer({
       authOptional: true,
       disabledCommands: ['STARTTLS', 'AUTH'],
+      onRcptTo(_address, _session, done) {
+        const code = mailServer.refusal;
+        done(code === undefined ? null : Object.assign(new Error('not now'), { responseCode: code }));
+      },
       onData(stream, _session, done) {
         simpleParser(stream).then(
           (mail) => {

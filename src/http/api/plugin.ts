@@ -7,6 +7,7 @@ import type { Acr } from '../../core/assurance.ts';
 import type { Clock } from '../../core/clock.ts';
 import { PERMISSIONS } from '../../core/permissions.ts';
 import type { ApiCallers } from '../../flow/api-callers.ts';
+import { FILE_SECONDS } from '../plugins/body-time.ts';
 import { dropUnread } from '../plugins/unread.ts';
 import { sendProblem, sendRefusal } from '../problems.ts';
 import { createApiGuard } from './authenticate.ts';
@@ -148,6 +149,7 @@ async function run(e: Endpoint, request: FastifyRequest, reply: FastifyReply): P
     return sendProblem(reply, 428, 'version_missing', {
       detail: 'Send If-Match with the ETag of what you read, or * to change whatever is there.',
     });
+  if (e.consumes) request.giveTime(FILE_SECONDS);
   const answer = await e.run({
     params: request.params as never,
     query: request.query as never,

@@ -21,6 +21,8 @@ const settings = z
       unlinkedEvents: z.number().int(),
       lastCheckpointAt: timeOrNull,
       deadLetters: z.number().int(),
+      mailsWaiting: z.number().int().describe('Mails that could not be handed over yet; they are tried for a day.'),
+      mailsWaitingSince: timeOrNull,
     }),
   })
   .meta({ id: 'Settings' });
@@ -54,6 +56,8 @@ export const settingsEndpoints = (n: {
             unlinkedEvents: health.unlinked,
             lastCheckpointAt: isoOrNull(health.lastCheckpointAt),
             deadLetters: health.deadLetters,
+            mailsWaiting: health.mailsWaiting,
+            mailsWaitingSince: isoOrNull(health.mailsWaitingSince),
           },
         },
       };

@@ -29,6 +29,15 @@ export const homePages: FastifyPluginAsyncZod<{ coverage: CoverageReport; overvi
             tone: 'note',
             text: t('console.home_dead', { count: health.deadLetters }),
           },
+        health.mailsWaitingSince !== null &&
+          permissions.has('settings:read') && {
+            type: 'notice',
+            tone: 'bad',
+            text: t('console.home_mails', {
+              count: health.mailsWaiting,
+              time: request.times.dateTime(health.mailsWaitingSince),
+            }),
+          },
         openAlerts === 0 && waitingCases === 0 && { type: 'notice', tone: 'good', text: t('console.home_quiet') },
         {
           type: 'form',

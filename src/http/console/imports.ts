@@ -8,6 +8,8 @@ import { type Imports, LARGEST_IMPORT_BYTES } from '../../flow/imports.ts';
 import type { People } from '../../flow/people.ts';
 import type { ImportJob } from '../../store/imports.ts';
 import { sendCsv } from '../csv.ts';
+import { LOOKS_AGAIN } from '../guards.ts';
+import { FILE_SECONDS } from '../plugins/body-time.ts';
 import { text } from '../text.ts';
 import { refusalInWords, waitInWords } from '../wording.ts';
 import type { Block } from './blocks.ts';
@@ -105,6 +107,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
         isInviting: inviting === 'yes',
         may: (permission: Parameters<typeof permissions.has>[0]) => permissions.has(permission),
       };
+      request.giveTime(FILE_SECONDS);
       const uploaded = await n.importing.upload(file.iterator({ destroyOnReturn: false }), what, by);
       if (uploaded.ok) return reply.redirect(`${LIST}/${uploaded.value.id}`, 303);
       return list(request, reply, refusalInWords(t, uploaded.refusal, 'console.try_later'));
@@ -118,7 +121,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     const here = `${LIST}/${job.id}`;
     const lines = await n.importing.lines(job.id, 'refused', MOST);
     // Looked at again by itself, with or without script.
-    if (isGoingOn(job)) reply.header('refresh', String(REFRESH_SECONDS));
+    if (isGoingOn(job)) reply.header('refresh', `${REFRESH_SECONDS}; url=${here}?look=${LOOKS_AGAIN}`);
     return showConsole(request, reply, {
       title: job.name,
       here: 'imports',

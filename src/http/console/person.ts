@@ -30,12 +30,14 @@ export const personPages: FastifyPluginAsyncZod<PersonPagesNeeds> = async (app, 
     const view = await n.people.look(request.params.id);
     if (!view) return showUnknown(request, reply, 'console.person_unknown');
     const { account } = view;
-    const { permissions } = request.console!;
+    const { permissions, by } = request.console!;
+    const whyNot = n.people.whyNot(account, by);
     const [cases, history, names] = await Promise.all([
       permissions.has('cases:read') ? n.support.search({ accountId: account.id }, 5) : [],
       n.myAccount.history(account.id),
       n.myAccount.clientNames(),
     ]);
+    const actions = actionsFor(view, request, whyNot);
     return showConsole(request, reply, {
       title: account.displayName,
       here: 'people',
@@ -44,10 +46,15 @@ export const personPages: FastifyPluginAsyncZod<PersonPagesNeeds> = async (app, 
         account.pushFrozenAt !== null && { type: 'notice', tone: 'bad', text: t('console.is_frozen') },
         account.passRequiredAt !== null && { type: 'notice', tone: 'note', text: t('console.needs_pass') },
         account.source !== 'local' && { type: 'notice', tone: 'note', text: t('console.is_kept') },
-        { type: 'links', items: actionsFor(view, request) },
+        whyNot && {
+          type: 'notice',
+          tone: 'note',
+          text: t(whyNot === 'own_account' ? 'console.is_yourself' : 'console.is_out_of_reach'),
+        },
+        actions.length > 0 && { type: 'links', items: actions },
         { type: 'facts', items: factsOf(account, request) },
         { type: 'heading', text: t('console.authenticators') },
-        authenticatorTable(view, request),
+        authenticatorTable(view, request, whyNot !== undefined),
         { type: 'heading', text: t('console.sessions') },
         {
           type: 'table',
@@ -109,7 +116,11 @@ function factsOf(account: Account, { t, times }: FastifyRequest) {
 }
 
 /** What this visitor may do for this person, most used first. */
-function actionsFor({ account, authenticators }: PersonView, { t, console: visitor }: FastifyRequest) {
+function actionsFor(
+  { account, authenticators }: PersonView,
+  { t, console: visitor }: FastifyRequest,
+  whyNot: ReturnType<People['whyNot']>,
+) {
   const may = visitor!.permissions;
   const path = personPath(account);
   const isActive = account.status === 'active';
@@ -131,14 +142,18 @@ function actionsFor({ account, authenticators }: PersonView, { t, console: visit
     account.status !== 'revoked' &&
       may.has('accounts:write') && { path: `${path}/revoke`, text: t('console.revoke'), tone: 'danger' },
   ];
-  return items.filter((item) => item !== false);
+  // Of oneself: the name and the groups. The rest is on one's own page.
+  const isOut = (path: string): boolean =>
+    whyNot === 'role_too_high' || (whyNot === 'own_account' && !path.endsWith('/edit'));
+  return items.filter((item) => item !== false).filter((item) => !isOut(item.path));
 }
 
 function authenticatorTable(
   { account, authenticators, recoveryCodesLeft }: PersonView,
   { t, times, console: visitor }: FastifyRequest,
+  isOutOfReach: boolean,
 ): Block {
-  const mayRevoke = visitor!.permissions.has('authenticators:reset');
+  const mayRevoke = !isOutOfReach && visitor!.permissions.has('authenticators:reset');
   return {
     type: 'table',
     caption: t('console.authenticators'),

@@ -27,6 +27,15 @@ export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (a
               value: health.lastCheckpointAt ? times.dateTime(health.lastCheckpointAt) : t('console.never'),
             },
             { label: t('console.dead_letters'), value: String(health.deadLetters) },
+            {
+              label: t('console.mails_waiting'),
+              value: health.mailsWaitingSince
+                ? t('console.mails_waiting_since', {
+                    count: health.mailsWaiting,
+                    time: times.dateTime(health.mailsWaitingSince),
+                  })
+                : '0',
+            },
           ],
         },
         { type: 'heading', text: t('console.deviations') },

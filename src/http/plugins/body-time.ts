@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+
+/** For the body of a request, when nobody says more. */
+const SECONDS = 30;
+/** For a file: 100 MB at 1 Mbit/s. */
+export const FILE_SECONDS = 900;
+
+/**
+ * A body that comes too slowly is cut off with 408, so that nobody holds connections by sending a byte now and then.
+ * A route that takes a file gives it more time once it knows who sends it: `request.giveTime(FILE_SECONDS)`.
+ */
+export const bodyTime = fp(async (app: FastifyInstance, { seconds = SECONDS }: { seconds?: number }) => {
+  app.decorateRequest('giveTime');
+  app.addHook('onRequest', async (request) => {
+    const { raw } = request;
+    const { headers } = raw;
+    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+    let timer: NodeJS.Timeout | undefined;
+    request.giveTime = (most) => {
+      clearTimeout(timer);
+      if (raw.complete) return;
+      timer = setTimeout(() => {
+        if (raw.complete) return;
+        request.log.info({ seconds: most }, 'a body came too slowly');
+        raw.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+        raw.destroy();
+      }, most * 1000);
+      timer.unref();
+    };
+    if (!hasBody) return;
+    request.giveTime(seconds);
+    for (const event of ['end', 'close']) raw.once(event, () => clearTimeout(timer));
+  });
+});
