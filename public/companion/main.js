@@ -34,17 +34,13 @@ let leave = () => {};
 let installEvent;
 const seen = new Set();
 let shownRequest;
+let drawing = 0;
 
 const tools = {
   go,
   goBack: () => history.back(),
   changed: () => void listenToAll(),
-  onLeave: (callback) => {
-    leave = callback;
-  },
   installer: () => installEvent,
-  /** Whether this request is still the one on the screen: a newer one may have come while an answer was on its way. */
-  isShown: (parameters) => shownRequest === parameters,
 };
 
 function render(name, parameters = {}) {
@@ -53,7 +49,20 @@ function render(name, parameters = {}) {
   current = name;
   shownRequest = name === 'request' ? parameters : undefined;
   document.documentElement.dataset.screen = name;
-  return SCREENS[name](tools, parameters);
+  // A screen that waited for the network draws nothing over the one that came in its place.
+  drawing += 1;
+  const number = drawing;
+  const isShown = () => number === drawing;
+  const own = {
+    ...tools,
+    isShown,
+    draw: (...parts) => isShown() && draw(...parts),
+    onLeave: (callback) => {
+      if (isShown()) leave = callback;
+      else callback();
+    },
+  };
+  return SCREENS[name](own, parameters);
 }
 
 function go(name, parameters = {}, isReplacing = false) {

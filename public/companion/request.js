@@ -1,13 +1,13 @@
 // The screens of a request: the question, and what came of it.
 import * as accounts from './accounts.js';
 import { clearNotifications } from './push.js';
-import { button, dateTime, draw, el, icon, money, notice, refusalText, t } from './ui.js';
+import { button, dateTime, el, icon, money, notice, refusalText, t } from './ui.js';
 
 const OUTCOME = { approve: 'approved', deny: 'denied', report: 'reported' };
 
 /** The approval. `code` where the QR code on the computer was scanned: then there is no number to type. */
 export async function request(tools, parameters) {
-  const { go, changed } = tools;
+  const { go, changed, draw } = tools;
   const { id, accountId, code } = parameters;
   let account;
   let asked;
@@ -22,9 +22,9 @@ export async function request(tools, parameters) {
         code: asked.state === 'expired' ? 'challenge_expired' : 'challenge_closed',
       });
   } catch (error) {
-    return tools.isShown(parameters) ? go('refused', { text: refusalText(error) }, true) : undefined;
+    return tools.isShown() ? go('refused', { text: refusalText(error) }, true) : undefined;
   }
-  if (!tools.isShown(parameters)) return undefined;
+  if (!tools.isShown()) return undefined;
 
   const { context, numberLength } = asked;
   const isCaller = context.purpose === 'caller_check';
@@ -56,11 +56,11 @@ export async function request(tools, parameters) {
     try {
       const { state } = await accounts.answer(account, asked, decision, match);
       await clearNotifications(asked.id).catch(() => {});
-      if (!tools.isShown(parameters)) return undefined;
+      if (!tools.isShown()) return undefined;
       changed();
       go('result', { state, isApproval }, true);
     } catch (error) {
-      if (!tools.isShown(parameters)) return undefined;
+      if (!tools.isShown()) return undefined;
       for (const each of document.querySelectorAll('.screen button')) each.disabled = false;
       const left = error.problem?.triesLeft;
       if (error.code === 'wrong_number' && left > 0) {
@@ -127,7 +127,7 @@ export async function request(tools, parameters) {
   if (number) number.focus();
 }
 
-export function result({ go }, { state, isApproval = false }) {
+export function result({ go, draw }, { state, isApproval = false }) {
   const isGood = state === 'approved';
   draw(
     t(`${state}_title`),
@@ -143,7 +143,7 @@ export function result({ go }, { state, isApproval = false }) {
 }
 
 /** A request that cannot be answered, or not any more. */
-export function refused({ go }, { text }) {
+export function refused({ go, draw }, { text }) {
   draw(
     t('request_title'),
     {},

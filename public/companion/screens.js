@@ -4,7 +4,7 @@ import { isOnline } from './api.js';
 import { codeOf } from './code.js';
 import { canNotify, permission } from './push.js';
 import { scan } from './scan.js';
-import { button, dateTime, draw, el, icon, notice, refusalText, t } from './ui.js';
+import { button, dateTime, el, icon, notice, refusalText, t } from './ui.js';
 
 const CODE_LENGTH = 26;
 
@@ -21,7 +21,7 @@ export function readAddress(text) {
   };
 }
 
-export async function list({ go, installer }) {
+export async function list({ go, installer, draw }) {
   const known = await accounts.allAccounts();
   const add = el(
     'button.icon-button.primary',
@@ -88,7 +88,7 @@ function notificationHint(go) {
   );
 }
 
-export function add({ go, goBack }) {
+export function add({ go, goBack, draw }) {
   draw(
     t('add_title'),
     { back: goBack },
@@ -101,7 +101,7 @@ export function add({ go, goBack }) {
   );
 }
 
-export function how({ go, goBack }) {
+export function how({ go, goBack, draw }) {
   draw(
     t('how_title'),
     { back: goBack },
@@ -111,7 +111,7 @@ export function how({ go, goBack }) {
   );
 }
 
-export function scanner({ go, goBack, onLeave }) {
+export function scanner({ go, goBack, onLeave, draw }) {
   const video = el('video', { playsinline: true, muted: true });
   const said = el('div', { 'aria-live': 'polite' });
   draw(
@@ -144,7 +144,7 @@ export function scanner({ go, goBack, onLeave }) {
   );
 }
 
-export function type({ go, goBack }) {
+export function type({ go, goBack, draw }) {
   const said = el('div', { 'aria-live': 'assertive' });
   const field = el('input.code', {
     id: 'typed',
@@ -184,7 +184,7 @@ export function type({ go, goBack }) {
 }
 
 /** A link can be sent by anyone: what it adds is added by a tap. */
-export function confirm({ go }, { code }) {
+export function confirm({ go, draw }, { code }) {
   draw(
     t('how_title'),
     {},
@@ -197,7 +197,7 @@ export function confirm({ go }, { code }) {
 const afterGate = () => (canNotify() && permission() === 'default' ? 'notifications' : 'added');
 
 /** Offers to check who holds the phone before each approval. */
-export async function gate({ go }, { id, isNew }) {
+export async function gate({ go, draw }, { id, isNew }) {
   const account = (await accounts.allAccounts()).find((each) => each.id === id);
   const said = el('div', { 'aria-live': 'assertive' });
   const done = () => (isNew ? go(afterGate(), { isNew: true }, true) : go('account', { id }, true));
@@ -219,7 +219,7 @@ export async function gate({ go }, { id, isNew }) {
   );
 }
 
-export async function adding({ go, goBack, changed }, { code }) {
+export async function adding({ go, goBack, changed, draw }, { code }) {
   draw(t('adding'), {}, el('p.loading', {}, t('loading')));
   try {
     const account = await accounts.enrol(code);
@@ -238,7 +238,7 @@ export async function adding({ go, goBack, changed }, { code }) {
   }
 }
 
-export function notifications({ go }, { isNew }) {
+export function notifications({ go, draw }, { isNew }) {
   const done = () => go(isNew ? 'added' : 'list', {}, true);
   const allow = async (event) => {
     event.currentTarget.disabled = true;
@@ -255,7 +255,7 @@ export function notifications({ go }, { isNew }) {
   );
 }
 
-export async function added({ go, changed }) {
+export async function added({ go, changed, draw }) {
   const known = await accounts.allAccounts();
   for (const account of known) await accounts.keepSubscription(account).catch(() => {});
   changed();
@@ -269,7 +269,7 @@ export async function added({ go, changed }) {
   );
 }
 
-export async function account({ go, goBack, onLeave }, { id }) {
+export async function account({ go, goBack, onLeave, draw }, { id }) {
   const known = (await accounts.allAccounts()).find((each) => each.id === id);
   if (!known) return go('list', {}, true);
   const events = el('div', {}, el('p.hint', {}, t('loading')));
@@ -314,7 +314,7 @@ export async function account({ go, goBack, onLeave }, { id }) {
   }
 }
 
-export async function remove({ go, goBack, changed }, { id }) {
+export async function remove({ go, goBack, changed, draw }, { id }) {
   const known = (await accounts.allAccounts()).find((each) => each.id === id);
   if (!known) return go('list', {}, true);
   const said = el('div', { 'aria-live': 'assertive' });
@@ -336,7 +336,7 @@ export async function remove({ go, goBack, changed }, { id }) {
   );
 }
 
-export function ios() {
+export function ios({ draw }) {
   draw(
     t('ios_title'),
     {},

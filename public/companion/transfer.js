@@ -1,12 +1,12 @@
 // Change of phone: this phone shows a code, the new one scans it, this one approves.
 import * as accounts from './accounts.js';
 import { qrPicture } from './qr.js';
-import { button, draw, el, icon, notice, refusalText, t } from './ui.js';
+import { button, el, icon, notice, refusalText, t } from './ui.js';
 
 const LOOK_EVERY_MS = 2000;
 
 export async function transfer(tools, { id }) {
-  const { go, goBack, changed, onLeave } = tools;
+  const { go, goBack, changed, onLeave, draw } = tools;
   const account = (await accounts.allAccounts()).find((each) => each.id === id);
   if (!account) return go('list', {}, true);
   let hasLeft = false;
@@ -78,7 +78,7 @@ export async function transfer(tools, { id }) {
   return undefined;
 }
 
-export function transferred({ go }, { label }) {
+export function transferred({ go, draw }, { label }) {
   draw(
     t('transferred_title'),
     {},

@@ -58,6 +58,45 @@ describe('the wizard', () => {
     await phone.close();
   });
 
+  it('keeps its first request on the phone’s screen, however slowly the screen before it was drawn', async () => {
+    const { account: _account, ...person } = await stage.installation.addPerson();
+    const laptop = await stage.openLaptop();
+    await stage.givePassword(laptop, person);
+    await laptop.click('button:has-text("Volgende")');
+    await laptop.click('a.button:has-text("Volgende")');
+    const phone = await stage.openPhone();
+    // The screen "added" waits for this call before it draws.
+    let goOn = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let isWaiting = false;
+    await phone.context.route('**/app/api/subscription', async (route) => {
+      isWaiting = true;
+      await held;
+      await route.continue();
+    });
+    await phone.openEnrolmentLink(await readQr(laptop));
+    await phone.page.waitForSelector('html[data-screen=added], html[data-screen=notifications]');
+    if ((await phone.page.getAttribute('html', 'data-screen')) === 'notifications')
+      await phone.page.locator('.screen .button').last().click();
+    await phone.waitForScreen('added');
+    await laptop.waitForSelector('form[action="/mfa/setup/test"] button');
+    await laptop.click('form[action="/mfa/setup/test"] button');
+    await phone.page.waitForSelector('#number');
+    if (isWaiting) {
+      const arrived = phone.page.waitForResponse('**/app/api/subscription');
+      goOn();
+      await arrived;
+    }
+    await phone.page.waitForTimeout(200);
+    await phone.approve((await laptop.textContent('.number'))!);
+    await laptop.waitForURL('**/mfa/setup/done');
+    expect(isWaiting).toBe(true);
+    await phone.close();
+    await laptop.context().close();
+  });
+
   it('shows a new code when the ten minutes are over and the password was given again', async () => {
     const { account: _account, ...person } = await stage.installation.addPerson();
     const laptop = await stage.openLaptop();
