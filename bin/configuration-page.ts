@@ -12,7 +12,9 @@ const rows = Object.entries(settings.shape).map(([name, schema]) => {
   const fallback = schema.safeParse(undefined);
   const { description = '' } = z.globalRegistry.get(schema) ?? {};
   const given = fallback.success ? fallback.data : undefined;
-  const shown = given === undefined || (Array.isArray(given) && given.length === 0) ? '' : `\`${String(given)}\``;
+  const isOwnWords = typeof given === 'object' && !Array.isArray(given);
+  const shown =
+    given === undefined || isOwnWords || (Array.isArray(given) && given.length === 0) ? '' : `\`${String(given)}\``;
   return `| \`${name}\` | ${shown} | ${description} |`;
 });
 

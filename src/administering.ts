@@ -1,4 +1,4 @@
-import type { BindPassword } from './authenticators/password/bind.ts';
+import { type BindPassword, createBindDirectoryPassword } from './authenticators/password/bind.ts';
 import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
@@ -16,6 +16,7 @@ import { type ClientRegistrationNeeds, createClientRegistration } from './flow/c
 import { createConsoleVisits } from './flow/console-visits.ts';
 import { createCoverageReport } from './flow/coverage.ts';
 import { createDirectory } from './flow/directory.ts';
+import { createDirectorySync } from './flow/directory-sync.ts';
 import { createEndEverything } from './flow/end-everything.ts';
 import { createDecideLines } from './flow/import-lines.ts';
 import { createImports } from './flow/imports.ts';
@@ -28,6 +29,7 @@ import { createSupport } from './flow/support.ts';
 import { createSupportUndo } from './flow/support-undo.ts';
 import { createWebhooks } from './flow/webhooks.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
+import type { LdapDirectory } from './ldap/directory.ts';
 import { apiResource } from './oidc/api-tokens.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
 import type { Stores } from './stores.ts';
@@ -38,6 +40,7 @@ export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds
   readonly approvals: Approvals;
   readonly bindPassword: BindPassword;
   readonly passwordLinks: PasswordLinks;
+  readonly ldap: LdapDirectory | undefined;
   readonly outbound: OutboundFetch;
   readonly audit: Audit;
   readonly notify: Notify;
@@ -53,13 +56,16 @@ export function openAdministering(n: AdministeringNeeds) {
     ...n,
     words: (locale) => translator(locale ?? DEFAULT_LOCALE)('push.caller_check'),
   });
-  const common = { ...n, organisation, publicUrl, endEverything, callerCheck };
+  const bindDirectoryPassword = createBindDirectoryPassword(n.authenticators, n.random);
+  const common = { ...n, organisation, publicUrl, endEverything, callerCheck, bindDirectoryPassword };
   const support = createSupport({
     ...common,
     bindTemporaryPass: createBindTemporaryPass(n.temporaryPasses, n.random),
   });
   const administration = createAdministration(common);
   const people = createPeople(common);
+  const { ldap } = n;
+  const { syncMinutes: everyMinutes = 60, mostSuspendedPercent = 0 } = n.config.directory ?? {};
   const alertWatch = createAlerts({
     ...common,
     thresholds: n.config.alertThresholds,
@@ -72,6 +78,7 @@ export function openAdministering(n: AdministeringNeeds) {
     consoleVisits: createConsoleVisits({ ...n, support, alertWatch }),
     overview: createOverview({
       ...n,
+      hasDirectory: ldap !== undefined,
       installation: {
         ...n.config,
         ownsItsTables: n.config.databaseUrl !== undefined && n.config.databaseOwnerUrl === undefined,
@@ -81,6 +88,13 @@ export function openAdministering(n: AdministeringNeeds) {
     administration,
     people,
     directory: createDirectory({ ...n, source: 'scim', administration, people }),
+    directorySync:
+      ldap &&
+      createDirectorySync({
+        ...common,
+        ...{ everyMinutes, mostSuspendedPercent, read: ldap.people },
+        directory: createDirectory({ ...n, source: 'ldap', administration, people }),
+      }),
     campaigning: createCampaigns(common),
     importing: createImports({ ...n, decideLines: createDecideLines({ ...n, administration, people }) }),
     supportUndo: createSupportUndo(common),

@@ -51,6 +51,7 @@ import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
 import { createRender } from './http/views.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
+import { openDirectory } from './ldap/directory.ts';
 import { openNotices } from './notices.ts';
 import { createApiTokens } from './oidc/api-tokens.ts';
 import type { JudgeSession } from './oidc/interaction-policy.ts';
@@ -116,6 +117,7 @@ export async function createDependencies(options: DependencyOptions) {
     origin: publicUrl,
     allowedAaguids: config.allowedAaguids,
   };
+  const ldap = config.directory && openDirectory(config.directory, clock, random);
   const bindPassword = createBindPassword(stores.authenticators, hasher, random);
   const verifyWebauthn = createVerifyWebauthn(stores.webauthnStore, party);
   const keys = createWebauthnChallenges(stores.webauthnStore, party);
@@ -158,7 +160,7 @@ export async function createDependencies(options: DependencyOptions) {
     access,
     approvals,
     binding,
-    verifyPassword: createVerifyPassword(stores.authenticators, hasher),
+    verifyPassword: createVerifyPassword(stores.authenticators, hasher, ldap?.check),
     ttlSeconds: INTERACTION_SECONDS,
   });
   const signInEnd = createSignInEnd({ ...common, placeOf: places, organisation });
@@ -220,7 +222,7 @@ export async function createDependencies(options: DependencyOptions) {
   const passwordLinks = createPasswordLinks({ ...common, bindPassword, publicUrl, organisation });
   const administering = openAdministering({
     ...common,
-    ...{ config, access, approvals, bindPassword, passwordLinks, outbound },
+    ...{ config, access, approvals, bindPassword, passwordLinks, outbound, ldap },
     checkMetadata: openid.check,
   });
   const apiTokens = createApiTokens(openid.current, publicUrl);

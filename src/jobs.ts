@@ -15,6 +15,7 @@ const CALLS_EVERY_MS = 5_000;
 const LINK_EVERY_MS = 1_000;
 const CHECKPOINT_EVERY_MS = 60_000;
 const REMIND_EVERY_MS = 60_000;
+const SYNC_EVERY_MS = 60_000;
 const ALERTS_EVERY_MS = 60_000;
 const COVERAGE_EVERY_MS = 4 * 3600_000;
 
@@ -50,6 +51,7 @@ export function startJobs(d: Dependencies): Jobs {
   });
   const mailNow = alone('send mails', d.deliverMails);
   const remindNow = alone('remind people', d.campaigning.remind);
+  const syncNow = alone('read the directory', async () => d.directorySync?.runIfDue());
   const lookNow = () => run('look for abuse', d.alertWatch.look);
   const coverageNow = () => run('keep today’s coverage', d.coverage.keepToday);
   const linkNow = alone('link the audit log', d.linkAudit);
@@ -61,6 +63,7 @@ export function startJobs(d: Dependencies): Jobs {
     setInterval(linkNow, LINK_EVERY_MS),
     setInterval(deliverNow, LINK_EVERY_MS),
     setInterval(importNow, LINK_EVERY_MS),
+    setInterval(syncNow, SYNC_EVERY_MS),
     setInterval(mailNow, CALLS_EVERY_MS),
     setInterval(remindNow, REMIND_EVERY_MS),
     setInterval(lookNow, ALERTS_EVERY_MS),
@@ -72,6 +75,7 @@ export function startJobs(d: Dependencies): Jobs {
   keysNow();
   callNow();
   mailNow();
+  syncNow();
   coverageNow();
   return {
     async stop() {

@@ -16,6 +16,7 @@ import { createClients } from './store/clients.ts';
 import { createCoverageStore } from './store/coverage.ts';
 import type { Database } from './store/database.ts';
 import { createDirectoryGroups } from './store/directory-groups.ts';
+import { createDirectorySyncs } from './store/directory-syncs.ts';
 import { createEntraAccounts } from './store/entra-accounts.ts';
 import { createIdempotentCalls } from './store/idempotent-calls.ts';
 import { createImports } from './store/imports.ts';
@@ -64,6 +65,7 @@ export const openStores = (
   clients: createClients(database),
   coverageStore: createCoverageStore(database),
   directoryGroups: createDirectoryGroups(database),
+  directorySyncs: createDirectorySyncs(database),
   entraAccounts: createEntraAccounts(database),
   idempotentCalls: createIdempotentCalls(database, sealer),
   imports: createImports(database),

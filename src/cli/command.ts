@@ -27,6 +27,7 @@ export const BY = { actor: 'cli', origin: 'cli', authority: { kind: 'operator' }
 const REFUSALS: Partial<Record<RefusalCode, string>> = {
   account_exists: 'There is an account with this e-mail address already.',
   password_there: 'This person has a password. They can choose a new one with “forgotten password”.',
+  account_revoked: 'This account was ended for good.',
   account_unknown: 'There is no account with this e-mail address.',
   email_invalid: 'This is not an e-mail address.',
   password_weak: 'A password has 8 to 256 characters.',

@@ -5,6 +5,7 @@ import { auditCommands } from './audit-commands.ts';
 import { campaignCommands } from './campaign-commands.ts';
 import { clientCommands } from './client-commands.ts';
 import { BY, type Command, oneEmail, refused, UsageError } from './command.ts';
+import { directoryCommands } from './directory-commands.ts';
 import { importCommands } from './import-commands.ts';
 import { keyCommands } from './key-commands.ts';
 import { peopleCommands } from './people-commands.ts';
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   ...importCommands,
   ...watchingCommands,
   ...campaignCommands,
+  ...directoryCommands,
   ...supportCommands,
   ...policyCommands,
   ...clientCommands,

@@ -4,6 +4,7 @@ import { type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts
 import { ACR_PHISHING_RESISTANT, type Acr, acrNamed } from '../core/assurance.ts';
 import { badConfiguration } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
+import { type DirectoryConfig, directoryFrom } from './directory.ts';
 import { isLoopback, type Settings, settings } from './schema.ts';
 
 /** The settings of one run: frozen, complete, with absolute paths. */
@@ -21,6 +22,7 @@ export interface Config {
   readonly support: string | undefined;
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
+  readonly directory: DirectoryConfig | undefined;
   readonly trustProxy: readonly string[];
   readonly timeZone: string;
   readonly numberLength: number;
@@ -53,6 +55,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   if (!parsed.success) {
     problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
   }
+  const directory = parsed.success ? directoryFrom(parsed.data, problems) : undefined;
   if (!parsed.success || problems.length > 0) throw badConfiguration(problems);
 
   const found = parsed.data;
@@ -73,6 +76,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     support: found.SUPPORT,
     smtpUrl: found.SMTP_URL,
     mailFrom: found.MAIL_FROM,
+    directory,
     trustProxy: found.TRUST_PROXY,
     timeZone: found.TIME_ZONE,
     numberLength: found.NUMBER_LENGTH,

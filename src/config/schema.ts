@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ALERT_KINDS, type AlertThreshold, type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts';
+import { directorySettings } from './directory.ts';
 
 const list = z.string().transform((text) =>
   text
@@ -83,6 +84,7 @@ export const settings = z.object({
     .optional()
     .describe('The mail server. Without it, mails are written to `DATA_DIR/outbox` and logged.'),
   MAIL_FROM: z.string().default('dubbelslot@localhost').describe('The sender of mails.'),
+  ...directorySettings,
   TRUST_PROXY: list
     .default([])
     .describe(

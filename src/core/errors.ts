@@ -24,6 +24,14 @@ export class Fault extends Error {
 export const overloaded = (): Fault =>
   new Fault('overloaded', 'The server is busy. Try again in a few seconds.', { status: 503, retryAfterSeconds: 2 });
 
+/** The organisation's directory, which knows the passwords of those whom it keeps, does not answer. */
+export const directoryUnreachable = (cause: unknown): Fault =>
+  new Fault('directory_unreachable', 'The directory of the organisation cannot be reached. Try again in a moment.', {
+    status: 503,
+    cause,
+    retryAfterSeconds: 10,
+  });
+
 /** Sealed data that does not open: another key, another row, or tampering. */
 export const unsealable = (cause?: unknown): Fault =>
   new Fault('unsealable', 'Stored data could not be opened with the secret key in use.', { cause });

@@ -43,6 +43,7 @@ export type RefusalCode =
   | 'key_model_not_allowed'
   | 'authenticator_disabled'
   | 'own_account'
+  | 'account_revoked'
   | 'transfer_not_ready'
   | 'invitation_invalid'
   | 'link_invalid'

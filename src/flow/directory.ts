@@ -17,6 +17,8 @@ export interface PersonInDirectory {
   readonly notifyEmail: string | null;
   readonly isActive: boolean;
   readonly externalId: string | null;
+  /** Without them, the groups that are kept here stay. */
+  readonly groups?: readonly string[];
 }
 
 export interface GroupInDirectory {

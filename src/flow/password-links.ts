@@ -31,7 +31,7 @@ export interface PasswordLinks {
   start(uid: string, code: string, origin: Origin): Promise<boolean>;
   /** Uses the link up. Refusals: `password_*`, `link_invalid`. */
   setPassword(view: SignInView, code: string, password: string, origin: Origin): Promise<Result<void>>;
-  /** A new password in place of one's own. Ends every other session. Refusals: `password_*`. */
+  /** A new password in place of one's own. Ends every other session. Refusals: `password_*`, `kept_elsewhere`. */
   change(account: Account, password: string, sessionUid: string, origin: Origin): Promise<Result<void>>;
   /** Resolves when what is on its way is done. */
   settled(): Promise<void>;
@@ -81,7 +81,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
   const find: PasswordLinks['find'] = async (code) => {
     const link = await n.mailLinks.find(code, n.clock.now());
     const account = link && link.purpose !== 'not_me' ? await n.accounts.byId(link.accountId) : undefined;
-    return link && account?.status === 'active' ? { link, account } : undefined;
+    return link && account?.status === 'active' && account.source !== 'ldap' ? { link, account } : undefined;
   };
 
   const problemWith = (account: Account, password: string) =>
@@ -119,7 +119,9 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
           actor: 'anonymous',
           accountId: account.id,
         });
-        if (mayMail.ok) await mail(account, 'password_reset', RESET_SECONDS);
+        if (!mayMail.ok) return;
+        if (account.source === 'ldap') await n.notify(account, { kind: 'password_elsewhere' });
+        else await mail(account, 'password_reset', RESET_SECONDS);
       };
       const sending: Promise<void> = work()
         .catch(() => {})
@@ -167,6 +169,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
     },
 
     async change(account, password, sessionUid, origin) {
+      if (account.source === 'ldap') return refuse('kept_elsewhere');
       const problem = problemWith(account, password);
       if (problem) return refuse(problem);
       const now = n.clock.now();

@@ -185,13 +185,15 @@ export function createSignIn(n: SignInNeeds): SignIn {
         return tried;
       }
       // Beyond the hard stop nothing is right any more; the work is done all the same.
-      const usable = account?.status === 'active' && tried.value <= HARD_STOP ? account : undefined;
-      const isRight = await n.verifyPassword(usable?.id, password).catch(async (error: unknown) => {
+      // A password that a directory knows, the directory locks: here one would stay locked with no way to renew it.
+      const isSpent = tried.value > HARD_STOP && account?.source !== 'ldap';
+      const usable = account?.status === 'active' && !isSpent ? account : undefined;
+      const isRight = await n.verifyPassword(usable, password).catch(async (error: unknown) => {
         await n.throttle.takeBack(`password:${typed}`);
         throw error;
       });
       if (!usable || !isRight) {
-        if (account && isHardStop(tried.value)) await disablePassword(account, origin);
+        if (account && account.source !== 'ldap' && isHardStop(tried.value)) await disablePassword(account, origin);
         await n.audit({
           ...event,
           ...subject,

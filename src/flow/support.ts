@@ -1,3 +1,4 @@
+import type { BindDirectoryPassword } from '../authenticators/password/bind.ts';
 import type { BindTemporaryPass } from '../authenticators/temporary-pass/bind.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
@@ -7,6 +8,7 @@ import { cut } from '../core/text.ts';
 import { type SupportRules, supportRulesOf } from '../policy/document.ts';
 import { whyNotOn, whyNotSecond } from '../policy/permissions.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
+import type { Authenticators } from '../store/authenticators.ts';
 import type { CaseKind, CaseState, CaseVerification, SupportCase, SupportCases } from '../store/support-cases.ts';
 import type { Throttle } from '../store/throttle.ts';
 import type { Access } from './access.ts';
@@ -77,6 +79,8 @@ export interface SupportNeeds {
   throttle: Throttle;
   access: Access;
   bindTemporaryPass: BindTemporaryPass;
+  authenticators: Authenticators;
+  bindDirectoryPassword: BindDirectoryPassword;
   callerCheck: CallerCheck;
   endEverything: EndEverything;
   audit: Audit;
@@ -110,6 +114,9 @@ export function createSupport(n: SupportNeeds): Support {
 
   const issuePass = async (account: Account, c: SupportCase, by: Administrator): Promise<IssuedPass> => {
     const pass = await n.bindTemporaryPass(account.id, n.clock.now());
+    // "This was not me" refused it; whoever helps knows whom they have before them.
+    if (account.source === 'ldap' && !(await n.authenticators.passwordOf(account.id)))
+      await n.bindDirectoryPassword(account.id, n.clock.now());
     await n.throttle.forgive(`temporary_pass:${account.id}`);
     await n.audit({
       ...eventOf(c, by),

@@ -197,7 +197,7 @@ export interface PageModels {
     }[];
     olderPath: string | null;
   };
-  'account-password': { email: string; said: string | null; error: string | null; action: string };
+  'account-password': { email: string; said: string | null; error: string | null; action: string | null };
   setup: {
     action: string;
     code: string;

@@ -27,6 +27,7 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   link_invalid: 'link.gone_text',
   account_exists: 'setup.account_exists',
   own_account: 'refusal.own_account',
+  account_revoked: 'refusal.account_revoked',
   role_too_high: 'refusal.role_too_high',
   version_changed: 'refusal.version_changed',
   account_unknown: 'refusal.account_unknown',

@@ -93,8 +93,8 @@ export interface Authenticators {
   ofAccount(accountId: string): Promise<Authenticator[]>;
   byId(id: string): Promise<Authenticator | undefined>;
   byThumbprint(thumbprint: string): Promise<Authenticator | undefined>;
-  /** The active password of an account, opened. */
-  passwordOf(accountId: string): Promise<{ id: string; secret: string } | undefined>;
+  /** The active password of an account, opened; without a secret where a directory knows it. */
+  passwordOf(accountId: string): Promise<{ id: string; secret: string | undefined } | undefined>;
   rewriteSecret(id: string, secret: string): Promise<void>;
   /** Moves from one state to another in one statement, with what belongs to it. @returns whether this call did it */
   move(id: string, from: readonly AuthenticatorState[], to: AuthenticatorState, now: Date): Promise<boolean>;
@@ -170,9 +170,14 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
       return row && shown(row);
     },
     async passwordOf(accountId) {
-      const [row] = await db.sql<{ id: string; secretSealed: Buffer }>`SELECT id, secret_sealed FROM authenticator
+      const [row] = await db.sql<{
+        id: string;
+        secretSealed: Buffer | null;
+      }>`SELECT id, secret_sealed FROM authenticator
         WHERE account_id = ${accountId} AND kind = 'password' AND state = 'active'`;
-      return row && { id: row.id, secret: sealer.open(secretPlace(row.id), row.secretSealed).toString() };
+      if (!row) return undefined;
+      const { id, secretSealed } = row;
+      return { id, secret: secretSealed ? sealer.open(secretPlace(id), secretSealed).toString() : undefined };
     },
     async rewriteSecret(id, secret) {
       await db.sql`UPDATE authenticator SET secret_sealed = ${sealer.seal(secretPlace(id), secret)} WHERE id = ${id} AND state = 'active'`;

@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   authenticators: ['core', 'crypto', 'store'],
   flow: ['core', 'policy', 'authenticators', 'store'],
   mail: ['core', 'i18n', 'flow'],
+  ldap: ['core'],
   oidc: ['core', 'policy', 'flow', 'store'],
   http: ['core', 'i18n', 'flow', 'oidc'],
 };
@@ -64,6 +65,7 @@ describe('the house', () => {
       eta: /^http\/views\.ts$|^mail\/html\.ts$/,
       'web-push': /^authenticators\/push\//,
       nodemailer: /^mail\//,
+      ldapts: /^ldap\//,
       '@node-rs/argon2': /^crypto\//,
     };
     const wrong = imports

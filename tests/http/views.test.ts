@@ -297,6 +297,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   'account-password': [
     { email: HOSTILE, said: HOSTILE, error: null, action: '/a' },
     { email: 'a', said: null, error: HOSTILE, action: '/a' },
+    { email: HOSTILE, said: null, error: null, action: null },
   ],
   setup: [
     { action: '/s', code: HOSTILE, name: HOSTILE, email: HOSTILE, error: HOSTILE, field: 'email' },

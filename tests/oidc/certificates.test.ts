@@ -1,37 +1,15 @@
-import 'reflect-metadata';
 import { createServer, type Server } from 'node:https';
 import tls from 'node:tls';
-import { type X509Certificate, X509CertificateGenerator } from '@peculiar/x509';
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Certificate, makeCertificate } from '../support/certificate.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { addEnrolledPerson, type Enrolled } from '../support/story.ts';
 
 const HEADER = 'X-Client-Cert';
-const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-
-interface Certificate {
-  readonly certificate: X509Certificate;
-  readonly keyPem: string;
-}
-
-async function makeCertificate(name: string): Promise<Certificate> {
-  const keys = await crypto.subtle.generateKey(EC, true, ['sign', 'verify']);
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    name,
-    keys,
-    signingAlgorithm: EC,
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3_600_000),
-    extensions: [],
-  });
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return { certificate, keyPem: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n` };
-}
-
 let installation: TestInstallation;
 let own: Certificate;
 let stranger: Certificate;

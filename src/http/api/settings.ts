@@ -1,8 +1,45 @@
 import { z } from 'zod';
-import type { Overview } from '../../flow/overview.ts';
+import type { Health, Overview } from '../../flow/overview.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
 import { isoOrNull, timeOrNull } from './schemas.ts';
+
+const count = z.number().int();
+const directory = z
+  .strictObject({
+    readAt: timeOrNull,
+    succeededAt: timeOrNull,
+    problem: z
+      .enum(['directory_unreachable', 'too_many_missing', 'fault'])
+      .nullable()
+      .describe('`too_many_missing`: so many were gone that nobody was suspended.'),
+    found: count,
+    added: count,
+    changed: count,
+    suspended: count,
+    missing: count,
+    incomplete: count,
+    refused: count,
+  })
+  .meta({ id: 'DirectoryRead' });
+
+function shownDirectory(run: NonNullable<Health['directory']> | null): z.infer<typeof directory> {
+  const {
+    found = 0,
+    added = 0,
+    changed = 0,
+    suspended = 0,
+    missing = 0,
+    incomplete = 0,
+    refused = 0,
+  } = run?.report ?? {};
+  return {
+    readAt: isoOrNull(run?.finishedAt ?? null),
+    succeededAt: isoOrNull(run?.succeededAt ?? null),
+    problem: (run?.problem ?? null) as z.infer<typeof directory>['problem'],
+    ...{ found, added, changed, suspended, missing, incomplete, refused },
+  };
+}
 
 const settings = z
   .strictObject({
@@ -23,6 +60,7 @@ const settings = z
       deadLetters: z.number().int(),
       mailsWaiting: z.number().int().describe('Mails that could not be handed over yet; they are tried for a day.'),
       mailsWaitingSince: timeOrNull,
+      directory: directory.nullable().describe('Null where no directory is read over LDAP.'),
     }),
   })
   .meta({ id: 'Settings' });
@@ -58,6 +96,7 @@ export const settingsEndpoints = (n: {
             deadLetters: health.deadLetters,
             mailsWaiting: health.mailsWaiting,
             mailsWaitingSince: isoOrNull(health.mailsWaitingSince),
+            directory: health.directory === undefined ? null : shownDirectory(health.directory),
           },
         },
       };

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { CoverageReport } from '../../flow/coverage.ts';
 import type { Overview } from '../../flow/overview.ts';
 import { barChart } from './charts.ts';
+import { directoryNotice } from './directory.ts';
 import { showConsole } from './show.ts';
 
 /** The first page of the console: what waits for somebody, and how it stands. */
@@ -38,6 +39,9 @@ export const homePages: FastifyPluginAsyncZod<{ coverage: CoverageReport; overvi
               time: request.times.dateTime(health.mailsWaitingSince),
             }),
           },
+        health.directory?.problem != null &&
+          permissions.has('settings:read') &&
+          directoryNotice(health.directory.problem, health.directory.report?.missing ?? 0, t),
         openAlerts === 0 && waitingCases === 0 && { type: 'notice', tone: 'good', text: t('console.home_quiet') },
         {
           type: 'form',

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { Overview } from '../../flow/overview.ts';
+import { directoryBlocks } from './directory.ts';
 import { showConsole } from './show.ts';
 
 export interface SettingsPagesNeeds {
@@ -38,6 +39,7 @@ export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (a
             },
           ],
         },
+        ...directoryBlocks(health.directory, request),
         { type: 'heading', text: t('console.deviations') },
         { type: 'text', text: t('console.deviations_text') },
         {

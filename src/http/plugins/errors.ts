@@ -13,6 +13,10 @@ const PAGES: Readonly<Record<number, { title: MessageKey; text: MessageKey }>> =
   415: { title: 'common.error_title', text: 'error.bad_request_text' },
   503: { title: 'error.busy_title', text: 'error.busy_text' },
 };
+/** Where the status alone does not say what to do. */
+const BY_CODE: Readonly<Record<string, { title: MessageKey; text: MessageKey }>> = {
+  directory_unreachable: { title: 'error.directory_title', text: 'error.directory_text' },
+};
 const SERVER = { title: 'common.error_title', text: 'error.server_text' } as const;
 
 /** Every mistake gets the right status, a sentence that says what to do, and a reference that finds the log line. */
@@ -61,7 +65,7 @@ function answer(
 ): FastifyReply {
   const isJson = request.routeOptions.config?.kind === 'json' || /^\/(app\/api|api|health)\//.test(request.url);
   if (isJson) return sendProblem(reply, status, code, { ...more });
-  const page = PAGES[status] ?? (status >= 500 ? SERVER : PAGES[400]!);
+  const page = BY_CODE[code] ?? PAGES[status] ?? (status >= 500 ? SERVER : PAGES[400]!);
   return reply.page(
     'message',
     { title: request.t(page.title), text: request.t(page.text), reference: request.id },

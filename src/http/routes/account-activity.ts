@@ -126,7 +126,7 @@ export const accountActivityRoutes: FastifyPluginAsyncZod<AccountActivityRoutesN
         email: request.portal!.account.email,
         said: error ? null : (takeSaid(request)?.text ?? null),
         error,
-        action: '/mfa/password',
+        action: request.portal!.account.source === 'ldap' ? null : '/mfa/password',
       },
       error ? 422 : 200,
     );

@@ -65,7 +65,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
       email: mine.account.email,
       said: takeSaid(request),
       codesReminder: left <= FEW_CODES ? t('account.codes_few', { count: left }) : null,
-      authenticators: mine.authenticators.map((a) => cardOf(a, left, request)),
+      authenticators: mine.authenticators.map((a) => cardOf(a, left, mine.account.source === 'ldap', request)),
       addAction: '/mfa/add',
       languageAction: '/mfa/language',
       languages: LOCALES.map((locale) => ({
@@ -171,7 +171,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
   });
 };
 
-function cardOf(a: ShownAuthenticator, codesLeft: number, { t, times }: FastifyRequest) {
+function cardOf(a: ShownAuthenticator, codesLeft: number, isPasswordElsewhere: boolean, { t, times }: FastifyRequest) {
   const { kind, id, state } = a;
   const isOwn = kind === 'password' || kind === 'recovery_code';
   return {
@@ -187,12 +187,16 @@ function cardOf(a: ShownAuthenticator, codesLeft: number, { t, times }: FastifyR
     note:
       kind === 'recovery_code'
         ? t('account.recovery_left', { count: codesLeft })
-        : state === 'disabled'
-          ? t('account.state_disabled')
-          : null,
+        : kind === 'password' && isPasswordElsewhere
+          ? t('account.password_elsewhere')
+          : state === 'disabled'
+            ? t('account.state_disabled')
+            : null,
     links:
       kind === 'password'
-        ? [{ path: '/mfa/password', text: t('account.change') }]
+        ? isPasswordElsewhere
+          ? []
+          : [{ path: '/mfa/password', text: t('account.change') }]
         : kind === 'recovery_code'
           ? [{ path: '/mfa/recovery-codes', text: t('account.codes_make') }]
           : [

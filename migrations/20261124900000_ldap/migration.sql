@@ -1,0 +1,11 @@
+-- The last time that a directory was read, and what came of it.
+CREATE TABLE directory_sync (
+  source       text PRIMARY KEY,
+  started_at   timestamptz NOT NULL,
+  -- Whoever reads has it for so long.
+  lease_until  timestamptz,
+  finished_at  timestamptz,
+  succeeded_at timestamptz,
+  report       jsonb,
+  problem      text
+);

@@ -1,0 +1,55 @@
+import type { AccountSource } from './accounts.ts';
+import type { Database } from './database.ts';
+
+/** What came of reading a directory. */
+export interface SyncReport {
+  readonly found: number;
+  readonly added: number;
+  readonly changed: number;
+  readonly suspended: number;
+  /** Whom the directory no longer names, and who was left because they were too many. */
+  readonly missing: number;
+  /** Entries without an id or an address. */
+  readonly incomplete: number;
+  readonly refused: number;
+  /** The first of those that were refused, and why. */
+  readonly problems: readonly { readonly email: string; readonly code: string }[];
+}
+
+export interface DirectorySyncRun {
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+  readonly succeededAt: Date | null;
+  readonly report: SyncReport | null;
+  /** `directory_unreachable`, `too_many_missing`, `fault`. */
+  readonly problem: string | null;
+}
+
+export interface DirectorySyncs {
+  /** One at a time, and not where one began after `dueBefore`, if that is said. @returns whether it is ours now */
+  take(source: AccountSource, now: Date, leaseUntil: Date, dueBefore?: Date): Promise<boolean>;
+  finish(source: AccountSource, report: SyncReport | null, problem: string | null, now: Date): Promise<void>;
+  last(source: AccountSource): Promise<DirectorySyncRun | undefined>;
+}
+
+export const createDirectorySyncs = ({ sql }: Database): DirectorySyncs => ({
+  async take(source, now, leaseUntil, dueBefore) {
+    const rows = await sql`INSERT INTO directory_sync (source, started_at, lease_until)
+      VALUES (${source}, ${now}, ${leaseUntil})
+      ON CONFLICT (source) DO UPDATE SET started_at = excluded.started_at, lease_until = excluded.lease_until
+        WHERE (directory_sync.lease_until IS NULL OR directory_sync.lease_until < ${now})
+          AND (${dueBefore ?? null}::timestamptz IS NULL OR directory_sync.started_at <= ${dueBefore ?? null})
+      RETURNING 1`;
+    return rows.length === 1;
+  },
+  async finish(source, report, problem, now) {
+    await sql`UPDATE directory_sync SET lease_until = NULL, finished_at = ${now}, report = ${report}, problem = ${problem},
+        succeeded_at = CASE WHEN ${problem}::text IS NULL THEN ${now} ELSE succeeded_at END
+      WHERE source = ${source}`;
+  },
+  async last(source) {
+    const [row] = await sql<DirectorySyncRun>`SELECT started_at, finished_at, succeeded_at, report, problem
+      FROM directory_sync WHERE source = ${source}`;
+    return row;
+  },
+});
