@@ -130,6 +130,32 @@ describe('the helpdesk, with somebody on the line whose phone is broken', () => 
   }
 });
 
+describe('long work in the console', () => {
+  it('is followed without the page being drawn anew, until it is over', async () => {
+    const { laptop, person } = await enter('owner', 'nl-NL', 1280);
+    await laptop.goto(`${stage.installation.url}/admin/imports`);
+    const lines = Array.from({ length: 10_000 }, (_, index) => `lang${index}@example.org,Lang ${index}`);
+    const buffer = Buffer.from(`email,name\n${lines.join('\n')}\n`);
+    await laptop.setInputFiles('#f-file', { name: 'lang.csv', mimeType: 'text/csv', buffer });
+    await laptop.locator('main form[enctype] button').click();
+    await laptop.locator('form[action$="/run"] button').click({ timeout: 60_000 });
+    await laptop.locator('progress[data-again]').waitFor();
+    await laptop.evaluate(() => Object.assign(window, { isTheSame: true }));
+    const before = await laptop.evaluate(() => document.querySelector('progress')!.value);
+    await laptop.waitForFunction((first) => (document.querySelector('progress')?.value ?? 2) > first, before);
+    const seen = await laptop.evaluate(() => ({
+      isTheSame: 'isTheSame' in window,
+      label: document.querySelector('label[for=far]')?.textContent,
+    }));
+    expect(seen).toEqual({ isTheSame: true, label: expect.stringMatching(/\d+ % gedaan \(\d+ regels\)/) });
+    await stage.shot(laptop, 'nl-console-import-going-on-1280');
+    await laptop.locator('.notice.good').waitFor({ timeout: 60_000 });
+    expect(laptop.errors).toEqual([]);
+    await person.phone.close();
+    await laptop.context().close();
+  });
+});
+
 describe('every page of the console', () => {
   for (const [locale, width] of [
     ['nl-NL', 1280],

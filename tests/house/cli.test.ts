@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
 import { completionFor } from '../../src/cli/completion.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { isInstalled } from '../support/judges.ts';
 
 let installation: TestInstallation;
 
@@ -130,4 +131,34 @@ describe('the command line', () => {
       expect(complete(noun, verb)).toContain(verb);
     }
   });
+
+  const hasZsh = isInstalled('zsh');
+  it.skipIf(!hasZsh)(
+    `completes them in zsh${hasZsh ? '' : ' (skipped: zsh is not installed here; .ci/run does)'}`,
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'dubbelslot-zsh-'));
+      writeFileSync(join(folder, 'completion.zsh'), completionFor('zsh', commands));
+      // A zsh within a terminal of its own, typed at as by a person: what comes back is what they see.
+      writeFileSync(
+        join(folder, 'drive.zsh'),
+        `zmodload zsh/zpty
+zpty typed zsh -f -i
+zpty -w typed "PS1='<rea''dy>'; autoload -Uz compinit; compinit -u -D; source ${folder}/completion.zsh"
+look() { local all part; for turn in {1..200}; do if zpty -r -t typed part; then all+=$part; [[ $all == *$1* ]] && break; else sleep 0.05; fi; done; print -r -- $all }
+look '<ready>' > /dev/null
+for line in "dubbelslot acc" "dubbelslot webhook pi" "dubbelslot account reset --rea"; do
+  zpty -w -n typed "$line"$'\t'
+  sleep 1
+  zpty -w -n typed $'# end\n'
+  look '# end'
+done
+zpty -d typed`,
+      );
+      const seen = execFileSync('zsh', ['-f', join(folder, 'drive.zsh')], { encoding: 'utf8' });
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal’s bells, backspaces and colours.
+      const shown = seen.replace(/\u001b\[[0-9;?]*[A-Za-z]|.\u0008|[\u0007\r]/g, '');
+      for (const line of ['dubbelslot account ', 'dubbelslot webhook ping ', 'dubbelslot account reset --reason '])
+        expect(shown).toContain(line);
+    },
+  );
 });

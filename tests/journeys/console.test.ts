@@ -102,6 +102,7 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['GET', '/admin/imports', 'imports:write'],
   ['POST', '/admin/imports', 'imports:write'],
   ['GET', '/admin/imports/:id', 'imports:write'],
+  ['GET', '/admin/imports/:id/progress', 'imports:write'],
   ['POST', '/admin/imports/:id/run', 'imports:write'],
   ['POST', '/admin/imports/:id/stop', 'imports:write'],
   ['GET', '/admin/imports/:id/refused.csv', 'imports:write'],

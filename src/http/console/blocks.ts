@@ -26,8 +26,13 @@ export type Block =
         readonly tone?: 'quiet' | 'danger' | '';
       }[];
     }
-  /** How much of long work is done, from 0 to 1. */
-  | { readonly type: 'progress'; readonly label: string; readonly share: number }
+  /** How much is done, from 0 to 1; while work goes on, where that is asked again: the page itself, and JSON. */
+  | {
+      readonly type: 'progress';
+      readonly label: string;
+      readonly share: number;
+      readonly again?: { readonly herePath: string; readonly jsonPath: string };
+    }
   | { readonly type: 'pre'; readonly label: string; readonly text: string }
   | { readonly type: 'chart'; readonly caption: string; readonly svg: string }
   | Table

@@ -24,7 +24,6 @@ export interface ImportPagesNeeds {
 
 const LIST = '/admin/imports';
 const MOST = 50;
-const REFRESH_SECONDS = 3;
 const params = z.object({ id: z.uuid() });
 const isGoingOn = ({ state }: ImportJob): boolean => state === 'waiting' || state === 'running';
 
@@ -120,15 +119,13 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     if (!job) return showUnknown(request, reply, 'error.not_found_text');
     const here = `${LIST}/${job.id}`;
     const lines = await n.importing.lines(job.id, 'refused', MOST);
-    // Looked at again by itself, with or without script.
-    if (isGoingOn(job)) reply.header('refresh', `${REFRESH_SECONDS}; url=${here}?look=${LOOKS_AGAIN}`);
     return showConsole(request, reply, {
       title: job.name,
       here: 'imports',
       back: { path: LIST, text: t('console.part_imports') },
       blocks: [
         ...statusOf(job, request, n.clock),
-        {
+        !isGoingOn(job) && {
           type: 'facts',
           items: (['added', 'changed', 'unchanged', 'refused'] as const).map((outcome) => ({
             label: t(`console.import_${outcome}`),
@@ -179,6 +176,12 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     });
   });
 
+  app.get(`${LIST}/:id/progress`, { config: { ...read, kind: 'json' }, schema: { params } }, async (request, reply) => {
+    const job = await n.importing.look(request.params.id);
+    if (!job || !isGoingOn(job)) return reply.send({ isOver: true });
+    return reply.send({ isOver: false, ...howFar(job, request, n.clock) });
+  });
+
   app.post(
     `${LIST}/:id/run`,
     { config: write, schema: { params, body: z.object({ inviting: z.literal('yes').optional() }) } },
@@ -221,20 +224,26 @@ const inWords = (code: string, { t }: FastifyRequest): string =>
 const stateInWords = ({ state }: ImportJob, { t }: FastifyRequest): string =>
   t(state === 'checked' ? 'console.import_state_checked' : `console.import_${state}`);
 
-/** How far it is and how long it takes still, or what came of it. */
+/** From 0 to 1, and in words with how long it takes still. */
+function howFar(job: ImportJob, { t }: FastifyRequest, clock: Clock): { share: number; label: string } {
+  const share = job.size > 0 ? job.bytesDone / job.size : 0;
+  const spent = job.startedAt ? (clock.now().getTime() - job.startedAt.getTime()) / 1000 : 0;
+  const left = share > 0 ? waitInWords(t, Math.ceil((spent * (1 - share)) / share)) : '';
+  const done = t('console.import_progress', { percent: Math.floor(100 * share), lines: job.linesDone });
+  return { share, label: left ? `${done} ${t('console.import_left', { time: left })}` : done };
+}
+
+/** How far it is, or what came of it. */
 function statusOf(job: ImportJob, request: FastifyRequest, clock: Clock): Block[] {
   const { t } = request;
   if (isGoingOn(job)) {
-    const share = job.size > 0 ? job.bytesDone / job.size : 0;
-    const spent = job.startedAt ? (clock.now().getTime() - job.startedAt.getTime()) / 1000 : 0;
-    const left = share > 0 ? waitInWords(t, Math.ceil((spent * (1 - share)) / share)) : '';
+    const path = `${LIST}/${job.id}`;
+    const again = {
+      herePath: `${path}?look=${LOOKS_AGAIN}`,
+      jsonPath: `${path}/progress?look=${LOOKS_AGAIN}`,
+    };
     return [
-      {
-        type: 'progress',
-        label:
-          `${t('console.import_progress', { percent: Math.floor(100 * share) })} ${left ? t('console.import_left', { time: left }) : ''}`.trim(),
-        share,
-      },
+      { type: 'progress', ...howFar(job, request, clock), again },
       { type: 'text', text: t('console.import_unsure'), isHint: true },
     ];
   }
