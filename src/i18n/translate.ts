@@ -15,13 +15,19 @@ const MESSAGES: Readonly<Record<Locale, Messages>> = { nl, en: complete };
 
 export type Translate = (key: MessageKey, values?: Readonly<Record<string, string | number>>) => string;
 
-/** Full sentences with `{placeholders}`. Escaping is the template's. */
+/** English as it is written in Europe: the day before the month, and 24 hours. */
+const WRITTEN: Readonly<Record<Locale, string>> = { nl: 'nl', en: 'en-GB' };
+const NUMBERS = { nl: new Intl.NumberFormat(WRITTEN.nl), en: new Intl.NumberFormat(WRITTEN.en) };
+
+/** Full sentences with `{placeholders}`; numbers are written as in that language. Escaping is the template's. */
 export function translator(locale: Locale): Translate {
   const messages = MESSAGES[locale];
   return (key, values = {}) =>
-    messages[key].replace(/\{(\w+)\}/g, (whole, name: string) =>
-      Object.hasOwn(values, name) ? String(values[name]) : whole,
-    );
+    messages[key].replace(/\{(\w+)\}/g, (whole, name: string) => {
+      if (!Object.hasOwn(values, name)) return whole;
+      const value = values[name]!;
+      return typeof value === 'number' ? NUMBERS[locale].format(value) : value;
+    });
 }
 
 /** The sentences under one prefix, without it: what the companion app takes along. */
@@ -33,16 +39,23 @@ export function messagesUnder(prefix: string, locale: Locale): Record<string, st
   );
 }
 
-/** Dates and times as people of this language write them, in the organisation's time zone. */
+/** Dates, times and numbers as people of this language write them, in the organisation's time zone. */
 export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
   const key = `${locale} ${timeZone}`;
   let made = formats.get(key);
   if (!made) {
-    // English as it is written in Europe: the day before the month, and 24 hours.
-    const written = locale === 'en' ? 'en-GB' : locale;
+    const written = WRITTEN[locale];
     const time = new Intl.DateTimeFormat(written, { hour: '2-digit', minute: '2-digit', timeZone });
     const dateTime = new Intl.DateTimeFormat(written, { dateStyle: 'long', timeStyle: 'short', timeZone });
-    made = { time: (at) => time.format(at), dateTime: (at) => dateTime.format(at) };
+    const inUnit = (unit: 'second' | 'minute'): Intl.NumberFormat =>
+      new Intl.NumberFormat(written, { style: 'unit', unit, unitDisplay: 'long' });
+    const [seconds, minutes] = [inUnit('second'), inUnit('minute')];
+    made = {
+      time: (at) => time.format(at),
+      dateTime: (at) => dateTime.format(at),
+      number: (value) => NUMBERS[locale].format(value),
+      duration: (value) => (value < 90 ? seconds.format(Math.ceil(value)) : minutes.format(Math.ceil(value / 60))),
+    };
     formats.set(key, made);
   }
   return made;
@@ -51,6 +64,9 @@ export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
 export interface TimeFormat {
   time(at: Date): string;
   dateTime(at: Date): string;
+  number(value: number): string;
+  /** Of seconds: “24 seconds”, “3 minutes”. */
+  duration(seconds: number): string;
 }
 
 // Making one takes a millisecond; every request uses one of two.

@@ -39,7 +39,7 @@ export const alertPages: FastifyPluginAsyncZod<AlertPagesNeeds> = async (app, n)
               type: 'facts',
               items: [
                 { label: t('console.about'), value: about(a.subject) },
-                { label: t('console.count'), value: String(a.count) },
+                { label: t('console.count'), value: times.number(a.count) },
                 { label: t('console.first'), value: times.dateTime(a.firstAt) },
                 { label: t('console.last'), value: times.dateTime(a.lastAt) },
                 { label: t('console.runbook'), value: t(`alert.${kind}_runbook`) },
@@ -76,7 +76,7 @@ export const alertPages: FastifyPluginAsyncZod<AlertPagesNeeds> = async (app, n)
             { text: times.dateTime(a.raisedAt) },
             { text: t(`alert.${a.kind as AlertKind}_title`) },
             { text: about(a.subject) },
-            { text: String(a.count) },
+            { text: times.number(a.count) },
             { text: a.note ?? '–' },
           ]),
         },

@@ -69,7 +69,6 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
       title: t('console.campaign_new'),
       here: 'campaigns',
       back: { path: LIST, text: t('console.part_campaigns') },
-      status: error ? 422 : 200,
       blocks: [
         {
           type: 'form',
@@ -157,7 +156,7 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
   );
 
   app.get(`${LIST}/:id`, { config: read, schema: { params } }, async (request, reply) => {
-    const { t } = request;
+    const { t, times } = request;
     const view = await n.campaigning.look(request.params.id);
     if (!view) return showUnknown(request, reply, 'error.not_found_text');
     const { campaign, people, without, mails, reminded, days } = view;
@@ -179,7 +178,7 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
             { label: t('console.status'), value: stateOf(campaign, view.isRunning, dayIn(0), request) },
             { label: t('console.campaign_starts'), value: campaign.startsOn },
             { label: t('console.campaign_deadline'), value: campaign.deadline },
-            { label: t('console.campaign_left'), value: String(without) },
+            { label: t('console.campaign_left'), value: times.number(without) },
             { label: t('console.campaign_mails'), value: t('console.campaign_mails_to', { mails, people: reminded }) },
           ],
         },
@@ -194,7 +193,9 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
           isCaptionHidden: true,
           columns: [t('console.day'), t('console.people_count'), t('console.campaign_left')],
           empty: t('console.campaign_no_days'),
-          rows: days.slice(-31).map((d) => [{ text: d.day }, { text: String(d.people) }, { text: String(d.without) }]),
+          rows: days
+            .slice(-31)
+            .map((d) => [{ text: d.day }, { text: times.number(d.people) }, { text: times.number(d.without) }]),
         },
         {
           type: 'links',

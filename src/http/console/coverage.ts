@@ -75,12 +75,12 @@ export const coveragePages: FastifyPluginAsyncZod<{ coverage: CoverageReport }> 
                 text: c.groupName || t('console.everybody'),
                 path: `/admin/coverage?group=${encodeURIComponent(c.groupName)}`,
               },
-              { text: String(c.people) },
-              { text: String(covered(c)) },
-              { text: String(c.without) },
-              { text: String(c.oneOnly) },
-              { text: String(c.silentPhone) },
-              { text: String(c.noCodes) },
+              { text: times.number(c.people) },
+              { text: times.number(covered(c)) },
+              { text: times.number(c.without) },
+              { text: times.number(c.oneOnly) },
+              { text: times.number(c.silentPhone) },
+              { text: times.number(c.noCodes) },
             ]),
           },
           history.length > 0 && {
@@ -96,7 +96,11 @@ export const coveragePages: FastifyPluginAsyncZod<{ coverage: CoverageReport }> 
             empty: '',
             rows: history
               .slice(-14)
-              .map((day) => [{ text: day.day }, { text: String(day.people) }, { text: String(covered(day)) }]),
+              .map((day) => [
+                { text: day.day },
+                { text: times.number(day.people) },
+                { text: times.number(covered(day)) },
+              ]),
           },
           { type: 'heading', text: t('console.coverage_people') },
           {

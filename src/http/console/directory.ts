@@ -11,7 +11,7 @@ export function directoryBlocks(directory: Health['directory'], { t, times }: Fa
   const { finishedAt = null, succeededAt = null, report = null, problem = null } = directory ?? {};
   const facts = (['found', 'added', 'changed', 'suspended', 'refused'] as const).map((name) => ({
     label: t(`console.directory_${name}`),
-    value: String(report?.[name] ?? 0),
+    value: times.number(report?.[name] ?? 0),
   }));
   return [
     { type: 'heading', text: t('console.directory') },

@@ -11,7 +11,7 @@ import { sendCsv } from '../csv.ts';
 import { LOOKS_AGAIN } from '../guards.ts';
 import { FILE_SECONDS } from '../plugins/body-time.ts';
 import { text } from '../text.ts';
-import { refusalInWords, waitInWords } from '../wording.ts';
+import { refusalInWords } from '../wording.ts';
 import type { Block } from './blocks.ts';
 import { goAndSay, sayOutcome, showConsole, showUnknown } from './show.ts';
 import { takeUploads, type Upload } from './upload.ts';
@@ -38,7 +38,6 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     return showConsole(request, reply, {
       title: t('console.part_imports'),
       here: 'imports',
-      status: error ? 422 : 200,
       blocks: [
         { type: 'text', text: t('console.imports_text') },
         {
@@ -76,8 +75,8 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
             { text: job.name, path: `${LIST}/${job.id}` },
             { text: times.dateTime(job.createdAt) },
             { text: stateInWords(job, request) },
-            { text: String(job.linesDone) },
-            { text: String(job.refused) },
+            { text: times.number(job.linesDone) },
+            { text: times.number(job.refused) },
           ]),
         },
         { type: 'links', items: [{ path: '/admin/people.csv', text: t('console.export') }] },
@@ -114,7 +113,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
   );
 
   app.get(`${LIST}/:id`, { config: read, schema: { params } }, async (request, reply) => {
-    const { t } = request;
+    const { t, times } = request;
     const job = await n.importing.look(request.params.id);
     if (!job) return showUnknown(request, reply, 'error.not_found_text');
     const here = `${LIST}/${job.id}`;
@@ -129,7 +128,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
           type: 'facts',
           items: (['added', 'changed', 'unchanged', 'refused'] as const).map((outcome) => ({
             label: t(`console.import_${outcome}`),
-            value: String(job[outcome]),
+            value: times.number(job[outcome]),
           })),
         },
         job.state === 'checked' && {
@@ -225,12 +224,20 @@ const stateInWords = ({ state }: ImportJob, { t }: FastifyRequest): string =>
   t(state === 'checked' ? 'console.import_state_checked' : `console.import_${state}`);
 
 /** From 0 to 1, and in words with how long it takes still. */
-function howFar(job: ImportJob, { t }: FastifyRequest, clock: Clock): { share: number; label: string } {
+function howFar(
+  job: ImportJob,
+  { t, times }: FastifyRequest,
+  clock: Clock,
+): { readonly share: number; readonly label: string } {
   const share = job.size > 0 ? job.bytesDone / job.size : 0;
   const spent = job.startedAt ? (clock.now().getTime() - job.startedAt.getTime()) / 1000 : 0;
-  const left = share > 0 ? waitInWords(t, Math.ceil((spent * (1 - share)) / share)) : '';
-  const done = t('console.import_progress', { percent: Math.floor(100 * share), lines: job.linesDone });
-  return { share, label: left ? `${done} ${t('console.import_left', { time: left })}` : done };
+  const percent = Math.floor(100 * share);
+  const done = t('console.import_progress', { percent, lines: job.linesDone });
+  if (share === 0) return { share, label: done };
+  return {
+    share,
+    label: `${done} ${t('console.import_left', { time: times.duration((spent * (1 - share)) / share) })}`,
+  };
 }
 
 /** How far it is, or what came of it. */

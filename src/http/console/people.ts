@@ -207,7 +207,6 @@ export const peoplePages: FastifyPluginAsyncZod<{ people: People; administration
       title: t('console.add_person'),
       here: 'people',
       back: { path: '/admin/people', text: t('console.part_people') },
-      status: error ? 422 : 200,
       blocks: [
         { type: 'text', text: t('console.add_person_text') },
         {

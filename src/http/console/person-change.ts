@@ -33,7 +33,6 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
       title: t('console.edit_person', { name: account.displayName }),
       here: 'people',
       back: { path: personPath(account), text: account.displayName },
-      status: error ? 422 : 200,
       blocks: [
         {
           type: 'form',
@@ -179,7 +178,6 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
       title: t('console.revoke_one_title', { label: one.label }),
       here: 'people',
       back: { path: personPath(view.account), text: view.account.displayName },
-      status: error ? 422 : 200,
       blocks: [
         { type: 'text', text: t('console.revoke_one_text') },
         {

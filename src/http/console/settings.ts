@@ -22,12 +22,12 @@ export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (a
           type: 'facts',
           items: [
             { label: t('console.log_guarded'), value: t(health.isLogGuarded ? 'console.yes' : 'console.no') },
-            { label: t('console.log_waiting'), value: String(health.unlinked) },
+            { label: t('console.log_waiting'), value: times.number(health.unlinked) },
             {
               label: t('console.last_checkpoint'),
               value: health.lastCheckpointAt ? times.dateTime(health.lastCheckpointAt) : t('console.never'),
             },
-            { label: t('console.dead_letters'), value: String(health.deadLetters) },
+            { label: t('console.dead_letters'), value: times.number(health.deadLetters) },
             {
               label: t('console.mails_waiting'),
               value: health.mailsWaitingSince

@@ -29,6 +29,7 @@ export interface ConsolePage {
   readonly back?: { readonly path: string; readonly text: string };
   /** Goes on by itself when something happens. */
   readonly waiting?: { readonly eventsPath: string; readonly herePath: string };
+  /** Without it, 422 where a form has a mistake. */
   readonly status?: number;
 }
 
@@ -54,7 +55,7 @@ export function showConsole(request: FastifyRequest, reply: FastifyReply, page: 
       waiting: page.waiting ?? null,
       blocks: [...said, ...page.blocks.filter((block): block is Block => Boolean(block))],
     },
-    page.status ?? 200,
+    page.status ?? (page.blocks.some((block) => block && block.type === 'form' && block.error) ? 422 : 200),
   );
 }
 

@@ -77,7 +77,6 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
         title: t(`console.${word}_title`, { name: account.displayName }),
         here: 'people',
         back: { path: personPath(account), text: account.displayName },
-        status: error ? 422 : 200,
         blocks: [
           { type: 'text', text: t(`console.${word}_text`) },
           isVerified

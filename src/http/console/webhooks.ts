@@ -118,7 +118,6 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
       title: t('console.add_webhook'),
       here: 'webhooks',
       back: { path: LIST, text: t('console.part_webhooks') },
-      status: error ? 422 : 200,
       blocks: [
         {
           type: 'form',
