@@ -1,4 +1,5 @@
 import type { Dependencies } from './dependencies.ts';
+import { isOfficeHour } from './policy/office-hours.ts';
 import { sweep } from './store/sweep.ts';
 
 /**
@@ -50,7 +51,9 @@ export function startJobs(d: Dependencies): Jobs {
     while (await d.importing.work());
   });
   const mailNow = alone('send mails', d.deliverMails);
-  const remindNow = alone('remind people', d.campaigning.remind);
+  const remindNow = alone('remind people', async () => {
+    if (isOfficeHour(d.clock.now(), d.config.timeZone)) await d.campaigning.remind();
+  });
   const syncNow = alone('read the directory', async () => d.directorySync?.runIfDue());
   const lookNow = () => run('look for abuse', d.alertWatch.look);
   const coverageNow = () => run('keep today’s coverage', d.coverage.keepToday);

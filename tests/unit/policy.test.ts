@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isCommonPassword } from '../../src/authenticators/password/blocklist.ts';
 import { ACR_MFA, ACR_PASSWORD, ACR_PHISHING_RESISTANT, acrNamed, satisfies } from '../../src/core/assurance.ts';
 import { assuranceOf, proofsOf } from '../../src/policy/assurance.ts';
+import { isOfficeHour } from '../../src/policy/office-hours.ts';
 import { passwordProblem } from '../../src/policy/password-rules.ts';
 import { MOST_WITHOUT_SUCCESS, pushBudget } from '../../src/policy/push-budget.ts';
 import { requestedAcr, strongest } from '../../src/policy/requirements.ts';
@@ -115,5 +116,21 @@ describe('password rules', () => {
     for (const own of ['KimPellemans', 'pellemans2026!', 'voorbeeld-kim'])
       expect(problem(own), own).toBe('password_personal');
     expect(problem('pellemans houdt van regenbogen')).toBeUndefined();
+  });
+});
+
+describe('mails that can wait', () => {
+  it.each([
+    ['2026-11-24T07:00:00Z', true],
+    ['2026-11-24T06:59:59Z', false],
+    ['2026-11-24T16:59:59Z', true],
+    ['2026-11-24T17:00:00Z', false],
+    ['2026-07-14T06:00:00Z', true],
+    ['2026-11-27T12:00:00Z', true],
+    ['2026-11-28T12:00:00Z', false],
+    ['2026-11-29T12:00:00Z', false],
+    ['2026-11-29T23:30:00Z', false],
+  ])('at %s: %s, in Amsterdam', (at, may) => {
+    expect(isOfficeHour(new Date(at), 'Europe/Amsterdam')).toBe(may);
   });
 });
