@@ -78,7 +78,7 @@ export function startJobs(d: Dependencies): Jobs {
   keysNow();
   callNow();
   mailNow();
-  syncNow();
+  run('read the directory', async () => d.directorySync?.runAtStart());
   coverageNow();
   return {
     async stop() {

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
 import { type Random, token256 } from './core/random.ts';
 import type { Audit } from './flow/audit.ts';
 import { isAlarm, type Notice, type Notify } from './flow/notices.ts';
+import { RESET_SECONDS } from './flow/password-links.ts';
 import { notMeUntil } from './flow/reports.ts';
 import { DEFAULT_LOCALE } from './i18n/translate.ts';
 import { createRenderMail } from './mail/html.ts';
@@ -14,6 +16,10 @@ import { createMailQueue } from './mail/queue.ts';
 import type { Account } from './store/accounts.ts';
 import type { MailLinks } from './store/mail-links.ts';
 import type { Mails } from './store/mails.ts';
+
+/** How long a link in a mail works, where that is less than a mail is tried for. */
+const USEFUL_SECONDS: Partial<Record<Notice['kind'], number>> = { password_reset: RESET_SECONDS };
+const LAST_TRY_MS = 15_000;
 
 /** Notices to people, by mail: to all their addresses, with a way to say "this was not me" where it may be. */
 export function openNotices(n: {
@@ -76,10 +82,8 @@ export function openNotices(n: {
       // Only the owner's own mailbox gets a way in.
       if ('url' in notice && address !== to.email) continue;
       const addressee = { displayName: to.displayName, address, locale: to.locale ?? DEFAULT_LOCALE };
-      await queue.add(mailFor(addressee, notice, notMeUrl, settings), {
-        notice: notice.kind,
-        accountId: to.id,
-      });
+      const about = { notice: notice.kind, accountId: to.id };
+      await queue.add(mailFor(addressee, notice, notMeUrl, settings), about, USEFUL_SECONDS[notice.kind]);
     }
   };
 
@@ -98,6 +102,9 @@ export function openNotices(n: {
     },
     deliverMails: queue.deliver,
     async close() {
+      // One try for what is on its way, not for all that waits.
+      await Promise.race([Promise.all(onTheirWay), pause(LAST_TRY_MS, undefined, { ref: false })]);
+      queue.stop();
       while (onTheirWay.size > 0) await Promise.all(onTheirWay);
       mailer.close();
     },

@@ -12,6 +12,8 @@ CREATE TABLE mail (
   sealed     bytea NOT NULL,
   attempts   integer NOT NULL DEFAULT 0,
   next_at    timestamptz NOT NULL,
+  -- A link in it is no use after that.
+  expires_at timestamptz NOT NULL,
   last_error text,
   created_at timestamptz NOT NULL
 );

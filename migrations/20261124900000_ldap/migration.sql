@@ -2,6 +2,8 @@
 CREATE TABLE directory_sync (
   source       text PRIMARY KEY,
   started_at   timestamptz NOT NULL,
+  -- Counts those who read it: only the newest may write what came of it.
+  run          integer NOT NULL DEFAULT 1,
   -- Whoever reads has it for so long.
   lease_until  timestamptz,
   finished_at  timestamptz,

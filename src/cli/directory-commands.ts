@@ -1,7 +1,17 @@
 import { parseArgs } from 'node:util';
 import type { Dependencies } from '../dependencies.ts';
 import type { SyncReport } from '../store/directory-syncs.ts';
-import { BY, type Command, counted, inWords, RefusedError, showProgress, UsageError } from './command.ts';
+import {
+  accountOf,
+  BY,
+  type Command,
+  inWords,
+  oneEmail,
+  RefusedError,
+  refused,
+  showProgress,
+  UsageError,
+} from './command.ts';
 
 const NONE = 'There is no directory: LDAP_URL is not set.';
 const MANY =
@@ -9,18 +19,11 @@ const MANY =
 
 const told = ({ found, added, changed, suspended, missing, incomplete, refused, problems }: SyncReport): string =>
   [
-    `${found} found: ${[
-      `${added} added`,
-      `${changed} changed`,
-      `${suspended} suspended`,
-      counted(refused, 'refused').replace(/s$/, ''),
-    ]
-      .filter(Boolean)
-      .join(', ')}.`,
+    `${found} found: ${[`${added} added`, `${changed} changed`, `${suspended} suspended`, `${refused} refused`].join(
+      ', ',
+    )}.`,
     missing > 0 ? `${missing} are not there any more, ${MANY}` : '',
-    incomplete > 0
-      ? `${counted(incomplete, 'entry').replace(/entrys$/, 'entries')} without an id or an address left out.`
-      : '',
+    incomplete > 0 ? `${incomplete} left out, without an id or an address that can be kept.` : '',
     ...problems.map(({ email, code }) => `  ${email}: ${inWords(code)}`),
   ]
     .filter(Boolean)
@@ -48,10 +51,28 @@ export const directoryCommands: readonly Command[] = [
         .run({ isDryRun: values['dry-run'] ?? false, mayBeMany: values.many ?? false, onProgress: progress.at }, BY)
         .finally(progress.done);
       if (!outcome) throw new RefusedError('The directory is being read already. Look with: directory show');
-      const { report, problem } = outcome;
-      const text = `${told(report)}${values['dry-run'] ? '\nNothing was changed.' : ''}`;
+      const { report, problem, who } = outcome;
+      const named = Object.entries(who).flatMap(([what, emails]) => emails.map((email) => `  ${what}: ${email}`));
+      const text = [told(report), ...named, ...(values['dry-run'] ? ['Nothing was changed.'] : [])].join('\n');
       if (problem !== null) process.exitCode = 1;
-      return { text, data: { ...report, problem } };
+      return { text, data: { ...report, problem, who } };
+    },
+  },
+  {
+    words: 'directory release',
+    usage: 'directory release <e-mail> --yes',
+    help: 'Keeps somebody here whom a directory (LDAP or SCIM) keeps: their name, address and status are changed here from now on, and they need a password of ours: account invite. Whom the directory still names and who has no role, it takes over again.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: { yes: { type: 'boolean' } },
+      });
+      const account = await accountOf(d, oneEmail(positionals));
+      if (!values.yes) throw new UsageError(`This ends the password of ${account.email}. Add --yes to do it.`);
+      const released = await d.people.release(account.id, BY);
+      if (!released.ok) throw refused(released.refusal.code);
+      return `${account.email} is kept here now.`;
     },
   },
   {

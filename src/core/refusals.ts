@@ -55,6 +55,7 @@ export type RefusalCode =
   | 'last_owner'
   | 'version_changed'
   | 'kept_elsewhere'
+  | 'kept_here'
   | 'reason_missing'
   | 'verification_missing'
   | 'verification_invalid'

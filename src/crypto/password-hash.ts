@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { hash, type Options, verify } from '@node-rs/argon2';
-import { overloaded } from '../core/errors.ts';
+import { limiter } from '../core/limiter.ts';
 import { keyedDigest } from './digest.ts';
 import type { SecretKey } from './secret-key.ts';
 
@@ -28,7 +28,9 @@ export function createPasswordHasher(
   workers = Math.max(1, availableParallelism() - 1),
 ): PasswordHasher {
   const pepper = key.derive('password pepper');
-  const run = limiter(workers);
+  // argon2 shares libuv's threads with token signing: unbounded, it pushes the p99 of a refresh from 38 to 263 ms
+  // (a first spike).
+  const run = limiter(workers, QUEUE_LIMIT);
   // NFKC: the same password typed on another keyboard is the same password (NIST SP 800-63B-4, section 3.1.1.2).
   const peppered = (password: string): string => keyedDigest(pepper, password.normalize('NFKC')).toString('base64');
   const dummy = run(() => hash(key.derive('dummy password').toString('base64'), PARAMETERS));
@@ -45,29 +47,5 @@ export function createPasswordHasher(
       const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(stored);
       return !found || Number(found[1]) < (PARAMETERS.memoryCost ?? 0) || Number(found[2]) < (PARAMETERS.timeCost ?? 0);
     },
-  };
-}
-
-/**
- * At most `width` at a time. argon2 shares libuv's threads with token signing: unbounded, it pushes the p99 of a
- * refresh from 38 to 263 ms (measured, see docs/performance.md).
- */
-function limiter(width: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const queue: (() => void)[] = [];
-  return async (work) => {
-    if (running >= width) {
-      if (queue.length >= QUEUE_LIMIT) throw overloaded();
-      await new Promise<void>((resolve) => queue.push(resolve));
-    } else {
-      running += 1;
-    }
-    try {
-      return await work();
-    } finally {
-      const next = queue.shift();
-      if (next) next();
-      else running -= 1;
-    }
   };
 }

@@ -3,6 +3,7 @@ import { isCommonPassword } from '../authenticators/password/blocklist.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token128 } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
+import { cut } from '../core/text.ts';
 import { passwordProblem } from '../policy/password-rules.ts';
 import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
 import type { Account, AccountSource, Accounts, Locale, Role } from '../store/accounts.ts';
@@ -63,6 +64,7 @@ export interface AdministrationNeeds {
 const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[^\s@]{1,180}\.[^\s@.]{2,}$/;
 /** At most 254 characters (RFC 5321, section 4.5.3.1.3). */
 export const isEmail = (text: string): boolean => text.length <= 254 && EMAIL.test(text);
+const LONGEST_NAME = 200;
 const INVITATION_SECONDS = 86_400;
 
 export function createAdministration(n: AdministrationNeeds): Administration {
@@ -90,7 +92,7 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       {
         id,
         email: checked.value,
-        displayName: person.displayName.trim() || checked.value,
+        displayName: cut(person.displayName.trim(), LONGEST_NAME) || checked.value,
         locale: locale ?? null,
         notifyEmail: notifyEmail ?? null,
         role: role ?? null,

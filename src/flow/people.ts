@@ -38,6 +38,11 @@ export interface People {
    * `version_changed`, `kept_elsewhere` (name, address and status of somebody whom a directory keeps).
    */
   change(id: string, changes: AccountChanges, by: Administrator, version?: number): Promise<Result<Account>>;
+  /**
+   * Somebody whom a directory keeps is kept here from now on, without a password. For whoever has the machine. Refusals:
+   * `account_unknown`, `role_too_high`, `kept_here`.
+   */
+  release(id: string, by: Administrator): Promise<Result<Account>>;
   /** @returns how many ended. Refusals: `account_unknown`, `role_too_high` */
   endSessions(id: string, by: Administrator): Promise<Result<number>>;
   /** For good. Refusals: `account_unknown`, `own_account`, `role_too_high`, `authenticator_unknown`. */
@@ -128,6 +133,26 @@ export function createPeople(n: PeopleNeeds): People {
       // Whoever reads the old mailbox must know where the account went.
       if (email !== undefined && email !== before.email) n.notify(before, { kind: 'address_changed', email });
       return changed;
+    },
+
+    async release(id, by) {
+      const before = await n.accounts.byId(id);
+      if (!before || before.status === 'revoked') return refuse('account_unknown');
+      if (by.authority.kind !== 'operator') return refuse('role_too_high');
+      if (before.source === 'local') return refuse('kept_here');
+      const now = n.clock.now();
+      const released = await n.accounts.change(id, { source: 'local', externalId: null }, now);
+      if (!released.ok) return released;
+      if (before.source === 'ldap') await n.authenticators.revokeAll(id, ['password'], now);
+      await n.audit({
+        action: 'account.released',
+        object: `account:${id}`,
+        result: 'success',
+        accountId: id,
+        ...doneBy(by),
+        detail: { from: before.source },
+      });
+      return released;
     },
 
     async endSessions(id, by) {

@@ -189,7 +189,11 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const isSpent = tried.value > HARD_STOP && account?.source !== 'ldap';
       const usable = account?.status === 'active' && !isSpent ? account : undefined;
       const isRight = await n.verifyPassword(usable, password).catch(async (error: unknown) => {
-        await n.throttle.takeBack(`password:${typed}`);
+        const { code } = error as { code?: string };
+        // A password that is kept here was compared all the same: without a count it could be guessed meanwhile.
+        if (code === 'directory_unreachable')
+          await n.audit({ ...event, ...subject, result: 'failure', actor: 'anonymous', detail: { reason: code } });
+        else await n.throttle.takeBack(`password:${typed}`);
         throw error;
       });
       if (!usable || !isRight) {

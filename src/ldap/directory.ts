@@ -12,8 +12,9 @@ import {
 } from 'ldapts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { badConfiguration, directoryUnreachable, Fault } from '../core/errors.ts';
+import { limiter } from '../core/limiter.ts';
 import { type Random, token128 } from '../core/random.ts';
-import { inDirectory, type LdapSettings } from './session.ts';
+import { asUnreachable, inDirectory, type LdapSettings } from './session.ts';
 
 /** Which attributes say what. */
 export interface LdapAttributes {
@@ -43,25 +44,34 @@ export interface DirectoryPerson {
 /** The organisation's directory, read over LDAP (RFC 4511); nothing is written to it. */
 export interface LdapDirectory {
   /**
-   * Everybody whom the filter finds; whoever has no id or no address is counted in `incomplete`. All or nothing.
+   * Everybody whom the filter finds; whoever has no id or no address that can be kept is counted in `incomplete`. All or
+   * nothing.
    * @throws Fault `directory_unreachable`
    */
   people(): Promise<{ people: DirectoryPerson[]; incomplete: number }>;
   /**
    * Whether this is the password of the person with this id, whom the filter still finds. For nobody the same is done
    * for nothing, with a password that was made up.
-   * @throws Fault `directory_unreachable`; at once for a while after the last time
+   * @throws Fault `directory_unreachable`; at once for a while after no server could be reached; `overloaded`
    */
   check(id: string | undefined, password: string): Promise<boolean>;
 }
 
 const PAGE = 500;
-const CHECK_MS = 8_000;
-const READ_MS = 15 * 60_000;
-/** How long nobody waits for a directory that did not answer. */
+const CHECK_MS = 6_000;
+const READ_MS = 4 * 60_000;
+/** How long nobody waits for a directory that could not be reached. */
 const REST_SECONDS = 10;
-/** Kept as bytes in the directory; we keep them as hexadecimal digits. */
-const BINARY = ['objectguid'];
+/** Connections for sign-ins, and who waits for one. */
+const CHECKS_AT_ONCE = 16;
+const CHECKS_WAITING = 64;
+/** Kept as bytes in the directory; we keep them as hexadecimal digits. Others: `id=name;hex`. */
+const BINARY = ['objectguid', 'objectsid', 'ms-ds-consistencyguid', 'guid'];
+const LONGEST_ID = 200;
+/** RFC 5321, section 4.5.3.1.3. */
+const LONGEST_EMAIL = 254;
+const LONGEST_NAME = 200;
+const MOST_GROUPS = 1000;
 /** What a server says of a password that is wrong, of an account that is locked, and of one without a password. */
 const NO = [
   InvalidCredentialsError,
@@ -70,86 +80,94 @@ const NO = [
   UnwillingToPerformError,
   NoSuchObjectError,
 ];
+/** The library decides by name which values are text; we decide. */
+const ALL_AS_BYTES: string[] = Object.assign([], { includes: () => true });
 
 /** @throws Fault `bad_configuration` for a filter that cannot be read */
 export function openDirectory(s: DirectorySettings, clock: Clock, random: Random): LdapDirectory {
-  const { attributes: names, base } = s;
+  const { base } = s;
+  const [idName = '', kind] = s.attributes.id.split(';');
+  const isBinary = kind === 'hex' || BINARY.includes(idName.toLowerCase());
+  const names = { ...s.attributes, id: kind === 'hex' ? idName : s.attributes.id };
   const everybody = parsed(s.filter);
-  const isBinary = BINARY.includes(names.id.toLowerCase());
-  const common = {
-    scope: 'sub',
-    attributes: [names.id, names.email, names.name, 'cn', ...(names.groups ? [names.groups] : [])],
-    explicitBufferAttributes: isBinary ? [names.id] : [],
-  } as const;
-  const options = {
-    ...common,
-    attributes: [...common.attributes],
-    explicitBufferAttributes: [...common.explicitBufferAttributes],
-  };
+  const atOnce = limiter(CHECKS_AT_ONCE, CHECKS_WAITING);
 
   const personOf = (entry: Entry): DirectoryPerson | undefined => {
-    const [id] = valuesOf(entry, names.id);
-    const [email] = valuesOf(entry, names.email);
-    const [displayName = email] = [...valuesOf(entry, names.name), ...valuesOf(entry, 'cn')];
-    if (!id || !email) return undefined;
-    const groups = names.groups && [...new Set(valuesOf(entry, names.groups).map(groupName))].sort();
-    return { id, email, displayName: displayName!, groups: groups || undefined };
+    const [bytes] = bytesOf(entry, names.id);
+    const id = bytes && (isBinary ? bytes.toString('hex') : textOf(bytes));
+    const [email] = textsOf(entry, names.email);
+    if (!id || id.length > LONGEST_ID || !email || email.length > LONGEST_EMAIL) return undefined;
+    const [displayName = email] = [...textsOf(entry, names.name), ...textsOf(entry, 'cn')];
+    const groups = names.groups && [...new Set(textsOf(entry, names.groups).map(groupName))].sort();
+    return {
+      id,
+      email,
+      displayName: displayName.slice(0, LONGEST_NAME),
+      groups: groups ? groups.filter((name) => name.length <= LONGEST_NAME).slice(0, MOST_GROUPS) : undefined,
+    };
   };
 
-  const withId = (id: string): Filter =>
-    new AndFilter({
-      filters: [everybody, new EqualityFilter({ attribute: names.id, value: isBinary ? Buffer.from(id, 'hex') : id })],
-    });
+  const withId = (id: string | undefined): Filter => {
+    const value = isBinary
+      ? id === undefined
+        ? Buffer.from(random.bytes(16))
+        : Buffer.from(id, 'hex')
+      : (id ?? random.uuid());
+    return new AndFilter({ filters: [everybody, new EqualityFilter({ attribute: names.id, value })] });
+  };
 
   let restsUntil: Date | undefined;
 
   return {
-    people: () =>
-      inDirectory(s, READ_MS, async (client) => {
-        const people: DirectoryPerson[] = [];
-        let incomplete = 0;
-        const paged = { ...options, filter: everybody, paged: { pageSize: PAGE } };
-        try {
-          for await (const { searchEntries } of client.searchPaginated(base, paged)) {
+    async people() {
+      const options = {
+        scope: 'sub' as const,
+        attributes: [names.id, names.email, names.name, 'cn', ...(names.groups ? [names.groups] : [])],
+        explicitBufferAttributes: ALL_AS_BYTES,
+        filter: everybody,
+      };
+      try {
+        return await inDirectory(s, READ_MS, async ({ pages }) => {
+          const people: DirectoryPerson[] = [];
+          let incomplete = 0;
+          for await (const { searchEntries } of pages(base, options, PAGE)) {
             const found = searchEntries.flatMap((entry) => personOf(entry) ?? []);
             people.push(...found);
             incomplete += searchEntries.length - found.length;
           }
-        } catch (error) {
-          throw directoryUnreachable(error);
-        }
-        return { people, incomplete };
-      }),
-
-    async check(id, typed) {
-      const now = clock.now();
-      if (restsUntil && now < restsUntil) throw directoryUnreachable(new Error('it did not answer a moment ago'));
-      // An empty password would be a bind of nobody, which succeeds (RFC 4513, section 5.1.2).
-      const isMeant = id !== undefined && typed.length > 0;
-      const password = isMeant ? typed : token128(random);
-      try {
-        return await inDirectory(s, CHECK_MS, async (client) => {
-          const filter = withId(isMeant ? id : token128(random));
-          const { searchEntries } = await client.search(base, {
-            ...options,
-            attributes: ['1.1'],
-            filter,
-            sizeLimit: 2,
-          });
-          const dn = searchEntries.length === 1 ? searchEntries[0]!.dn : undefined;
-          try {
-            await client.bind(dn ?? `cn=${token128(random)},${base}`, password);
-          } catch (error) {
-            if (NO.some((kind) => error instanceof kind)) return false;
-            throw error;
-          }
-          return isMeant && dn !== undefined;
+          return { people, incomplete };
         });
       } catch (error) {
-        restsUntil = addSeconds(clock.now(), REST_SECONDS);
-        throw error instanceof Fault ? error : directoryUnreachable(error);
+        throw asUnreachable(error);
       }
     },
+
+    check: (id, typed) =>
+      atOnce(async () => {
+        if (restsUntil && clock.now() < restsUntil)
+          throw directoryUnreachable(new Error('it could not be reached a moment ago'));
+        // An empty password would be a bind of nobody, which succeeds (RFC 4513, section 5.1.2).
+        const meant = typed.length > 0 ? id : undefined;
+        const password = meant === undefined ? token128(random) : typed;
+        try {
+          return await inDirectory(s, CHECK_MS, async ({ client }) => {
+            const asked = { scope: 'sub', attributes: ['1.1'], filter: withId(meant), sizeLimit: 2 } as const;
+            const { searchEntries } = await client.search(base, { ...asked, attributes: [...asked.attributes] });
+            const dn = searchEntries.length === 1 ? searchEntries[0]!.dn : undefined;
+            try {
+              await client.bind(dn ?? `cn=${token128(random)},${base}`, password);
+            } catch (error) {
+              if (NO.some((each) => error instanceof each)) return false;
+              throw error;
+            }
+            return meant !== undefined && dn !== undefined;
+          });
+        } catch (error) {
+          // That no server can be reached is so for everybody; that one search failed is not.
+          if (error instanceof Fault) restsUntil = addSeconds(clock.now(), REST_SECONDS);
+          throw asUnreachable(error);
+        }
+      }),
   };
 }
 
@@ -161,21 +179,30 @@ function parsed(filter: string): Filter {
   }
 }
 
-/** All values of an attribute, however its name is written; bytes as hexadecimal digits. */
-function valuesOf(entry: Entry, name: string): string[] {
+/** All values of an attribute, however its name is written. */
+function bytesOf(entry: Entry, name: string): Buffer[] {
   const found = Object.entries(entry).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1] ?? [];
-  return [found].flat().flatMap((value) => {
-    const text = Buffer.isBuffer(value) ? value.toString('hex') : String(value).trim();
-    return text ? [text] : [];
-  });
+  return [found].flat().map((value) => Buffer.from(value));
 }
+
+/** As text that can be kept: one line of UTF-8. Empty for anything else. */
+function textOf(bytes: Buffer): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return text.replace(/[\p{Cc}\p{Cs}]+/gu, ' ').trim();
+  } catch {
+    return '';
+  }
+}
+
+const textsOf = (entry: Entry, name: string): string[] => bytesOf(entry, name).map(textOf).filter(Boolean);
 
 /** `CN=Inkoop\, regio,OU=Groepen,DC=…` is the group “Inkoop, regio” (RFC 4514); a name is itself. */
 function groupName(value: string): string {
   const match = /^[A-Za-z][\w-]*=((?:\\.|[^\\,+])+)[,+]/.exec(value);
   if (!match) return value;
-  const bytes = match[1]!.replace(/((?:\\[0-9A-Fa-f]{2})+)/g, (hex) =>
+  const unescaped = match[1]!.replace(/((?:\\[0-9A-Fa-f]{2})+)/g, (hex) =>
     Buffer.from(hex.replaceAll('\\', ''), 'hex').toString(),
   );
-  return bytes.replace(/\\(.)/g, '$1').trim();
+  return unescaped.replace(/\\(.)/g, '$1').trim();
 }

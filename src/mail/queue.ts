@@ -4,12 +4,14 @@ import type { Mail, SendMail } from './mailer.ts';
 
 /** Where mails are kept until they are handed over; given from the composition root, because mail knows no store. */
 export interface MailKeeper {
-  add(mail: { id: string; body: string; createdAt: Date }): Promise<void>;
+  add(mail: { id: string; body: string; createdAt: Date; expiresAt: Date }): Promise<void>;
   take(
     now: Date,
     againAt: Date,
     most: number,
-  ): Promise<readonly { readonly id: string; readonly body: string; readonly attempts: number }[]>;
+  ): Promise<
+    readonly { readonly id: string; readonly body: string; readonly attempts: number; readonly expiresAt: Date }[]
+  >;
   retryAt(id: string, at: Date, error: string): Promise<void>;
   remove(id: string): Promise<void>;
 }
@@ -27,16 +29,22 @@ export type MailOutcome =
 
 /** Mails outlive a mail server that is down, and this process. */
 export interface MailQueue {
-  /** Resolves when it is kept; it is sent soon after, here or by another instance. */
-  add(mail: Mail, about: MailAbout): Promise<void>;
-  /** Sends all that is due. */
+  /**
+   * Resolves when it is kept; it is sent soon after, here or by another instance.
+   * @param seconds how long it is tried at most: as long as a link in it works
+   */
+  add(mail: Mail, about: MailAbout, seconds?: number): Promise<void>;
+  /** Sends all that is due, unless it is stopped in between. */
   deliver(): Promise<void>;
+  /** Begins with no more of them: what is due is sent by the next one that runs. */
+  stop(): void;
 }
 
-/** After the nth attempt, in seconds: 23 hours in all. Longer than that, the links in it are no use. */
+const LONGEST_SECONDS = 86_400;
+/** After the nth attempt, in seconds: 23 hours in all. */
 const WAITS = [60, 300, 900, 3600, 7200, 14_400, 28_800, 28_800];
 /** Longer than an attempt can last: a worker that died gives its mails to another. */
-const LEASE_SECONDS = 120;
+const LEASE_SECONDS = 600;
 const AT_ONCE = 5;
 
 export function createMailQueue(n: {
@@ -46,14 +54,18 @@ export function createMailQueue(n: {
   id: () => string;
   onOutcome: (outcome: MailOutcome) => Promise<void>;
 }): MailQueue {
-  const attempt = async ({ id, body, attempts }: Awaited<ReturnType<MailKeeper['take']>>[number]): Promise<void> => {
+  let isStopped = false;
+
+  const attempt = async (mailOwed: Awaited<ReturnType<MailKeeper['take']>>[number]): Promise<void> => {
+    const { id, body, attempts, expiresAt } = mailOwed;
     const { about, ...mail } = JSON.parse(body) as Mail & { about: MailAbout };
     try {
+      if (expiresAt <= n.clock.now()) throw new Error('it waited longer than what it says holds');
       await n.send(mail);
     } catch (error) {
-      // RFC 5321, section 4.2.1: a 5yz answer will not change.
-      const isForGood = Number((error as { responseCode?: number }).responseCode) >= 500;
-      const wait = isForGood ? undefined : WAITS[attempts - 1];
+      const next = WAITS[attempts - 1];
+      const isLate = next !== undefined && addSeconds(n.clock.now(), next) >= expiresAt;
+      const wait = isLate || isNobody(error) ? undefined : next;
       await n.onOutcome({ sent: false, about, error, wait });
       if (wait === undefined) return n.mails.remove(id);
       return n.mails.retryAt(id, addSeconds(n.clock.now(), wait), cut((error as Error).message, 300));
@@ -63,7 +75,7 @@ export function createMailQueue(n: {
   };
 
   const deliverAll = async (): Promise<void> => {
-    for (;;) {
+    while (!isStopped) {
       const now = n.clock.now();
       const due = await n.mails.take(now, addSeconds(now, LEASE_SECONDS), AT_ONCE);
       if (due.length === 0) return;
@@ -77,8 +89,13 @@ export function createMailQueue(n: {
     }));
 
   return {
-    async add(mail, about) {
-      await n.mails.add({ id: n.id(), body: JSON.stringify({ ...mail, about }), createdAt: n.clock.now() });
+    async add(mail, about, seconds = LONGEST_SECONDS) {
+      const createdAt = n.clock.now();
+      const body = JSON.stringify({ ...mail, about });
+      await n.mails.add({ id: n.id(), body, createdAt, expiresAt: addSeconds(createdAt, seconds) });
+    },
+    stop() {
+      isStopped = true;
     },
     async deliver() {
       // One that goes on already may have looked before the newest came.
@@ -86,4 +103,24 @@ export function createMailQueue(n: {
       await deliver();
     },
   };
+}
+
+/**
+ * Whether the mail server says that there is nobody with this address (RFC 5321, section 4.2.3; RFC 3463, 5.1.z). Every
+ * other “no” may be about us, a wrong password for instance, and is tried again.
+ */
+function isNobody(error: unknown): boolean {
+  const {
+    command,
+    responseCode = 0,
+    response = '',
+  } = error as {
+    command?: string;
+    responseCode?: number;
+    response?: string;
+  };
+  if (command !== 'RCPT TO') return false;
+  return (
+    /^5\d\d[ -]5\.1\./.test(response) || ([550, 551, 553].includes(responseCode) && !/relay|5\.7\./i.test(response))
+  );
 }

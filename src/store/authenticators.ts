@@ -95,6 +95,8 @@ export interface Authenticators {
   byThumbprint(thumbprint: string): Promise<Authenticator | undefined>;
   /** The active password of an account, opened; without a secret where a directory knows it. */
   passwordOf(accountId: string): Promise<{ id: string; secret: string | undefined } | undefined>;
+  /** Those of a directory who never had its password here: whoever added them died in between. @returns their accounts */
+  lackingDirectoryPassword(): Promise<string[]>;
   rewriteSecret(id: string, secret: string): Promise<void>;
   /** Moves from one state to another in one statement, with what belongs to it. @returns whether this call did it */
   move(id: string, from: readonly AuthenticatorState[], to: AuthenticatorState, now: Date): Promise<boolean>;
@@ -178,6 +180,11 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
       if (!row) return undefined;
       const { id, secretSealed } = row;
       return { id, secret: secretSealed ? sealer.open(secretPlace(id), secretSealed).toString() : undefined };
+    },
+    async lackingDirectoryPassword() {
+      const rows = await db.sql<{ id: string }>`SELECT id FROM account a WHERE source = 'ldap' AND status <> 'revoked'
+        AND NOT EXISTS (SELECT 1 FROM authenticator p WHERE p.account_id = a.id AND p.kind = 'password' AND p.secret_sealed IS NULL)`;
+      return rows.map(({ id }) => id);
     },
     async rewriteSecret(id, secret) {
       await db.sql`UPDATE authenticator SET secret_sealed = ${sealer.seal(secretPlace(id), secret)} WHERE id = ${id} AND state = 'active'`;

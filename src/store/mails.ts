@@ -7,13 +7,15 @@ export interface OwedMail {
   /** What `add` was given. */
   readonly body: string;
   readonly createdAt: Date;
+  /** After that it is no use to anybody. */
+  readonly expiresAt: Date;
   /** This one counted. */
   readonly attempts: number;
 }
 
 /** Mails until they are handed over. Sealed, because some of them hold a way in. */
 export interface Mails {
-  add(mail: Pick<OwedMail, 'id' | 'body' | 'createdAt'>): Promise<void>;
+  add(mail: Omit<OwedMail, 'attempts'>): Promise<void>;
   /** Takes what is due; nobody else does so before `againAt`. */
   take(now: Date, againAt: Date, most: number): Promise<OwedMail[]>;
   retryAt(id: string, at: Date, error: string): Promise<void>;
@@ -27,15 +29,15 @@ const place = (id: string): string => `mail:sealed:${id}`;
 
 export function createMails({ sql }: Database, sealer: Sealer): Mails {
   return {
-    async add({ id, body, createdAt }) {
-      await sql`INSERT INTO mail (id, sealed, next_at, created_at)
-        VALUES (${id}, ${sealer.seal(place(id), body)}, ${createdAt}, ${createdAt})`;
+    async add({ id, body, createdAt, expiresAt }) {
+      await sql`INSERT INTO mail (id, sealed, next_at, created_at, expires_at)
+        VALUES (${id}, ${sealer.seal(place(id), body)}, ${createdAt}, ${createdAt}, ${expiresAt})`;
     },
     async take(now, againAt, most) {
       const rows = await sql<Omit<OwedMail, 'body'> & { sealed: Buffer }>`UPDATE mail
         SET attempts = attempts + 1, next_at = ${againAt}
         WHERE id = ANY(ARRAY(SELECT id FROM mail WHERE next_at <= ${now} ORDER BY next_at LIMIT ${most} FOR UPDATE SKIP LOCKED))
-        RETURNING id, sealed, attempts, created_at`;
+        RETURNING id, sealed, attempts, created_at, expires_at`;
       return rows.map(({ sealed, ...mail }) => ({ ...mail, body: sealer.open(place(mail.id), sealed).toString() }));
     },
     async retryAt(id, at, error) {

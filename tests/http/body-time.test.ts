@@ -45,6 +45,11 @@ it('cuts off a body that comes too slowly, but for a route that takes its time f
     expect(short).toMatch(/^HTTP\/1.1 408 /);
     expect(file).toMatch(/^HTTP\/1.1 200 /);
     expect(file).toContain('taken: 20');
+    // Whoever is answered before their body is there has no more time for it either, and no second answer.
+    for (const path of ['/nowhere', '/%zz']) {
+      const early = await drip(path, 'text/plain');
+      expect(early.match(/HTTP\/1.1 \d+/g)).toHaveLength(1);
+    }
     expect((await fetch(`http://localhost:${port}/short`, { method: 'POST', body: 'all at once' })).status).toBe(200);
   } finally {
     await app.close();

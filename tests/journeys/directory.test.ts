@@ -3,7 +3,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createVerifyPassword } from '../../src/authenticators/password/verify.ts';
+import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
 import { changeAccount, OPERATOR } from '../support/administration.ts';
+import { ber, FakeDirectory } from '../support/fake-directory.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { MailServer } from '../support/mail-server.ts';
@@ -11,6 +14,7 @@ import { freePort } from '../support/ports.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { PEOPLE, READER, READER_PASSWORD, Slapd } from '../support/slapd.ts';
 import { enrolPhone, givePassword, goOn } from '../support/story.ts';
+import { together } from '../support/together.ts';
 
 const isHere = Slapd.isInstalled();
 const why = isHere ? '' : ' (skipped: slapd and ldap-utils are not installed here; .ci/run installs them)';
@@ -63,6 +67,14 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
     const laptop = new Laptop();
     await givePassword(laptop, server, { email, password });
     return laptop;
+  };
+
+  const directoryAt = async (more: Record<string, string>) => {
+    const { openDirectory } = await import('../../src/ldap/directory.ts');
+    const { loadConfig } = await import('../../src/config/load.ts');
+    const { random, clock } = installation.d;
+    const config = loadConfig({ DATA_DIR: installation.dataDir, ...slapd.settings(more) }, random);
+    return openDirectory(config.directory!, clock, random);
   };
 
   describe('who there is', () => {
@@ -141,6 +153,106 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
       }
     });
 
+    it('knows somebody by its own id: an address that another entry has opens nobody’s account', async () => {
+      const victim = await somebody();
+      const mallory = `m${randomUUID().slice(0, 8)}`;
+      slapd.add({ uid: mallory, mail: '', password: 'van mallory' });
+      slapd.set(mallory, 'mail', victim.email);
+      const { report } = await sync();
+      expect(report.problems).toContainEqual({
+        email: victim.email,
+        code: expect.stringMatching(/email_twice|account_exists/),
+      });
+      expect(await installation.d.accounts.byId(victim.account.id)).toMatchObject({
+        externalId: victim.account.externalId,
+        status: 'active',
+      });
+      expect((await tryPassword(victim.email, 'van mallory')).page.status).toBe(401);
+      expect((await tryPassword(victim.email, victim.password)).title).toBe('Meer informatie vereist');
+      slapd.remove(mallory);
+    });
+
+    it('gives nobody the account of who had their address before, with its role', async () => {
+      const leaver = await somebody();
+      await changeAccount(installation, leaver.account.id, { role: 'administrator' });
+      slapd.remove(leaver.uid);
+      await sync();
+      slapd.add({ uid: leaver.uid, password: 'van de opvolger' });
+      const { report } = await sync();
+      expect(report.problems).toContainEqual({ email: leaver.email, code: 'account_exists' });
+      expect(await installation.d.accounts.byId(leaver.account.id)).toMatchObject({ status: 'suspended' });
+      expect((await tryPassword(leaver.email, 'van de opvolger')).page.status).toBe(401);
+      // Whoever has the machine lets go of the old account, under another address.
+      const { people } = installation.d;
+      expect((await people.release(leaver.account.id, OPERATOR)).ok).toBe(true);
+      await changeAccount(installation, leaver.account.id, { email: `oud-${leaver.email}`, role: null });
+      expect((await sync()).report).toMatchObject({ added: 1 });
+      expect((await tryPassword(leaver.email, 'van de opvolger')).title).toBe('Meer informatie vereist');
+      expect(await people.release(leaver.account.id, OPERATOR)).toMatchObject({ refusal: { code: 'kept_here' } });
+    });
+
+    it('takes over nobody whom somebody suspended here', async () => {
+      const { account } = await installation.addPerson(`geschorst${randomUUID().slice(0, 6)}@example.org`);
+      await changeAccount(installation, account.id, { status: 'suspended' });
+      const uid = account.email.split('@')[0]!;
+      slapd.add({ uid, password: 'x' });
+      await sync();
+      expect(await installation.d.accounts.byId(account.id)).toMatchObject({ status: 'suspended', source: 'local' });
+      slapd.remove(uid);
+    });
+
+    it('is said beforehand as it comes out: whom, and who is refused and why', async () => {
+      const uid = `droog${randomUUID().slice(0, 6)}`;
+      const boss = await installation.addPerson(`chef${uid}@example.org`, { role: 'administrator' });
+      slapd.add({ uid }, { uid: `chef${uid}` }, { uid: `fout${uid}`, mail: 'geen-adres' });
+      const dry = await sync({ isDryRun: true });
+      expect(dry.who.added).toEqual([`${uid}@example.org`]);
+      const real = await sync();
+      expect(real).toEqual(dry);
+      expect(real.report.problems).toEqual(
+        expect.arrayContaining([
+          { email: boss.email, code: 'role_too_high' },
+          { email: 'geen-adres', code: 'email_invalid' },
+        ]),
+      );
+      slapd.remove(uid, `chef${uid}`, `fout${uid}`);
+    });
+
+    it('is read to its end although one entry cannot be kept as it is', async () => {
+      const long = await somebody();
+      const gone = await somebody();
+      slapd.set(long.uid, 'displayName', 'x'.repeat(1_400_000));
+      slapd.remove(gone.uid);
+      expect((await sync()).report).toMatchObject({ changed: 1, suspended: 1, refused: 0 });
+      expect((await installation.d.accounts.byId(long.account.id))!.displayName).toHaveLength(200);
+      // Nor is it written again each time.
+      expect((await sync()).report).toMatchObject({ changed: 0 });
+      slapd.remove(long.uid);
+    });
+
+    it('lacks no password because somebody died between two steps', async () => {
+      const { email, password, account } = await somebody();
+      await installation.d.database.sql`DELETE FROM authenticator WHERE account_id = ${account.id}`;
+      expect((await tryPassword(email, password)).page.status).toBe(401);
+      await sync();
+      expect((await tryPassword(email, password)).title).toBe('Meer informatie vereist');
+    });
+
+    it('goes on after an empty page, which is not the last (RFC 2696)', async () => {
+      const fake = await FakeDirectory.start([
+        { people: ['een'], cookie: 'a' },
+        { people: [], cookie: 'b' },
+        { people: ['drie'], cookie: '' },
+      ]);
+      try {
+        const { people } = await (await directoryAt({ LDAP_URL: fake.url, LDAP_CA: fake.ca })).people();
+        expect(people.map(({ email }) => email)).toEqual(['een@example.org', 'drie@example.org']);
+        expect(fake.searches).toBe(3);
+      } finally {
+        await fake.close();
+      }
+    });
+
     it('is read in pages, past the limit of a single answer', async () => {
       const other = await startInstallation(slapd.settings());
       try {
@@ -159,7 +271,7 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
     it('is read by one at a time, and by itself when it is due', async () => {
       const { directorySyncs, clock } = installation.d;
       const soon = new Date(clock.now().getTime() + 60_000);
-      expect(await directorySyncs.take('ldap', clock.now(), soon, clock.now())).toBe(true);
+      expect(await directorySyncs.take('ldap', clock.now(), soon)).toBeGreaterThan(0);
       expect(await installation.d.directorySync!.run({}, OPERATOR)).toBeUndefined();
       installation.clock.advance(61);
       const uid = `vanzelf${randomUUID().slice(0, 6)}`;
@@ -200,6 +312,37 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
       expect(await directory.check(account.externalId!, password)).toBe(true);
       expect(await directory.check(undefined, password)).toBe(false);
       expect((await tryPassword(email, '')).page.status).not.toBe(303);
+    });
+
+    it('is not asked for where the machine is too busy to compute a hash', async () => {
+      let asked = 0;
+      const hasher = createPasswordHasher(installation.d.secret, 1);
+      const verify = createVerifyPassword(installation.d.authenticators, hasher, async () => {
+        asked += 1;
+        return false;
+      });
+      const all = await together(100, () => verify(undefined, 'x'));
+      const busy = all.filter(({ status }) => status === 'rejected').length;
+      expect(busy).toBeGreaterThan(0);
+      expect(asked).toBe(100 - busy);
+    });
+
+    it.each([
+      ['written in small letters', 'objectguid', '(objectGUID=*)'],
+      ['of another name', 'objectGUID;hex', '(objectGUID=*)'],
+    ])('is found by an id of bytes, %s', async (_how, id, filter) => {
+      // Bytes that are text as well.
+      const guid = Buffer.from('abcdefghijklmnop');
+      slapd.add({ uid: 'tekst', password: 'geheim genoeg', guid });
+      try {
+        const directory = await directoryAt({ LDAP_ATTRIBUTES: `id=${id}`, LDAP_FILTER: filter });
+        const found = (await directory.people()).people.find(({ email }) => email === 'tekst@example.org')!;
+        expect(found.id).toBe(guid.toString('hex'));
+        expect(await directory.check(found.id, 'geheim genoeg')).toBe(true);
+        expect(await directory.check(undefined, 'geheim genoeg')).toBe(false);
+      } finally {
+        slapd.remove('tekst');
+      }
     });
 
     it('is looked up by an id that is no filter', async () => {
@@ -287,10 +430,85 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
       expect((await installation.d.accounts.byEmail(email))!.status).toBe('active');
       await slapd.resume();
       installation.clock.advance(11);
-      // Nor did the tries count against the person: the directory was away, not the password wrong.
       expect((await tryPassword(email, password)).title).toBe('Meer informatie vereist');
       await sync();
       expect((await installation.d.directorySync!.last())!.problem).toBeNull();
+    });
+
+    it('lets nobody guess meanwhile: each try counts, and is in the log', async () => {
+      const local = await installation.addPerson();
+      await slapd.pause();
+      const states: number[] = [];
+      for (let tries = 0; tries < 12; tries += 1)
+        states.push((await tryPassword(local.email, `mis ${tries}`)).page.status);
+      expect(states).toContain(503);
+      expect(states.at(-1)).toBe(429);
+      const events = await installation.d.auditStore.list({
+        action: 'password.verified',
+        account: local.account.id,
+        limit: 50,
+      } as never);
+      expect(events.length).toBeGreaterThanOrEqual(12);
+      // The right one does not come through while others wait.
+      expect((await tryPassword(local.email, local.password)).page.status).toBe(429);
+    });
+
+    it('is read again soon after, and when a server starts', async () => {
+      const { directorySync, accounts } = installation.d;
+      await sync();
+      const uid = `later${randomUUID().slice(0, 6)}`;
+      slapd.add({ uid });
+      await slapd.pause();
+      await expect(directorySync!.runAtStart()).rejects.toMatchObject({ code: 'directory_unreachable' });
+      await slapd.resume();
+      installation.clock.advance(60);
+      await directorySync!.runIfDue();
+      expect(await accountOf(uid)).toBeUndefined();
+      installation.clock.advance(300);
+      await directorySync!.runIfDue();
+      expect((await accountOf(uid))!.source).toBe('ldap');
+      slapd.remove(uid);
+      await directorySync!.runAtStart();
+      expect((await accounts.byEmail(`${uid}@example.org`))!.status).toBe('suspended');
+    });
+
+    it('is given up where it agrees to TLS, or takes a connection, and says nothing more', async () => {
+      const agrees = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', (asked) =>
+          socket.write(ber(0x30, ber(0x02, asked[4]!), ber(0x78, ber(0x0a, 0), ber(0x04), ber(0x04)))),
+        );
+      });
+      const silent = createServer((socket) => socket.on('error', () => {}));
+      for (const server of [agrees, silent]) {
+        const port = await freePort();
+        await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve));
+        const directory = await directoryAt({ LDAP_URL: `ldap://localhost:${port}` });
+        await expect(directory.check(undefined, 'x')).rejects.toMatchObject({ code: 'directory_unreachable' });
+        server.close();
+      }
+    });
+
+    it.each([
+      ['longer within than without', Buffer.from('300902010163640404003010', 'hex')],
+      ['without an end', Buffer.from('3084ffffffff', 'hex')],
+      ['of a kind of length that LDAP does not have', Buffer.from('3080020101', 'hex')],
+      ['that is none', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ])('and sends a message %s does no harm, before TLS or behind it', async (_what, bytes) => {
+      const plain = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => socket.write(bytes));
+      });
+      const port = await freePort();
+      await new Promise<void>((resolve) => plain.listen(port, 'localhost', resolve));
+      const fake = await FakeDirectory.start([bytes, bytes]);
+      for (const more of [{ LDAP_URL: `ldap://localhost:${port}` }, { LDAP_URL: fake.url, LDAP_CA: fake.ca }]) {
+        const directory = await directoryAt(more);
+        await expect(directory.check('x', 'x')).rejects.toMatchObject({ code: 'directory_unreachable' });
+        await expect((await directoryAt(more)).people()).rejects.toMatchObject({ code: 'directory_unreachable' });
+      }
+      plain.close();
+      await fake.close();
     });
 
     it('takes the next address where there are more', async () => {
@@ -345,13 +563,6 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
         connections: () => connections,
       };
     }
-    const directoryAt = async (more: Record<string, string>) => {
-      const { openDirectory } = await import('../../src/ldap/directory.ts');
-      const { loadConfig } = await import('../../src/config/load.ts');
-      const { random, clock } = installation.d;
-      const config = loadConfig({ DATA_DIR: installation.dataDir, ...slapd.settings(more) }, random);
-      return openDirectory(config.directory!, clock, random);
-    };
 
     it('carries nothing before TLS, on the port without TLS too', async () => {
       const { account, password, email } = await somebody();

@@ -42,6 +42,7 @@ beforeEach(async () => {
 afterEach(() => {
   installation.clock.reset();
   mailServer.refusal = undefined;
+  mailServer.isAboutUs = false;
 });
 afterAll(async () => {
   await installation.close();
@@ -206,6 +207,31 @@ describe('a mail server', () => {
     expect((await kept()).length).toBe(0);
     expect(installation.logLines.filter((line) => line.includes('mail given up'))).toHaveLength(2);
     expect(await installation.d.auditStore.list({ action: 'mail.given_up', limit: 9 })).toHaveLength(2);
+  });
+
+  it('that refuses us, and not whom the mail is for, gets it later', async () => {
+    mailServer.refusal = 530;
+    mailServer.isAboutUs = true;
+    const email = await invite();
+    await expect.poll(async () => (await kept())[0]?.lastError).toContain('authenticate first');
+    mailServer.refusal = undefined;
+    installation.clock.advance(61);
+    await installation.d.deliverMails();
+    await mailServer.next(email, 'Uw account');
+  });
+
+  it('gets no link that works no longer', async () => {
+    mailServer.refusal = 451;
+    const laptop = new Laptop();
+    await laptop.open((await rp.request()).url);
+    await laptop.open(new URL(/href="([^"]*forgotten[^"]*)"/.exec(laptop.page.html)![1]!, installation.url).href);
+    await laptop.submit('/password/forgotten', { email: person.email });
+    await expect.poll(async () => (await kept())[0]?.lastError).toContain('not now');
+    mailServer.refusal = undefined;
+    installation.clock.advance(1801);
+    await installation.d.deliverMails();
+    expect((await kept()).length).toBe(0);
+    expect(mailServer.to(person.email).filter(({ subject }) => subject?.includes('nieuw wachtwoord'))).toEqual([]);
   });
 
   it('gets each mail once, however many instances send', async () => {

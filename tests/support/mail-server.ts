@@ -8,6 +8,8 @@ export class MailServer {
   readonly mails: ParsedMail[] = [];
   /** How every mail is answered (RFC 5321, section 4.2.1); undefined for welcome. */
   refusal: number | undefined;
+  /** Whether it is about us, and not about whom the mail is for. */
+  isAboutUs = false;
   readonly #server: SMTPServer;
 
   private constructor(url: string, server: SMTPServer) {
@@ -20,6 +22,10 @@ export class MailServer {
     const server = new SMTPServer({
       authOptional: true,
       disabledCommands: ['STARTTLS', 'AUTH'],
+      onMailFrom(_address, _session, done) {
+        const code = mailServer.isAboutUs ? mailServer.refusal : undefined;
+        done(code === undefined ? null : Object.assign(new Error('authenticate first'), { responseCode: code }));
+      },
       onRcptTo(_address, _session, done) {
         const code = mailServer.refusal;
         done(code === undefined ? null : Object.assign(new Error('not now'), { responseCode: code }));

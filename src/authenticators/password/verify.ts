@@ -1,3 +1,4 @@
+import { inSteps } from '../../core/even-time.ts';
 import type { PasswordHasher } from '../../crypto/password-hash.ts';
 import type { Account } from '../../store/accounts.ts';
 import type { Authenticators } from '../../store/authenticators.ts';
@@ -12,31 +13,33 @@ export type VerifyPassword = (account: Account | undefined, password: string) =>
 /** Whether a directory knows this as the password of the person with its id; for nobody, the same work for nothing. */
 export type CheckAtDirectory = (id: string | undefined, password: string) => Promise<boolean>;
 
+/** Where a directory is asked, answers come at whole quarters of a second. */
+const STEP_MS = 250;
+
 /**
- * Where there is a directory, each attempt asks it as well as it computes a hash, whoever signs in: the time an answer
- * takes tells nobody which of the two knows an account. It must answer for those whom it keeps, and for no right
- * password that is kept here.
+ * Where there is a directory, each attempt computes a hash and then asks it, whoever signs in, and is answered at a whole
+ * step: the time an answer takes does not tell who knows an account. The directory must answer for those whom it keeps,
+ * and for no right password that is kept here.
  */
 export function createVerifyPassword(
   authenticators: Authenticators,
   hasher: PasswordHasher,
   checkAtDirectory?: CheckAtDirectory,
 ): VerifyPassword {
-  return async (account, password) => {
+  const verify: VerifyPassword = async (account, password) => {
     const stored = account && (await authenticators.passwordOf(account.id));
     const isKeptThere = account?.source === 'ldap';
     const idThere = isKeptThere && stored ? (account.externalId ?? undefined) : undefined;
-    const [here, there] = await Promise.allSettled([
-      hasher.verify(password, isKeptThere ? undefined : stored?.secret),
-      checkAtDirectory?.(idThere, password),
-    ]);
-    if (here.status === 'rejected') throw here.reason;
-    if (here.value && !isKeptThere) {
-      if (stored?.secret && hasher.isOutdated(stored.secret))
-        await authenticators.rewriteSecret(stored.id, await hasher.hash(password));
-      return true;
-    }
-    if (there.status === 'rejected') throw there.reason;
-    return idThere !== undefined && there.value === true;
+    // In this order: whoever is turned away by a busy machine must not have tried a password at the directory.
+    const isRightHere = (await hasher.verify(password, isKeptThere ? undefined : stored?.secret)) && !isKeptThere;
+    if (isRightHere && stored?.secret && hasher.isOutdated(stored.secret))
+      await authenticators.rewriteSecret(stored.id, await hasher.hash(password));
+    if (!checkAtDirectory) return isRightHere;
+    const isRightThere = await checkAtDirectory(idThere, password).catch((error: unknown) => {
+      if (isRightHere) return false;
+      throw error;
+    });
+    return isRightHere || (idThere !== undefined && isRightThere);
   };
+  return checkAtDirectory ? (account, password) => inSteps(STEP_MS, () => verify(account, password)) : verify;
 }

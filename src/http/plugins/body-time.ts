@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 
@@ -7,29 +8,38 @@ const SECONDS = 30;
 export const FILE_SECONDS = 900;
 
 /**
- * A body that comes too slowly is cut off with 408, so that nobody holds connections by sending a byte now and then.
- * A route that takes a file gives it more time once it knows who sends it: `request.giveTime(FILE_SECONDS)`.
+ * A body that comes too slowly is cut off with 408, so that nobody holds connections by sending a byte now and then;
+ * after an answer that came early, just cut off. Of every request, also those that reach no route. A route that takes a
+ * file gives it more time once it knows who sends it: `request.giveTime(FILE_SECONDS)`.
  */
 export const bodyTime = fp(async (app: FastifyInstance, { seconds = SECONDS }: { seconds?: number }) => {
-  app.decorateRequest('giveTime');
-  app.addHook('onRequest', async (request) => {
-    const { raw } = request;
+  const timers = new WeakMap<IncomingMessage, (seconds: number) => void>();
+
+  app.server.on('request', (raw: IncomingMessage, answer: ServerResponse) => {
     const { headers } = raw;
-    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+    if (headers['transfer-encoding'] === undefined && !(Number(headers['content-length']) > 0)) return;
     let timer: NodeJS.Timeout | undefined;
-    request.giveTime = (most) => {
+    const giveTime = (most: number): void => {
       clearTimeout(timer);
       if (raw.complete) return;
       timer = setTimeout(() => {
         if (raw.complete) return;
-        request.log.info({ seconds: most }, 'a body came too slowly');
-        raw.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-        raw.destroy();
+        app.log.info({ seconds: most }, 'a body came too slowly');
+        if (answer.headersSent) raw.destroy();
+        else
+          raw.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
+            raw.destroy(),
+          );
       }, most * 1000);
       timer.unref();
     };
-    if (!hasBody) return;
-    request.giveTime(seconds);
+    giveTime(seconds);
+    timers.set(raw, giveTime);
     for (const event of ['end', 'close']) raw.once(event, () => clearTimeout(timer));
+  });
+
+  app.decorateRequest('giveTime');
+  app.addHook('onRequest', async (request) => {
+    request.giveTime = (most) => timers.get(request.raw)?.(most);
   });
 });
