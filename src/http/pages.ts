@@ -222,6 +222,8 @@ export interface PageModels {
   remember: { action: string; hours: number; client: string };
   'setup-done': { nextPath: string };
   message: { title: string; text: string; reference: string | null };
+  /** It may go better in a moment. */
+  busy: { title: string; text: string; reference: string; againPath: string };
   'device-code': { action: string; xsrf: string; code: string; error: string | null };
   'device-confirm': {
     action: string;

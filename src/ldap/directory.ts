@@ -151,6 +151,7 @@ export function openDirectory(s: DirectorySettings, clock: Clock, random: Random
         const password = meant === undefined ? token128(random) : typed;
         try {
           return await inDirectory(s, CHECK_MS, async ({ client }) => {
+            restsUntil = undefined;
             const asked = { scope: 'sub', attributes: ['1.1'], filter: withId(meant), sizeLimit: 2 } as const;
             const { searchEntries } = await client.search(base, { ...asked, attributes: [...asked.attributes] });
             const dn = searchEntries.length === 1 ? searchEntries[0]!.dn : undefined;

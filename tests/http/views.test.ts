@@ -294,6 +294,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
     },
     { email: 'a', events: [], olderPath: null },
   ],
+  busy: [{ title: HOSTILE, text: HOSTILE, reference: 'abc', againPath: '/interaction/x' }],
   'account-password': [
     { email: HOSTILE, said: HOSTILE, error: null, action: '/a' },
     { email: 'a', said: null, error: HOSTILE, action: '/a' },

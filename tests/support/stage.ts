@@ -116,6 +116,14 @@ export class Stage {
     options: { locale?: string; notifications?: 'denied'; colorScheme?: 'dark' | 'light' } = {},
   ): Promise<{ email: string; password: string; phone: BrowserPhone; accountId: string }> {
     const { account, ...person } = await this.installation.addPerson();
+    return { ...person, phone: await this.enrolPhone(person, options), accountId: account.id };
+  }
+
+  /** The first sign-in of somebody who is there already, and their phone. */
+  async enrolPhone(
+    person: { email: string; password: string },
+    options: Parameters<Stage['openPhone']>[0] = {},
+  ): Promise<BrowserPhone> {
     const laptop = await this.openLaptop();
     const phone = await this.openPhone(options);
     await this.givePassword(laptop, person);
@@ -132,6 +140,6 @@ export class Stage {
     await phone.approve((await laptop.textContent('.number'))!);
     await laptop.waitForURL('**/mfa/setup/done');
     await laptop.context().close();
-    return { ...person, phone, accountId: account.id };
+    return phone;
   }
 }

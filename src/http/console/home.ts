@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { CoverageReport } from '../../flow/coverage.ts';
 import type { Overview } from '../../flow/overview.ts';
+import type { Block } from './blocks.ts';
 import { barChart } from './charts.ts';
 import { directoryNotice } from './directory.ts';
 import { showConsole } from './show.ts';
@@ -13,14 +14,8 @@ export const homePages: FastifyPluginAsyncZod<{ coverage: CoverageReport; overvi
     const [all] = await n.coverage.now();
     const health = await n.overview.health();
     const covered = all!.people - all!.without;
-    return showConsole(request, reply, {
-      title: t('console.title'),
-      here: 'home',
-      blocks: [
-        {
-          type: 'text',
-          text: t('console.welcome', { name: account.displayName, role: t(`console.role_${account.role!}`) }),
-        },
+    const waiting = (
+      [
         openAlerts > 0 && { type: 'notice', tone: 'bad', text: t('console.home_alerts', { count: openAlerts }) },
         waitingCases > 0 && { type: 'notice', tone: 'note', text: t('console.home_cases', { count: waitingCases }) },
         !health.isLogGuarded && { type: 'notice', tone: 'bad', text: t('alert.logging_disabled_text') },
@@ -42,7 +37,17 @@ export const homePages: FastifyPluginAsyncZod<{ coverage: CoverageReport; overvi
         health.directory?.problem != null &&
           permissions.has('settings:read') &&
           directoryNotice(health.directory.problem, health.directory.report?.missing ?? 0, t),
-        openAlerts === 0 && waitingCases === 0 && { type: 'notice', tone: 'good', text: t('console.home_quiet') },
+      ] satisfies (Block | false)[]
+    ).filter((block) => block !== false);
+    return showConsole(request, reply, {
+      title: t('console.title'),
+      here: 'home',
+      blocks: [
+        {
+          type: 'text',
+          text: t('console.welcome', { name: account.displayName, role: t(`console.role_${account.role!}`) }),
+        },
+        ...(waiting.length > 0 ? waiting : [{ type: 'notice', tone: 'good', text: t('console.home_quiet') } as const]),
         {
           type: 'form',
           method: 'get',

@@ -66,6 +66,12 @@ function answer(
   const isJson = request.routeOptions.config?.kind === 'json' || /^\/(app\/api|api|health)\//.test(request.url);
   if (isJson) return sendProblem(reply, status, code, { ...more });
   const page = BY_CODE[code] ?? PAGES[status] ?? (status >= 500 ? SERVER : PAGES[400]!);
+  // A sign-in goes on where it was; the code of its address is of no use to anybody else.
+  const [signIn] = /^\/interaction\/[\w-]+/.exec(request.url) ?? [];
+  if (status === 503 && signIn) {
+    const words = { title: request.t(page.title), text: request.t(page.text) };
+    return reply.page('busy', { ...words, reference: request.id, againPath: signIn }, status);
+  }
   return reply.page(
     'message',
     { title: request.t(page.title), text: request.t(page.text), reference: request.id },
