@@ -65,7 +65,8 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     requestTimeout: (FILE_SECONDS + 30) * 1000,
     http: { headersTimeout: 30_000 },
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // What a proxy has sent already is answered, while it stops; new connections are refused, and go to another instance.
+    return503OnClosing: false,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

@@ -22,6 +22,7 @@ const COVERAGE_EVERY_MS = 4 * 3600_000;
 
 export function startJobs(d: Dependencies): Jobs {
   const running = new Set<Promise<unknown>>();
+  let isStopping = false;
   const run = (what: string, work: () => Promise<unknown>): void => {
     const done: Promise<unknown> = work()
       .catch((error: unknown) => d.log.warn({ err: error }, `could not ${what}`))
@@ -42,13 +43,13 @@ export function startJobs(d: Dependencies): Jobs {
     };
   };
   const callNow = alone('call web apps', async () => {
-    while ((await d.makeCalls()) > 0);
+    while ((await d.makeCalls()) > 0 && !isStopping);
   });
   const deliverNow = alone('deliver to webhooks', async () => {
-    while ((await d.webhookCalls.deliver()) > 0);
+    while ((await d.webhookCalls.deliver()) > 0 && !isStopping);
   });
   const importNow = alone('import people', async () => {
-    while (await d.importing.work());
+    while ((await d.importing.work()) && !isStopping);
   });
   const mailNow = alone('send mails', d.deliverMails);
   const remindNow = alone('remind people', async () => {
@@ -82,6 +83,7 @@ export function startJobs(d: Dependencies): Jobs {
   coverageNow();
   return {
     async stop() {
+      isStopping = true;
       off();
       for (const timer of timers) clearInterval(timer);
       await Promise.all(running);
