@@ -46,5 +46,13 @@ export const wrongSecretKey = (): Fault =>
 export const badConfiguration = (problems: readonly string[]): Fault =>
   new Fault('bad_configuration', `The settings cannot be used:\n${problems.map((line) => `  - ${line}`).join('\n')}`);
 
+/** The database was lost, is being replaced, or only reads for now; the person may try again in a moment. */
+export const databaseAway = (cause: unknown): Fault =>
+  new Fault('database_away', 'The database cannot be reached. Try again in a few seconds.', {
+    status: 503,
+    cause,
+    retryAfterSeconds: 5,
+  });
+
 export const databaseUnavailable = (message: string, cause?: unknown): Fault =>
   new Fault('database_unavailable', message, { cause });

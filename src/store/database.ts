@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { databaseAway } from '../core/errors.ts';
 import { PrismaClient } from './generated/client.ts';
 
 /** Runs one prepared statement; column names come back in camelCase. */
@@ -39,19 +40,24 @@ export function openDatabase(url: string, poolSize = 10): Database {
   for (const each of [pool, relaxed]) each.on('error', () => {});
 
   // Without names the adapter prepares nothing: 15 to 40 % of PostgreSQL's work.
-  const prisma = new PrismaClient({
+  const bare = new PrismaClient({
     adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => statementName(sql) }),
   });
+  const prisma = bare.$extends({
+    query: { $allOperations: ({ args, query: run }) => run(args).catch(asFault) },
+  }) as unknown as PrismaClient;
 
   return {
     sql: sqlOn({ query }),
     relaxedSql: sqlOn(relaxed),
     async query<Row>(text: string, values: unknown[]) {
-      const { rows } = await query({ name: statementName(text), text, values: values.map(storable) });
+      const { rows } = await query({ name: statementName(text), text, values: values.map(storable) }).catch(asFault);
       return rows.map(camelCased) as Row[];
     },
     async transaction(work) {
-      const client = await pool.connect();
+      const client = await pool.connect().catch(asFault);
+      // A connection that breaks between two statements would end the process; the next statement fails anyhow.
+      client.on('error', ignore);
       try {
         await client.query('BEGIN');
         const result = await work(sqlOn(client));
@@ -59,15 +65,16 @@ export function openDatabase(url: string, poolSize = 10): Database {
         return result;
       } catch (error) {
         await client.query('ROLLBACK').catch(() => {});
-        throw error;
+        return asFault(error);
       } finally {
+        client.off('error', ignore);
         client.release();
       }
     },
     prisma,
     url,
     async close() {
-      await prisma.$disconnect();
+      await bare.$disconnect();
       await Promise.all([pool, relaxed].map((each) => (each.ended ? undefined : each.end())));
     },
   };
@@ -115,9 +122,26 @@ function statementOf(strings: TemplateStringsArray): { name: string; text: strin
 
 function sqlOn(client: Queryable): Sql {
   return async <Row>(strings: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
-    const { rows } = await client.query({ ...statementOf(strings), values: values.map(storable) });
+    const { rows } = await client.query({ ...statementOf(strings), values: values.map(storable) }).catch(asFault);
     return rows.map(camelCased) as Row[];
   };
+}
+
+const ignore = (): void => {};
+
+/**
+ * PostgreSQL's classes 08 (connection), 57P (shutting down, starting) and 25006 (reads only: a primary that was one), and
+ * what the network, the driver and Prisma say where there is no connection at all.
+ */
+const AWAY =
+  /^(08...|57P0.|25006|53300|ECONN.*|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|P1001|P1002|P1008|P1017)$/;
+const AWAY_IN_WORDS =
+  /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect/;
+
+/** @throws Fault `database_away` for an error that says so, any other as it is */
+function asFault(error: unknown): never {
+  const { code = '', message = '' } = error as { code?: string; message?: string };
+  throw AWAY.test(code) || AWAY_IN_WORDS.test(message) ? databaseAway(error) : error;
 }
 
 /** What PostgreSQL keeps in no text and no JSON: NUL, and halves of characters. Nothing honest has them. */

@@ -44,8 +44,8 @@ export class Cluster {
   }
 
   /** As many at the same moment, on a database without a table. */
-  static async start(count: number, more: Record<string, string> = {}): Promise<Cluster> {
-    const database = await makeEmptyDatabase();
+  static async start(count: number, more: Record<string, string> = {}, given?: TestDatabase): Promise<Cluster> {
+    const database = given ?? (await makeEmptyDatabase());
     const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-cluster-'));
     const port = await freePort();
     const url = `http://localhost:${port}`;
