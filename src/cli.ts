@@ -34,9 +34,14 @@ if (!command || args.includes('--help')) {
   const text = command
     ? `Usage:\n${help([command])}`
     : `Usage: npm run cli -- <noun> <verb>\n\nEvery command takes --json. Exit codes: 0 done; 1 something is wrong, or failed; 2 refused, or mistyped; 3 an import\nrefused some lines. For Tab: eval "$(dubbelslot completion bash)" (or zsh).\n\n${help(commands)}`;
-  (isAsked ? process.stdout : process.stderr).write(
-    `${isAsked ? '' : `There is no command “${args.join(' ')}”.\n\n`}${text}\n`,
-  );
+  if (isAsked) process.stdout.write(`${text}\n`);
+  else {
+    // Of what begins the same way; all of it would scroll the mistake away.
+    const near = commands.filter(({ words }) => words.startsWith(`${args[0]} `)).map(({ words }) => `  ${words}\n`);
+    process.stderr.write(
+      `There is no command “${args.join(' ')}”.\n\n${near.length > 0 ? `There are:\n${near.join('')}\n` : ''}All of them: --help\n`,
+    );
+  }
   process.exit(isAsked ? 0 : 2);
 }
 

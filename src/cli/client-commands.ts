@@ -181,15 +181,19 @@ const switching = (verb: 'disable' | 'enable', help: string): Command => ({
 export const clientCommands: readonly Command[] = [
   {
     words: 'client add',
-    usage: `client add <id> [--profile ${CLIENT_PROFILES.join('|')}] ${WISHES_USAGE}`,
-    help: 'Registers a web app, or replaces it. The secret is shown once. Profiles: web (has a secret), app (in a browser or on a phone), machine (no people), nl_gov, fapi2, entra (Microsoft Entra external authentication method). docs/oidc.md explains every option.',
+    usage: `client add <id> [--replace] [--profile ${CLIENT_PROFILES.join('|')}] ${WISHES_USAGE}`,
+    help: 'Registers a web app; with --replace also one that is there, whose secrets end. The secret is shown once. Profiles: web (has a secret), app (in a browser or on a phone), machine (no people), nl_gov, fapi2, entra (Microsoft Entra external authentication method). docs/oidc.md explains every option.',
     async run(d, args) {
       const { values, positionals } = parseArgs({
         args,
         allowPositionals: true,
-        options: { ...WISHES, profile: { type: 'string', default: 'web' } },
+        options: { ...WISHES, profile: { type: 'string', default: 'web' }, replace: { type: 'boolean' } },
       });
       const id = oneId(positionals);
+      if (!values.replace && (await d.clients.byId(id)))
+        throw new UsageError(
+          `There is a web app ${id} already. To change it: client change. To begin anew, which ends its secrets: --replace`,
+        );
       const profile = oneOf('profile', values.profile, CLIENT_PROFILES);
       const secret = told(await d.clientRegistration.register({ id, profile, ...wishesFrom(values) }, BY));
       const issuer = profile === 'entra' ? `${d.config.publicUrl}/entra` : d.config.publicUrl;

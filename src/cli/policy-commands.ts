@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import type { Decision } from '../policy/decide.ts';
 import { type PolicyDocument, parsePolicy } from '../policy/document.ts';
@@ -115,7 +116,7 @@ export const policyCommands: readonly Command[] = [
         {
           account,
           clientId: values.client,
-          ip: values.network ?? '192.0.2.1',
+          ip: addressOf(values.network ?? '192.0.2.1'),
           at,
           requested,
           isBrowserRemembered: values.remembered ?? false,
@@ -164,3 +165,9 @@ export const policyCommands: readonly Command[] = [
     },
   },
 ];
+
+/** @throws UsageError for what is no IP address */
+function addressOf(text: string): string {
+  if (isIP(text) === 0) throw new UsageError(`${text} is no IP address. Write 192.0.2.1, for instance.`);
+  return text;
+}

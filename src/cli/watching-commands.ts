@@ -85,12 +85,18 @@ export const watchingCommands: readonly Command[] = [
     usage: 'webhook list',
     help: 'Lists who hears of events, and what could not be delivered.',
     async run(d) {
-      const [webhooks, dead] = await Promise.all([d.webhooks.list(), d.webhooks.deliveries({ state: 'dead' }, MOST)]);
+      const [webhooks, dead, due] = await Promise.all([
+        d.webhooks.list(),
+        d.webhooks.deliveries({ state: 'dead' }, MOST),
+        d.webhooks.deliveries({ state: 'due' }, MOST),
+      ]);
+      const failing = due.filter(({ lastError }) => lastError !== null);
       const lines = [
         ...webhooks.map((w) => `${w.id}  ${w.url}  ${w.events.join(', ')}${w.disabledAt ? '  switched off' : ''}`),
+        ...failing.map((x) => `  tried again: ${x.id} of ${x.webhookId}, ${x.type}: ${x.lastError}`),
         ...dead.map((x) => `  given up: ${x.id} of ${x.webhookId}, ${x.type}: ${x.lastError ?? ''}`),
       ];
-      return { text: lines.join('\n') || 'There are no webhooks.', data: { webhooks, dead } };
+      return { text: lines.join('\n') || 'There are no webhooks.', data: { webhooks, dead, failing } };
     },
   },
   {

@@ -135,6 +135,7 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['POST', '/admin/webhooks/new', 'webhooks:write'],
   ['POST', '/admin/webhooks/:id/again/:deliveryId', 'webhooks:write'],
   ['POST', '/admin/webhooks/:id/ping', 'webhooks:write'],
+  ['GET', '/admin/webhooks/:id/remove', 'webhooks:write'],
   ['POST', '/admin/webhooks/:id/remove', 'webhooks:write'],
 ];
 

@@ -135,23 +135,21 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
           group: text(200).default(''),
           startsOn: text(10).default(''),
           deadline: text(10).default(''),
-          every: z.coerce.number().int().min(1).max(60).default(EVERY_DAYS).catch(EVERY_DAYS),
+          every: text(5).default(String(EVERY_DAYS)),
         }),
       },
     },
     async (request, reply) => {
-      const { name, group: groupName, startsOn, deadline, every: remindEveryDays } = request.body;
+      const { name, group: groupName, startsOn, deadline, every } = request.body;
+      const remindEveryDays = Number(every);
+      if (!Number.isInteger(remindEveryDays) || remindEveryDays < 1 || remindEveryDays > 60)
+        return form(request, reply, request.body, request.t('console.campaign_every_wrong'));
       const started = await n.campaigning.start(
         { name, groupName, startsOn, deadline, remindEveryDays },
         request.console!.by,
       );
       if (started.ok) return reply.redirect(`${LIST}/${started.value.id}`, 303);
-      return form(
-        request,
-        reply,
-        { ...request.body, every: String(remindEveryDays) },
-        refusalInWords(request.t, started.refusal, 'console.try_later'),
-      );
+      return form(request, reply, request.body, refusalInWords(request.t, started.refusal, 'console.try_later'));
     },
   );
 

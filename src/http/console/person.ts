@@ -45,6 +45,8 @@ export const personPages: FastifyPluginAsyncZod<PersonPagesNeeds> = async (app, 
       blocks: [
         account.pushFrozenAt !== null && { type: 'notice', tone: 'bad', text: t('console.is_frozen') },
         account.passRequiredAt !== null && { type: 'notice', tone: 'note', text: t('console.needs_pass') },
+        view.authenticators.every(({ kind }) => kind !== 'password') &&
+          account.status === 'active' && { type: 'notice', tone: 'note', text: t('console.no_password') },
         account.source !== 'local' && { type: 'notice', tone: 'note', text: t('console.is_kept') },
         whyNot && {
           type: 'notice',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -124,8 +125,10 @@ export const policyPages: FastifyPluginAsyncZod<{
     async (request, reply) => {
       const { t, query } = request;
       const account = await n.people.byEmail(query.email);
+      const isAddress = query.ip === '' || isIP(query.ip) !== 0;
       const answer =
         account &&
+        isAddress &&
         (await n.policyAdministration.whatIf({
           account,
           clientId: query.client,
@@ -140,7 +143,7 @@ export const policyPages: FastifyPluginAsyncZod<{
         blocks: [
           answer
             ? { type: 'facts', items: answerInWords(answer, request) }
-            : { type: 'notice', tone: 'bad', text: t('console.person_unknown') },
+            : { type: 'notice', tone: 'bad', text: t(isAddress ? 'console.person_unknown' : 'console.address_wrong') },
           await whatIfForm(request, { ...query, remembered: query.remembered ?? '' }),
         ],
       });

@@ -2,10 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Webhooks } from '../../flow/webhooks.ts';
-import type { Webhooks as WebhookStore } from '../../store/webhooks.ts';
+import type { Translate } from '../../i18n/translate.ts';
+import type { Webhook, WebhookDelivery, Webhooks as WebhookStore } from '../../store/webhooks.ts';
 import { text } from '../text.ts';
 import { refusalInWords } from '../wording.ts';
-import { sayOutcome, showConsole, takeDraft } from './show.ts';
+import { sayOutcome, showConsole, showUnknown, takeDraft } from './show.ts';
 
 export interface WebhookPagesNeeds {
   readonly webhooks: WebhookStore;
@@ -23,7 +24,12 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
 
   app.get(LIST, { config: read }, async (request, reply) => {
     const { t, times } = request;
-    const [webhooks, dead] = await Promise.all([n.webhooks.list(), n.webhooks.deliveries({ state: 'dead' }, MOST)]);
+    const [webhooks, dead, due] = await Promise.all([
+      n.webhooks.list(),
+      n.webhooks.deliveries({ state: 'dead' }, MOST),
+      n.webhooks.deliveries({ state: 'due' }, MOST),
+    ]);
+    const failing = due.filter(({ lastError }) => lastError !== null);
     const mayWrite = request.console!.permissions.has('webhooks:write');
     return showConsole(request, reply, {
       title: t('console.part_webhooks'),
@@ -45,9 +51,7 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
           rows: webhooks.map((w) => [
             { text: w.url, hint: w.description },
             { text: w.events.join(', ') },
-            w.disabledAt
-              ? { text: t('console.switched_off'), tone: 'bad' as const }
-              : { text: t('console.works'), tone: 'good' as const },
+            statusOf(w, failing, t),
             ...(mayWrite
               ? [
                   {
@@ -59,13 +63,8 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
                     },
                   },
                   {
-                    text: '',
-                    post: {
-                      action: `${LIST}/${w.id}/remove`,
-                      text: t('console.remove'),
-                      tone: 'danger' as const,
-                      label: `${t('console.remove')}: ${w.url}`,
-                    },
+                    text: t('console.remove'),
+                    path: `${LIST}/${w.id}/remove`,
                   },
                 ]
               : []),
@@ -83,7 +82,7 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
             t('console.why'),
             ...(mayWrite ? [t('console.send_again')] : []),
           ],
-          empty: t('console.dead_letters_none'),
+          empty: t(failing.length > 0 ? 'console.dead_letters_none_yet' : 'console.dead_letters_none'),
           rows: dead.map((d) => [
             { text: times.dateTime(d.createdAt) },
             { text: d.type },
@@ -193,6 +192,27 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
     const done = await n.webhookCalls.ping(request.params.id, request.console!.by);
     return sayOutcome(request, reply, LIST, done, request.t('console.said_pinged'));
   });
+  app.get(`${LIST}/:id/remove`, { config: write, schema: { params } }, async (request, reply) => {
+    const { t } = request;
+    const webhook = await n.webhooks.byId(request.params.id);
+    if (!webhook) return showUnknown(request, reply, 'error.not_found_text');
+    return showConsole(request, reply, {
+      title: t('console.remove_webhook'),
+      here: 'webhooks',
+      back: { path: LIST, text: t('console.part_webhooks') },
+      blocks: [
+        { type: 'text', text: t('console.remove_webhook_text', { address: webhook.url }) },
+        {
+          type: 'form',
+          action: `${LIST}/${webhook.id}/remove`,
+          submit: t('console.remove'),
+          tone: 'danger',
+          cancel: { path: LIST, text: t('common.cancel') },
+          fields: [],
+        },
+      ],
+    });
+  });
   app.post(`${LIST}/:id/remove`, { config: write, schema: { params } }, async (request, reply) => {
     const done = await n.webhookCalls.remove(request.params.id, request.console!.by);
     return sayOutcome(request, reply, LIST, done, request.t('console.said_removed'));
@@ -207,3 +227,12 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
     },
   );
 };
+
+/** Whether what it wants arrives: what is tried again says why it did not. */
+function statusOf(w: Webhook, failing: readonly WebhookDelivery[], t: Translate) {
+  if (w.disabledAt) return { text: t('console.switched_off'), tone: 'bad' as const };
+  const last = failing.find(({ webhookId }) => webhookId === w.id);
+  return last
+    ? { text: t('console.webhook_fails'), tone: 'bad' as const, hint: last.lastError ?? '' }
+    : { text: t('console.works'), tone: 'good' as const };
+}
