@@ -61,6 +61,7 @@ export type RefusalCode =
   | 'verification_invalid'
   | 'case_unknown'
   | 'case_open'
+  | 'case_repeated'
   | 'case_closed'
   | 'second_person_same'
   | 'second_person_machine'

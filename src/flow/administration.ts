@@ -61,7 +61,7 @@ export interface AdministrationNeeds {
   organisation: string;
 }
 
-const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[^\s@]{1,180}\.[^\s@.]{2,}$/;
+const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[\p{L}\p{N}.-]{1,180}\.[\p{L}\p{N}-]{2,}$/u;
 /** At most 254 characters (RFC 5321, section 4.5.3.1.3). */
 export const isEmail = (text: string): boolean => text.length <= 254 && EMAIL.test(text);
 const LONGEST_NAME = 200;

@@ -20,6 +20,8 @@ import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
 import type { Notify } from './notices.ts';
 
 export interface CaseToOpen {
+  /** Names the attempt: sent twice, it is done once. A UUID. */
+  readonly id?: string | undefined;
   readonly accountId: string;
   readonly kind: CaseKind;
   readonly cause: CaseCause;
@@ -55,7 +57,8 @@ export interface Support {
   needs(account: Account, by: Administrator): Promise<CaseNeeds>;
   /**
    * Refusals: `account_unknown`, `own_account`, `role_too_high`, `reason_missing`, `verification_missing`,
-   * `verification_invalid` (a caller check that was not approved, was used, or is too old), `case_open`.
+   * `verification_invalid` (a caller check that was not approved, was used, or is too old), `case_open`,
+   * `case_repeated`.
    */
   open(request: CaseToOpen, by: Administrator): Promise<Result<CaseOutcome>>;
   /**
@@ -218,7 +221,7 @@ export function createSupport(n: SupportNeeds): Support {
       const mustWait = needsSecondPerson || !isVerified;
 
       const c: SupportCase = {
-        id: n.random.uuid(),
+        id: request.id ?? n.random.uuid(),
         accountId: account.id,
         kind: request.kind,
         cause: request.cause,

@@ -49,6 +49,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   import_too_large: 413,
   account_exists: 409,
   case_open: 409,
+  case_repeated: 409,
   case_closed: 409,
   last_owner: 409,
   kept_elsewhere: 409,

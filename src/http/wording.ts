@@ -37,6 +37,7 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   verification_missing: 'refusal.verification_missing',
   verification_invalid: 'refusal.verification_invalid',
   case_open: 'refusal.case_open',
+  case_repeated: 'refusal.case_repeated',
   case_closed: 'refusal.case_closed',
   second_person_same: 'refusal.second_person_same',
   second_person_machine: 'refusal.second_person_machine',

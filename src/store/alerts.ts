@@ -53,12 +53,13 @@ export function createAlerts(db: Database, random: Random): Alerts {
   return {
     peaks: (kind, { actions, result, per }, since, least) =>
       db.query<Peak>(
-        `SELECT subject, count(*)::int AS count, min(at) AS first_at, max(at) AS last_at FROM (
-            SELECT ${SUBJECT[per]} AS subject, e.at FROM audit_event e
+        `SELECT subject, count(DISTINCT occasion)::int AS count, min(at) AS first_at, max(at) AS last_at FROM (
+            -- A reset and the pass that comes with it are one.
+            SELECT ${SUBJECT[per]} AS subject, e.at, coalesce(e.detail->>'case', e.id::text) AS occasion FROM audit_event e
             WHERE e.action = ANY($1) AND e.at > $2 AND ($3::text IS NULL OR e.result = $3)) counted
           WHERE subject IS NOT NULL AND at > coalesce((SELECT max(acknowledged_at) FROM alert
             WHERE kind = $4 AND alert.subject = counted.subject), '-infinity')
-          GROUP BY subject HAVING count(*) >= $5 ORDER BY count DESC LIMIT 100`,
+          GROUP BY subject HAVING count(DISTINCT occasion) >= $5 ORDER BY count DESC LIMIT 100`,
         [actions, since, result ?? null, kind, least],
       ),
     async raise(kind, { subject, count, firstAt, lastAt }, now) {

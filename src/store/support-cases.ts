@@ -81,6 +81,7 @@ export function createSupportCases(db: Database): SupportCases {
       } catch (error) {
         if (!isUniqueViolation(error)) throw error;
         const { constraint } = error as { constraint?: string };
+        if (constraint === 'support_case_pkey') return refuse('case_repeated');
         return refuse(constraint === 'one_case_per_caller_check' ? 'verification_invalid' : 'case_open');
       }
     },

@@ -325,6 +325,18 @@ describe('the helpdesk, without script', () => {
   });
 });
 
+describe('the log, in the console', () => {
+  it('is searched by whoever did it, by their address', async () => {
+    const staff = await enter('administrator');
+    await staff.laptop.open(at(`/admin/people/${person.accountId}/sign-out`));
+    await staff.laptop.submit('/sign-out');
+    await staff.laptop.open(at(`/admin/audit?actor=${encodeURIComponent(staff.email)}&action=session.ended`));
+    expect(staff.laptop.page.html).toContain('session.ended');
+    await staff.laptop.open(at(`/admin/audit?actor=${encodeURIComponent('niemand@example.org')}`));
+    expect(staff.laptop.page.html).not.toContain('session.ended');
+  });
+});
+
 describe('people from a file, in the console', () => {
   it('are looked over, taken over, and the bad lines come back', async () => {
     const { laptop } = await enter('administrator');

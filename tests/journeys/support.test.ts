@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../src/core/authority.ts';
@@ -278,6 +279,19 @@ describe('a reset', () => {
     const after = new Laptop();
     await givePassword(after, rp, person);
     expect(after.page.status).toBe(401);
+  });
+
+  it('is done once, however often its form is sent', async () => {
+    const id = randomUUID();
+    const all = fulfilled(await together(4, () => open('helpdesk', { id })));
+    expect(all.filter((each) => typeof each !== 'string')).toHaveLength(1);
+    expect(all.filter((each) => each === 'case_repeated')).toHaveLength(3);
+    const events = await installation.d.auditStore.list({
+      action: 'account.reset',
+      accountId: person.accountId,
+      limit: 9,
+    });
+    expect(events).toHaveLength(1);
   });
 
   it('is not undone by the mail of an earlier one', async () => {

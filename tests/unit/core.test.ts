@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { formatTypedCode, normalizeTypedCode } from '../../src/core/typed-code.ts';
+import { isEmail } from '../../src/flow/administration.ts';
 import { chooseLocale } from '../../src/i18n/choose.ts';
 import en from '../../src/i18n/en.json' with { type: 'json' };
 import nl from '../../src/i18n/nl.json' with { type: 'json' };
@@ -88,5 +89,22 @@ describe('the language', () => {
   });
   it('fills in values literally', () => {
     expect(translator('en')('ended.back', { client: '{client} $& <b>' })).toBe('Back to {client} $& <b>');
+  });
+});
+
+describe('an address', () => {
+  it.each(['a@b.nl', 'jan.de.vries+x@straße.example', "o'neil@example.org", 'a@例え.テスト'])('%s is one', (text) => {
+    expect(isEmail(text)).toBe(true);
+  });
+  it.each([
+    'a@b',
+    'x@@b.nl',
+    'x4@example.org;"onafgesloten;;;;',
+    'x@exa_mple.o<b>',
+    'x@b.nl,y@b.nl',
+    'x @b.nl',
+    ' x@b.nl',
+  ])('%s is none', (text) => {
+    expect(isEmail(text)).toBe(false);
   });
 });

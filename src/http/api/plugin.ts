@@ -125,7 +125,8 @@ const takesOnly =
   ({ consumes }: Endpoint) =>
   async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-    if (consumes ? type === consumes.type : type !== 'text/csv') return undefined;
+    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+    if (consumes ? type === consumes.type : !hasBody || type === 'application/json') return undefined;
     return sendProblem(reply, 415, 'unsupported_media_type', {
       detail: `Send ${consumes?.type ?? 'application/json'}.`,
     });

@@ -43,12 +43,14 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
     const person = q.account ? await n.people.byEmail(q.account) : undefined;
     // Somebody who is not there did nothing.
     if (q.account && !person) return undefined;
+    const doer = q.actor.includes('@') ? await n.people.byEmail(q.actor) : undefined;
+    if (q.actor.includes('@') && !doer) return undefined;
     const wholeDays = (date: string, more: number): Date | undefined =>
       date ? new Date(Date.parse(date) + more * DAY_MS) : undefined;
     return {
       ...(q.action.endsWith('.') ? { actionPrefix: q.action } : { action: q.action || undefined }),
       accountId: person?.id,
-      actor: q.actor || undefined,
+      actor: doer ? `account:${doer.id}` : q.actor || undefined,
       origin: q.origin || undefined,
       result: q.result || undefined,
       from: wholeDays(q.from, 0),

@@ -118,6 +118,28 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     if (!job) return showUnknown(request, reply, 'error.not_found_text');
     const here = `${LIST}/${job.id}`;
     const lines = await n.importing.lines(job.id, 'refused', MOST);
+    const refused: Block[] = [
+      { type: 'heading', text: t('console.import_refused_lines') },
+      {
+        type: 'table',
+        caption: t('console.import_refused_lines'),
+        isCaptionHidden: true,
+        columns: [t('console.import_line'), t('console.email'), t('console.why')],
+        empty: t('console.import_refused_none'),
+        rows: lines.map(({ line, email, code }) => [
+          { text: String(line) },
+          { text: email || '–' },
+          { text: inWords(code ?? '', request) },
+        ]),
+      },
+      {
+        type: 'links',
+        items: [
+          ...(job.refused > 0 ? [{ path: `${here}/refused.csv`, text: t('console.import_bad_file') }] : []),
+          { path: `${here}/report.csv`, text: t('console.import_report') },
+        ],
+      },
+    ];
     return showConsole(request, reply, {
       title: job.name,
       here: 'imports',
@@ -151,26 +173,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
           tone: 'danger',
           fields: [],
         },
-        { type: 'heading', text: t('console.import_refused_lines') },
-        {
-          type: 'table',
-          caption: t('console.import_refused_lines'),
-          isCaptionHidden: true,
-          columns: [t('console.import_line'), t('console.email'), t('console.why')],
-          empty: t('console.import_refused_none'),
-          rows: lines.map(({ line, email, code }) => [
-            { text: String(line) },
-            { text: email || '–' },
-            { text: inWords(code ?? '', request) },
-          ]),
-        },
-        {
-          type: 'links',
-          items: [
-            ...(job.refused > 0 ? [{ path: `${here}/refused.csv`, text: t('console.import_bad_file') }] : []),
-            { path: `${here}/report.csv`, text: t('console.import_report') },
-          ],
-        },
+        ...(isGoingOn(job) ? [] : refused),
       ],
     });
   });
@@ -251,7 +254,7 @@ function statusOf(job: ImportJob, request: FastifyRequest, clock: Clock): Block[
     };
     return [
       { type: 'progress', ...howFar(job, request, clock), again },
-      { type: 'text', text: t('console.import_unsure'), isHint: true },
+      { type: 'text', text: t(job.isDryRun ? 'console.import_only_looking' : 'console.import_unsure'), isHint: true },
     ];
   }
   const said = {

@@ -179,7 +179,10 @@ function authenticatorTable(
           text: t(a.state === 'active' ? 'console.works' : 'console.disabled'),
           tone: a.state === 'active' ? ('good' as const) : ('bad' as const),
         },
-        { text: a.lastUsedAt ? times.dateTime(a.lastUsedAt) : t('console.never') },
+        {
+          // When a password was used is in the events below.
+          text: a.lastUsedAt ? times.dateTime(a.lastUsedAt) : a.kind === 'password' ? '–' : t('console.never'),
+        },
         { text: times.dateTime(a.createdAt) },
       ]),
   };

@@ -156,7 +156,7 @@ export const policyPages: FastifyPluginAsyncZod<{
     document: string,
     version: string,
     problems: readonly string[],
-    isChecked = false,
+    isOnlyChecked = false,
   ) => {
     const { t } = request;
     return showConsole(request, reply, {
@@ -167,7 +167,7 @@ export const policyPages: FastifyPluginAsyncZod<{
       blocks: [
         { type: 'text', text: t('console.policy_edit_text') },
         problems.length > 0 && { type: 'notice', tone: 'bad', text: t('console.policy_refused'), items: problems },
-        isChecked && problems.length === 0 && { type: 'notice', tone: 'good', text: t('console.policy_fine') },
+        isOnlyChecked && problems.length === 0 && { type: 'notice', tone: 'good', text: t('console.policy_fine') },
         {
           type: 'form',
           action: '/admin/policy/edit',
@@ -185,7 +185,12 @@ export const policyPages: FastifyPluginAsyncZod<{
               longest: LARGEST,
               isCode: true,
             },
-            { name: 'only', label: t('console.policy_check_only'), kind: 'checkbox', value: '' },
+            {
+              name: 'only',
+              label: t('console.policy_check_only'),
+              kind: 'checkbox',
+              value: isOnlyChecked ? 'yes' : '',
+            },
           ],
         },
       ],
@@ -218,7 +223,7 @@ export const policyPages: FastifyPluginAsyncZod<{
       try {
         document = JSON.parse(typed);
       } catch (error) {
-        return editor(request, reply, typed, version, [(error as Error).message]);
+        return editor(request, reply, typed, version, [(error as Error).message], only === 'yes');
       }
       if (only) return editor(request, reply, typed, version, await n.policyAdministration.problems(document), true);
       const set = await n.policyAdministration.set(document, request.console!.by, version);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -100,7 +101,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
           {
             type: 'form',
             action: `${personPath(account)}/${word}`,
-            hidden: isVerified ? { check } : {},
+            hidden: { ...(isVerified ? { check } : {}), attempt: randomUUID() },
             submit: t(`console.${word}_submit`),
             ...(word === 'reset' ? { tone: 'danger' as const } : {}),
             error,
@@ -160,6 +161,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
             reason: text(1000).default(''),
             identity: text(1000).default(''),
             check: tokenText(64).optional(),
+            attempt: z.uuid().optional(),
           }),
         },
       },
@@ -167,9 +169,10 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
         const { body, t } = request;
         const view = await n.people.look(request.params.id);
         if (!view) return showUnknown(request, reply, 'console.person_unknown');
-        const { cause, reason, identity, check } = body;
+        const { cause, reason, identity, check, attempt } = body;
         const opened = await n.support.open(
           {
+            id: attempt,
             accountId: view.account.id,
             kind,
             cause,
@@ -183,7 +186,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
           request,
           reply,
           view.account,
-          { ...body, check: check ?? '' },
+          { cause, reason, identity, check: check ?? '' },
           refusalInWords(t, opened.refusal, 'console.try_later'),
         );
       },

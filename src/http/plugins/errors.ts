@@ -50,7 +50,8 @@ function codeOf(error: FastifyError, status: number): string {
 }
 
 /** What was wrong, field by field, for a program. */
-function mistakesIn({ validation }: FastifyError): object {
+function mistakesIn({ validation, code }: FastifyError): object {
+  if (/^FST_ERR_CTP_(INVALID|EMPTY)_JSON_BODY$/.test(code ?? '')) return { detail: 'The body is not JSON.' };
   if (!validation) return {};
   const errors = validation.map(({ instancePath, message }) => ({ path: instancePath, message: message ?? '' }));
   return { errors };
