@@ -62,10 +62,18 @@ try {
   const isRefused = error instanceof RefusedError;
   const message =
     isUsage || isRefused || error instanceof Fault
-      ? (error as Error).message
+      ? `${(error as Error).message}${causeOf(error)}`
       : ((error as Error).stack ?? String(error));
   process.stderr.write(
     isJson ? `${JSON.stringify({ error: message })}\n` : `${message}\n${isUsage ? `\nUsage: ${command.usage}\n` : ''}`,
   );
   process.exitCode = isUsage || isRefused ? 2 : 1;
+}
+
+/** Why, for whoever has the machine: a fault's own sentence is for everybody. */
+function causeOf(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  if (!(error instanceof Fault) || !(cause instanceof Error)) return '';
+  const all = cause instanceof AggregateError ? (cause.errors as Error[]) : [cause];
+  return `\n${all.map(({ message }) => `  - ${message}`).join('\n')}`;
 }

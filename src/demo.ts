@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { loadConfig } from './config/load.ts';
@@ -65,6 +65,12 @@ async function checkPort(address: string): Promise<void> {
   });
 }
 
+/** As root, the database's own folder is elsewhere: `postgres` in DATA_DIR leads there. */
+const folders = (dataDir: string): string =>
+  [dataDir, realpathSync(join(dataDir, 'postgres'))]
+    .filter((path, index) => index === 0 || !path.startsWith(dataDir))
+    .join('\n                              and ');
+
 try {
   const config = loadConfig(
     {
@@ -128,7 +134,7 @@ Dubbelslot runs, with an example web app, two employees and an owner. Press Ctrl
   The command line            DATA_DIR=${relative(process.cwd(), config.dataDir) || '.'} PUBLIC_URL=${config.publicUrl} npm run cli -- --help
 
   Mails are written to        ${join(config.dataDir, 'outbox')}
-  To start afresh             stop, then remove ${config.dataDir}
+  To start afresh             stop, then remove ${folders(config.dataDir)}
 `);
 } catch (error) {
   failStart(error);

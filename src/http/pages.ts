@@ -157,6 +157,8 @@ export interface PageModels {
     languageAction: string;
     languages: readonly { locale: string; name: string; isChosen: boolean }[];
     signOutPath: string;
+    /** For those who administer. */
+    consolePath: string | null;
   };
   'account-rename': { label: string; action: string; error: string | null; backPath: string };
   'account-remove': { label: string; isLast: boolean; action: string; backPath: string };
@@ -239,6 +241,8 @@ export interface PageModels {
   /** Every page of the console: the menu, and blocks. */
   console: {
     title: string;
+    /** Who is signed in. */
+    email: string;
     nav: readonly { path: string; text: string; isHere: boolean; count: number }[];
     back: { path: string; text: string } | null;
     waiting: { eventsPath: string; herePath: string } | null;

@@ -237,6 +237,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
         { locale: 'en', name: 'English', isChosen: false },
       ],
       signOutPath: '/s',
+      consolePath: '/admin',
     },
     {
       email: 'a@example.org',
@@ -247,6 +248,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
       languageAction: '/l',
       languages: [],
       signOutPath: '/s',
+      consolePath: null,
     },
   ],
   'account-rename': [HOSTILE, null].map((error) => ({ label: HOSTILE, action: '/a', error, backPath: '/b' })),
@@ -320,6 +322,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
   console: [
     {
       title: HOSTILE,
+      email: HOSTILE,
       nav: [
         { path: '/admin', text: HOSTILE, isHere: true, count: 2 },
         { path: '/x', text: 'x', isHere: false, count: 0 },
@@ -368,7 +371,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
         },
       ],
     },
-    { title: 'x', nav: [], back: null, waiting: null, blocks: [] },
+    { title: 'x', email: 'a', nav: [], back: null, waiting: null, blocks: [] },
   ],
   'api-reference': [
     {

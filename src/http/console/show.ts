@@ -45,6 +45,7 @@ export function showConsole(request: FastifyRequest, reply: FastifyReply, page: 
     'console',
     {
       title: page.title,
+      email: request.console!.account.email,
       nav: PARTS.filter(({ permission }) => permissions.has(permission)).map(({ name, path }) => ({
         path,
         text: t(`console.part_${name}` as MessageKey),

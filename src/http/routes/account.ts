@@ -74,6 +74,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
         isChosen: locale === (mine.account.locale ?? request.locale),
       })),
       signOutPath: n.portal.signOutAddress(),
+      consolePath: mine.account.role === null ? null : '/admin',
     });
   });
 
