@@ -65,8 +65,8 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   wait: 429,
 };
 
-export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+export function sendRefusal(reply: FastifyReply, refusal: Refusal, detail?: string): FastifyReply {
   const { code, ...more } = refusal;
   if (refusal.retryAfterSeconds) reply.header('retry-after', refusal.retryAfterSeconds);
-  return sendProblem(reply, STATUS[code] ?? 422, code, more);
+  return sendProblem(reply, STATUS[code] ?? 422, code, { ...(detail ? { detail } : {}), ...more });
 }

@@ -1,5 +1,5 @@
 import type { Refusal, RefusalCode } from '../core/refusals.ts';
-import type { MessageKey, Translate } from '../i18n/translate.ts';
+import { type MessageKey, type Translate, translator } from '../i18n/translate.ts';
 
 /** How long to wait, in words. */
 export function waitInWords(t: Translate, seconds: number): string {
@@ -7,6 +7,8 @@ export function waitInWords(t: Translate, seconds: number): string {
     ? t('common.wait_seconds', { seconds })
     : t('common.wait_minutes', { minutes: Math.ceil(seconds / 60) });
 }
+
+const ENGLISH = translator('en');
 
 const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   wrong_credentials: 'sign_in.wrong_credentials',
@@ -71,6 +73,12 @@ export function refusalInWords(t: Translate, refusal: Refusal, waiting: MessageK
   if (refusal.code === 'wait') return `${t(waiting)} ${waitInWords(t, refusal.retryAfterSeconds ?? 30)}`;
   return t(SENTENCES[refusal.code] ?? 'error.bad_request_text');
 }
+
+/** The same for the log of a program, in English; undefined where the code alone says it. */
+export const refusalInEnglish = ({ code }: Refusal): string | undefined => {
+  const key = SENTENCES[code];
+  return key && ENGLISH(key);
+};
 
 /** A number as a screen reader should say it: digit by digit. */
 export const spokenNumber = (number: string): string => [...number].join(' ');

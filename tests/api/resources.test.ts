@@ -264,7 +264,10 @@ describe('the helpdesk, by the API', () => {
     expect(waiting.body.temporaryPass).toBeNull();
     const [open] = (await second.get('/cases?state=waiting')).body.items;
     expect(open.id).toBe(waiting.body.case.id);
-    expect((await helpdesk.post(`/cases/${open.id}/approve`)).body.code).toBe('second_person_same');
+    expect((await helpdesk.post(`/cases/${open.id}/approve`)).body).toMatchObject({
+      code: 'second_person_same',
+      detail: 'You asked for this yourself. Somebody else must agree.',
+    });
     expect((await second.post(`/cases/${open.id}/approve`)).body.temporaryPass.code).toMatch(/^(\w{4}-){3}\w{4}$/);
     expect((await second.post(`/cases/${open.id}/cancel`)).status).toBe(409);
     expect((await second.get('/cases?cursor=eA')).status).toBe(400);

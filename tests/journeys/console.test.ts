@@ -302,6 +302,20 @@ describe('the helpdesk, without script', () => {
     expect((await caller.phone.call('GET', '/app/api/challenges')).status).toBe(401);
   });
 
+  it('waits for a second person where nobody was verified, who may say no as well', async () => {
+    const asker = await enter('helpdesk');
+    await asker.laptop.open(at(`/admin/people/${person.accountId}/reset`));
+    await asker.laptop.submit('/reset', { cause: 'lost', reason: 'says that it fell into a canal' });
+    const other = await enter('helpdesk');
+    await other.laptop.open(at('/admin/cases'));
+    expect(other.laptop.page.html).toContain('Afwijzen');
+    await other.laptop.submit('/cancel');
+    expect(other.laptop.page.html).toContain('afgewezen');
+    await other.laptop.open(at('/admin/cases'));
+    expect(other.laptop.page.html).not.toContain('/approve"');
+    expect((await person.phone.call('GET', '/app/api/challenges')).status).toBe(200);
+  });
+
   it('cannot reset somebody with a role, nor itself', async () => {
     const { laptop, id } = await enter('helpdesk');
     const { account: boss } = await installation.addPerson(undefined, { role: 'administrator' });

@@ -10,6 +10,7 @@ import type { ApiCallers } from '../../flow/api-callers.ts';
 import { FILE_SECONDS } from '../plugins/body-time.ts';
 import { dropUnread } from '../plugins/unread.ts';
 import { sendProblem, sendRefusal } from '../problems.ts';
+import { refusalInEnglish } from '../wording.ts';
 import { createApiGuard } from './authenticate.ts';
 import { completed, type OpenApiDocument } from './document.ts';
 import type { Answer, Endpoint } from './endpoint.ts';
@@ -179,7 +180,7 @@ function matchedVersion(e: Endpoint, { headers }: FastifyRequest): number | unde
 
 function send(request: FastifyRequest, reply: FastifyReply, answer: Answer<unknown>): FastifyReply {
   if (answer === 'sent') return reply;
-  if ('refusal' in answer) return sendRefusal(reply, answer.refusal);
+  if ('refusal' in answer) return sendRefusal(reply, answer.refusal, refusalInEnglish(answer.refusal));
   if ('problem' in answer) {
     const { status, code, ...more } = answer.problem;
     return sendProblem(reply, status, code, more);

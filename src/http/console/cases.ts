@@ -82,23 +82,25 @@ export const casePages: FastifyPluginAsyncZod<{ support: Support; people: People
           ...open,
           caption: t('console.cases_waiting'),
           empty: t('console.cases_waiting_none'),
-          columns: mayDecide ? [...open.columns, t('console.decide')] : open.columns,
+          columns: mayDecide ? [...open.columns, t('console.decide'), t('console.case_refuse')] : open.columns,
           rows: open.rows.map((row, index) => {
             const c = waiting[index]!;
             if (!mayDecide) return row;
             const name = names.get(c.accountId) ?? '';
-            const verb = c.requestedBy === by.actor ? 'cancel' : 'approve';
-            return [
-              ...row,
-              {
-                text: '',
-                post: {
-                  action: `/admin/cases/${c.id}/${verb}`,
-                  text: t(`console.case_${verb}`),
-                  label: `${t(`console.case_${verb}`)}: ${name}`,
-                },
+            const isOwn = c.requestedBy === by.actor;
+            const button = (verb: 'approve' | 'cancel', word: 'approve' | 'cancel' | 'refuse', tone?: 'danger') => ({
+              text: '',
+              post: {
+                action: `/admin/cases/${c.id}/${verb}`,
+                text: t(`console.case_${word}`),
+                label: `${t(`console.case_${word}`)}: ${name}`,
+                ...(tone ? { tone } : {}),
               },
-            ];
+            });
+            // Whoever asked takes it back; somebody else agrees, or says no.
+            return isOwn
+              ? [...row, { text: '–' }, button('cancel', 'cancel')]
+              : [...row, button('approve', 'approve'), button('cancel', 'refuse', 'danger')];
           }),
         },
         {
