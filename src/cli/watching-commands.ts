@@ -1,12 +1,11 @@
 import { parseArgs } from 'node:util';
 import type { AlertKind } from '../core/alert-rules.ts';
+import { GAPS } from '../core/gaps.ts';
 import { UUID } from '../core/uuid.ts';
 import { translator } from '../i18n/translate.ts';
-import type { Gap } from '../store/coverage.ts';
 import { BY, type Command, oneId, oneOf, refused, UsageError } from './command.ts';
 
 const MOST = 100;
-const GAPS = ['without', 'one_only', 'silent_phone', 'no_codes'] as const satisfies readonly Gap[];
 
 /** Who is covered, what looks like abuse, and who hears of it. */
 export const watchingCommands: readonly Command[] = [

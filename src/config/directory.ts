@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { list } from './list.ts';
 
 /** The organisation's directory, where people come from one over LDAP. */
 export interface DirectoryConfig {
@@ -20,13 +21,6 @@ export interface DirectoryConfig {
 
 const ATTRIBUTES = { email: 'mail', name: 'displayName', id: 'entryUUID' };
 const PART = /^(email|name|id|groups)=([A-Za-z][A-Za-z0-9;-]{0,99})$/;
-
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean),
-);
 
 const isServer = (text: string): boolean => {
   if (!URL.canParse(text)) return false;

@@ -3,7 +3,7 @@ import { isCommonPassword } from '../authenticators/password/blocklist.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token128 } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
-import { cut } from '../core/text.ts';
+import { cut, LONGEST_NAME } from '../core/text.ts';
 import { passwordProblem } from '../policy/password-rules.ts';
 import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
 import type { Account, AccountSource, Accounts, Locale, Role } from '../store/accounts.ts';
@@ -64,7 +64,6 @@ export interface AdministrationNeeds {
 const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[\p{L}\p{N}.-]{1,180}\.[\p{L}\p{N}-]{2,}$/u;
 /** At most 254 characters (RFC 5321, section 4.5.3.1.3). */
 export const isEmail = (text: string): boolean => text.length <= 254 && EMAIL.test(text);
-const LONGEST_NAME = 200;
 const INVITATION_SECONDS = 86_400;
 
 export function createAdministration(n: AdministrationNeeds): Administration {

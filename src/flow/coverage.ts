@@ -1,5 +1,6 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
-import type { Coverage, CoverageDay, CoverageStore, Gap, UncoveredPerson } from '../store/coverage.ts';
+import type { Gap } from '../core/gaps.ts';
+import type { Coverage, CoverageDay, CoverageStore, UncoveredPerson } from '../store/coverage.ts';
 
 /** Who is protected, and who is not. */
 export interface CoverageReport {

@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
+import type { Gap } from '../core/gaps.ts';
 import type { Account, AccountFilter } from '../store/accounts.ts';
-import type { Gap } from '../store/coverage.ts';
 import type { ImportOutcome } from '../store/imports.ts';
 import type { CoverageReport } from './coverage.ts';
 import { readCells } from './import-reader.ts';

@@ -1,7 +1,7 @@
 import type { RefusalCode } from '../core/refusals.ts';
 import type { Account } from '../store/accounts.ts';
 import { isEmail } from './administration.ts';
-import type { PersonInDirectory } from './directory.ts';
+import { changesFrom, type PersonInDirectory } from './directory.ts';
 import { differences, whyNotChange } from './people.ts';
 
 export type PersonPlan =
@@ -42,8 +42,7 @@ export function decidePerson({
   const before = own ?? other;
   const said: PersonInDirectory = { ...person, notifyEmail: before?.notifyEmail ?? null, isActive: true };
   if (!before) return { what: 'add', person: said };
-  const { isActive: _isActive, ...asked } = said;
-  const wanted = { ...asked, source: 'ldap', status: 'active' } as const;
+  const wanted = changesFrom(said, 'ldap');
   if (Object.keys(differences(before, wanted)).length === 0) return { what: 'nothing' };
   const why = whyNotChange(before, wanted, BY);
   return why ? refuse(why) : { what: 'change', before, person: said };

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
-import { cut } from '../core/text.ts';
+import { cut, LONGEST_NAME } from '../core/text.ts';
 import type { Account, AccountChanges, AccountSource, Accounts } from '../store/accounts.ts';
 import type { DirectoryGroup, DirectoryGroups, GroupMember } from '../store/directory-groups.ts';
 import { type Administrator, doneBy } from './actor.ts';
@@ -48,9 +48,14 @@ export interface Directory {
   members(group: DirectoryGroup): Promise<GroupMember[]>;
 }
 
-const LONGEST_NAME = 200;
 /** Of those who came into a group or left it, as many are named in its audit event. */
 const MOST_NAMED = 500;
+
+/** What a directory says of a person, as changes of their account. */
+export const changesFrom = (
+  { isActive, ...person }: PersonInDirectory,
+  source: Exclude<AccountSource, 'local'>,
+): AccountChanges => ({ ...person, source, status: isActive ? 'active' : 'suspended' });
 
 export function createDirectory(n: {
   source: Exclude<AccountSource, 'local'>;
@@ -101,14 +106,7 @@ export function createDirectory(n: {
       return added.ok && !isActive ? n.people.change(added.value.id, { status: 'suspended' }, who) : added;
     },
 
-    changePerson(id, { isActive, ...person }, by) {
-      const changes: AccountChanges = {
-        ...person,
-        source,
-        status: isActive ? 'active' : 'suspended',
-      };
-      return n.people.change(id, changes, asDirectory(by));
-    },
+    changePerson: (id, person, by) => n.people.change(id, changesFrom(person, source), asDirectory(by)),
 
     removePerson: (id, by) => n.people.change(id, { source, status: 'revoked' }, asDirectory(by)),
 

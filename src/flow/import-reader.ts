@@ -1,5 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { ROLES } from '../core/roles.ts';
+import { LONGEST_NAME } from '../core/text.ts';
 
 /** The columns of a file of people; only `email` must be there. */
 export const IMPORT_COLUMNS = [
@@ -143,8 +144,6 @@ export interface AskedOfImport {
 const YES = ['yes', 'ja', 'true', '1'];
 const NO = ['no', 'nee', 'false', '0'];
 const NOTHING = '-';
-/** Of a person and of a group, as everywhere else. */
-const LONGEST_NAME = 200;
 
 /** What the cells of a line mean. @returns the name of the column that cannot be understood */
 export function askedOf(values: Partial<Readonly<Record<ImportColumn, string>>>): AskedOfImport | ImportColumn {

@@ -234,11 +234,12 @@ export function createImports(n: {
         if (batch.length > 0 && !(await next())) return true;
         await finish(job, isDryRun ? 'checked' : 'done', null);
       } catch (error) {
-        const isOurs = !(error instanceof ImportFileError);
-        if (!isOurs) await finish(job, 'failed', error.message);
-        // Tried again when its lease is over; a mistake of ours that comes back each time has an end too.
-        else if ((await n.imports.failed(job)) >= MOST_FAILURES) await finish(job, 'failed', 'fault');
-        if (isOurs) throw error;
+        if (!(error instanceof ImportFileError)) {
+          // Tried again when its lease is over; a mistake of ours that comes back each time has an end too.
+          if ((await n.imports.failed(job)) >= MOST_FAILURES) await finish(job, 'failed', 'fault');
+          throw error;
+        }
+        await finish(job, 'failed', error.message);
       }
       return true;
     },

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { accept, type RefusalCode, type Result, refuse } from '../core/refusals.ts';
-import { cut } from '../core/text.ts';
+import { cut, LONGEST_NAME } from '../core/text.ts';
 import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
 import type { Account, AccountChanges, AccountFilter, Accounts } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
@@ -63,7 +63,6 @@ export interface PeopleNeeds {
 
 /** What a directory decides, for those whom it keeps. */
 const KEPT: readonly (keyof AccountChanges)[] = ['email', 'displayName', 'status', 'externalId', 'source'];
-const LONGEST_NAME = 200;
 
 export function createPeople(n: PeopleNeeds): People {
   const within = async (id: string, by: Administrator, isHarmless = false): Promise<Result<Account>> => {

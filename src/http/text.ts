@@ -13,3 +13,9 @@ export const tokenText = (longest: number) =>
     .string()
     .max(longest)
     .regex(/^[\w.-]*$/);
+
+/** The version that somebody read before they changed it, as a form carries it: an integer of PostgreSQL. */
+export const formVersion = z.coerce
+  .number()
+  .int()
+  .max(2 ** 31 - 1);

@@ -14,6 +14,7 @@ import { addSeconds, type Clock } from '../core/clock.ts';
 import { badConfiguration, directoryUnreachable, Fault } from '../core/errors.ts';
 import { limiter } from '../core/limiter.ts';
 import { type Random, token128 } from '../core/random.ts';
+import { LONGEST_NAME } from '../core/text.ts';
 import { asUnreachable, inDirectory, type LdapSettings } from './session.ts';
 
 /** Which attributes say what. */
@@ -70,7 +71,6 @@ const BINARY = ['objectguid', 'objectsid', 'ms-ds-consistencyguid', 'guid'];
 const LONGEST_ID = 200;
 /** RFC 5321, section 4.5.3.1.3. */
 const LONGEST_EMAIL = 254;
-const LONGEST_NAME = 200;
 const MOST_GROUPS = 1000;
 /** What a server says of a password that is wrong, of an account that is locked, and of one without a password. */
 const NO = [
@@ -152,8 +152,12 @@ export function openDirectory(s: DirectorySettings, clock: Clock, random: Random
         try {
           return await inDirectory(s, CHECK_MS, async ({ client }) => {
             restsUntil = undefined;
-            const asked = { scope: 'sub', attributes: ['1.1'], filter: withId(meant), sizeLimit: 2 } as const;
-            const { searchEntries } = await client.search(base, { ...asked, attributes: [...asked.attributes] });
+            const { searchEntries } = await client.search(base, {
+              scope: 'sub',
+              attributes: ['1.1'],
+              filter: withId(meant),
+              sizeLimit: 2,
+            });
             const dn = searchEntries.length === 1 ? searchEntries[0]!.dn : undefined;
             try {
               await client.bind(dn ?? `cn=${token128(random)},${base}`, password);

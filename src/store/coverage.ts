@@ -1,3 +1,4 @@
+import { GAPS, type Gap } from '../core/gaps.ts';
 import type { Database } from './database.ts';
 
 /** People who may sign in, and what is missing. */
@@ -16,9 +17,6 @@ export interface Coverage {
 }
 
 export type CoverageDay = Coverage & { readonly day: string };
-
-export const GAPS = ['without', 'one_only', 'silent_phone', 'no_codes'] as const;
-export type Gap = (typeof GAPS)[number];
 
 /** Somebody in whose coverage there is a gap. */
 export interface UncoveredPerson {

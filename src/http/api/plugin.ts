@@ -7,7 +7,7 @@ import type { Acr } from '../../core/assurance.ts';
 import type { Clock } from '../../core/clock.ts';
 import { PERMISSIONS } from '../../core/permissions.ts';
 import type { ApiCallers } from '../../flow/api-callers.ts';
-import { FILE_SECONDS } from '../plugins/body-time.ts';
+import { FILE_SECONDS, hasBody } from '../plugins/body-time.ts';
 import { dropUnread } from '../plugins/unread.ts';
 import { sendProblem, sendRefusal } from '../problems.ts';
 import { refusalInEnglish } from '../wording.ts';
@@ -126,8 +126,7 @@ const takesOnly =
   ({ consumes }: Endpoint) =>
   async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-    const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-    if (consumes ? type === consumes.type : !hasBody || type === 'application/json') return undefined;
+    if (consumes ? type === consumes.type : !hasBody(headers) || type === 'application/json') return undefined;
     return sendProblem(reply, 415, 'unsupported_media_type', {
       detail: `Send ${consumes?.type ?? 'application/json'}.`,
     });

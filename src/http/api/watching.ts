@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ALERT_KINDS } from '../../core/alert-rules.ts';
+import { GAPS } from '../../core/gaps.ts';
 import type { Alerts } from '../../flow/alerts.ts';
 import type { CoverageReport } from '../../flow/coverage.ts';
 import { uncoveredCsv } from '../../flow/csv-files.ts';
@@ -33,7 +34,7 @@ const counts = {
 const coverage = z
   .strictObject({ group: z.string().nullable().describe('Null for everybody.'), ...counts })
   .meta({ id: 'Coverage' });
-const gap = z.enum(['without', 'one_only', 'silent_phone', 'no_codes']);
+const gap = z.enum(GAPS);
 const uncovered = z
   .strictObject({
     id: uuid,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CLIENT_PROFILES } from '../../flow/client-profiles.ts';
 import type { ClientRegistration } from '../../flow/clients.ts';
 import type { Client, ClientProfile, Clients } from '../../store/clients.ts';
-import { text } from '../text.ts';
+import { formVersion, text } from '../text.ts';
 import { CLIENT_LIST, clientFields, clientForm, clientPath, grantsOf, wishesFrom } from './client-form.ts';
 import { goAndSay, showConsole, showUnknown, takeDraft } from './show.ts';
 
@@ -175,10 +175,7 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
       schema: {
         params,
         body: clientForm.extend({
-          version: z.coerce
-            .number()
-            .int()
-            .max(2 ** 31 - 1),
+          version: formVersion,
         }),
       },
     },

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { GAPS } from '../../core/gaps.ts';
 import { type CoverageReport, SILENT_DAYS } from '../../flow/coverage.ts';
 import { uncoveredCsv } from '../../flow/csv-files.ts';
 import { sendCsv } from '../csv.ts';
@@ -7,7 +8,6 @@ import { text } from '../text.ts';
 import { barChart, lineChart } from './charts.ts';
 import { showConsole } from './show.ts';
 
-const GAPS = ['without', 'one_only', 'silent_phone', 'no_codes'] as const;
 const PAGE = 50;
 const DAYS = 90;
 

@@ -5,7 +5,7 @@ import type { Administration } from '../../flow/administration.ts';
 import type { People, PersonView } from '../../flow/people.ts';
 import type { MessageKey } from '../../i18n/translate.ts';
 import type { Account, AccountChanges } from '../../store/accounts.ts';
-import { text } from '../text.ts';
+import { formVersion, text } from '../text.ts';
 import { refusalInWords } from '../wording.ts';
 import { personFields, personForm, personFrom, personPath } from './people.ts';
 import { goAndSay, sayOutcome, showConsole, showUnknown, takeDraft } from './show.ts';
@@ -73,10 +73,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
       schema: {
         params,
         body: personForm.extend({
-          version: z.coerce
-            .number()
-            .int()
-            .max(2 ** 31 - 1),
+          version: formVersion,
         }),
       },
     },

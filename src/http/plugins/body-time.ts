@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 
@@ -6,6 +6,10 @@ import fp from 'fastify-plugin';
 const SECONDS = 30;
 /** For a file: 100 MB at 1 Mbit/s. */
 export const FILE_SECONDS = 900;
+
+/** Whether a body comes with a request (RFC 9112, section 6). */
+export const hasBody = (headers: IncomingHttpHeaders): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0;
 
 /**
  * A body that comes too slowly is cut off with 408, so that nobody holds connections by sending a byte now and then;
@@ -16,8 +20,7 @@ export const bodyTime = fp(async (app: FastifyInstance, { seconds = SECONDS }: {
   const timers = new WeakMap<IncomingMessage, (seconds: number) => void>();
 
   app.server.on('request', (raw: IncomingMessage, answer: ServerResponse) => {
-    const { headers } = raw;
-    if (headers['transfer-encoding'] === undefined && !(Number(headers['content-length']) > 0)) return;
+    if (!hasBody(raw.headers)) return;
     let timer: NodeJS.Timeout | undefined;
     const giveTime = (most: number): void => {
       clearTimeout(timer);
