@@ -98,7 +98,7 @@ const installation = await openInstallation(
 const { dependencies: d } = installation;
 const add = async (client: ClientToAdd): Promise<string> => {
   const registered = await d.clientRegistration.register(client, BY);
-  if (!registered.ok) throw new Error(registered.problems.join(' '));
+  if (!registered.ok) throw new Error(registered.mistakes.join(' '));
   return registered.value ?? '';
 };
 const redirectUri = await RelyingParty.redirectUri();

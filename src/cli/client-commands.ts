@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { acrNamed } from '../core/assurance.ts';
 import { SIGNING_ALGORITHMS } from '../core/signing.ts';
-import { CLIENT_GRANTS, CLIENT_PROFILES, type ClientWishes } from '../flow/client-profiles.ts';
+import { CLIENT_GRANTS, CLIENT_PROFILES, type ClientWishes, resourceFrom } from '../flow/client-profiles.ts';
 import type { Registered } from '../flow/clients.ts';
+import { mistakeInEnglish } from '../i18n/mistakes.ts';
 import { translator } from '../i18n/translate.ts';
-import type { Client, ClientResource } from '../store/clients.ts';
+import type { Client } from '../store/clients.ts';
 import { BY, type Command, oneOf, RefusedError, UsageError } from './command.ts';
 
 const text = { type: 'string' } as const;
@@ -110,7 +111,7 @@ function wishesFrom(values: Values): ClientWishes {
     hidesAmr: showsAmr === undefined ? undefined : !showsAmr,
     groups: groupsFrom(one('groups')),
     lifetimes: Object.keys(lifetimes).length > 0 ? lifetimes : undefined,
-    resources: many('api')?.map(resourceFrom),
+    resources: many('api')?.map((each) => resourceFrom(each)),
     serves: many('serves'),
     entra: entraFrom(one('entra-tenant'), one('entra-app')),
   };
@@ -127,13 +128,6 @@ function acrFrom(value: string | undefined): ClientWishes['requiredAcr'] {
 function groupsFrom(value: string | undefined): ClientWishes['groups'] {
   if (value === undefined || value === 'all') return value;
   return value === 'none' ? [] : value.split(',').filter(Boolean);
-}
-
-/** `https://api.example.nl=read,write`; without scopes, a token that only names the API. */
-function resourceFrom(value: string): ClientResource {
-  const at = value.lastIndexOf('=');
-  const [uri, scopes] = at < 0 ? [value, ''] : [value.slice(0, at), value.slice(at + 1)];
-  return { uri, scopes: scopes.split(',').filter(Boolean), format: 'jwt' };
 }
 
 function keysIn(file: string | undefined): ClientWishes['jwks'] {
@@ -154,7 +148,7 @@ function entraFrom(tenantId: string | undefined, applicationId: string | undefin
 }
 
 function told<T>(result: Registered<T>): T {
-  if (!result.ok) throw new RefusedError(result.problems.join('\n'));
+  if (!result.ok) throw new RefusedError(result.mistakes.map(mistakeInEnglish).join('\n'));
   return result.value;
 }
 

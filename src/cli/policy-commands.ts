@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
+import { mistakeInEnglish } from '../i18n/mistakes.ts';
 import type { Decision } from '../policy/decide.ts';
 import { type PolicyDocument, parsePolicy } from '../policy/document.ts';
 import { requestedAcr } from '../policy/requirements.ts';
@@ -24,7 +25,7 @@ function read(file: string | undefined): unknown {
 
 function readPolicy(file: string): PolicyDocument {
   const parsed = parsePolicy(read(file));
-  if (!parsed.ok) throw new UsageError(parsed.problems.join('\n'));
+  if (!parsed.ok) throw new UsageError(parsed.mistakes.map(mistakeInEnglish).join('\n'));
   return parsed.policy;
 }
 
@@ -60,8 +61,8 @@ export const policyCommands: readonly Command[] = [
     help: 'Says what is wrong with a policy, if anything, without putting it in force.',
     async run(d, args) {
       const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
-      const problems = await d.policyAdministration.problems(read(positionals[0]));
-      if (problems.length > 0) throw new UsageError(problems.join('\n'));
+      const mistakes = await d.policyAdministration.mistakes(read(positionals[0]));
+      if (mistakes.length > 0) throw new UsageError(mistakes.map(mistakeInEnglish).join('\n'));
       return 'This policy can be used.';
     },
   },
@@ -72,7 +73,7 @@ export const policyCommands: readonly Command[] = [
     async run(d, args) {
       const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
       const set = await d.policyAdministration.set(read(positionals[0]), BY);
-      if (!set.ok) throw new UsageError(set.problems.join('\n'));
+      if (!set.ok) throw new UsageError(set.mistakes.map(mistakeInEnglish).join('\n'));
       return `The policy is in force (version ${set.version}).`;
     },
   },

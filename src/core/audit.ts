@@ -1,7 +1,9 @@
+import type { AuditAction } from './audit-actions.ts';
+
 /** One append-only fact. The six fields that BIO2 asks for are action, object, result, origin, actor and time. */
-export interface AuditEvent {
+export interface AuditEvent<Action extends string = AuditAction> {
   /** Past tense, `noun.verb`: `authenticator.bound`. */
-  readonly action: string;
+  readonly action: Action;
   /** What it was done to: `account:<id>`, `client:<id>`, `challenge:<id>`. */
   readonly object: string;
   readonly result: 'success' | 'refused' | 'failure';

@@ -89,6 +89,10 @@ export type RefusalCode =
 
 export interface Refusal {
   readonly code: RefusalCode;
+  /** Which part of what was given it is about, by its name there. */
+  readonly field?: string;
+  /** What else is wrong with what was given, where more is looked at in one go. */
+  readonly others?: readonly Refusal[];
   /** Seconds until it is worth trying again, where waiting helps. */
   readonly retryAfterSeconds?: number;
   /** Tries that are left before the thing is closed, where that is counted. */

@@ -23,6 +23,8 @@ export interface PhoneAnswer {
  * Refusals: `challenge_unknown`, `challenge_closed`, `challenge_expired`, `answer_invalid`, `wrong_number`
  * (with `triesLeft`), `push_frozen`, `gate_required`, `gate_invalid`.
  */
+type AnsweredState = 'approved' | 'denied' | 'reported' | 'wrong_number' | 'answer_refused';
+
 export type TakeAnswer = (
   phone: Phone,
   challengeId: string,
@@ -45,7 +47,13 @@ export interface AnswerNeeds {
 
 export function createTakeAnswer(n: AnswerNeeds): TakeAnswer {
   /** What an answer leaves in the audit log: the signature is the evidence. */
-  const record = (phone: Phone, challenge: Challenge, state: string, jws: string, origin: Origin): Promise<void> =>
+  const record = (
+    phone: Phone,
+    challenge: Challenge,
+    state: AnsweredState,
+    jws: string,
+    origin: Origin,
+  ): Promise<void> =>
     n.audit({
       action: `challenge.${state}`,
       object: `challenge:${challenge.id}`,

@@ -43,7 +43,7 @@ export function createAuditRetention(n: AuditRetentionNeeds): AuditRetention {
           at: now.toISOString(),
         };
         const event = {
-          action: 'audit.truncated',
+          action: 'audit.truncated' as const,
           object: 'audit',
           ...by,
           detail: { before, position: statement.position },

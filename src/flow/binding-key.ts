@@ -48,7 +48,7 @@ export function createKeyBinding(n: KeyBindingNeeds): KeyBinding {
       if (session.state !== 'open') return refuse('binding_not_ready');
       const now = n.clock.now();
       const made = await n.bindWebauthn(subjectOf(view), account.id, response, now);
-      const event = { action: 'authenticator.bound', ...byAccount(account, origin) };
+      const event = { action: 'authenticator.bound' as const, ...byAccount(account, origin) };
       if (!made.ok) {
         await n.audit({
           ...event,

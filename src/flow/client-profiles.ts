@@ -4,6 +4,7 @@ import type {
   Client,
   ClientMetadata,
   ClientProfile,
+  ClientResource,
   ClientSettings,
   EntraTenant,
   NewClient,
@@ -130,6 +131,18 @@ export function newClient(id: string, profile: ClientProfile, wishes: ClientWish
     requiredAcr: null,
   };
   return changedClient(changedClient(blank, usual), wishes);
+}
+
+/**
+ * Reads `https://api.example.nl=read,write`; without scopes, a token that only names the API.
+ * @param before how such tokens look stays as it is in these
+ */
+export function resourceFrom(text: string, before: readonly ClientResource[] = []): ClientResource {
+  const at = text.lastIndexOf('=');
+  const uri = (at < 0 ? text : text.slice(0, at)).trim();
+  const scopes = at < 0 ? [] : text.slice(at + 1).split(/[\s,]+/);
+  const format = before.find((each) => each.uri === uri)?.format ?? 'jwt';
+  return { uri, scopes: scopes.filter(Boolean), format };
 }
 
 /** A registration with what is wished on top; what is not mentioned stays as it is. */

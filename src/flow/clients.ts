@@ -1,4 +1,6 @@
+import type { AuditAction } from '../core/audit-actions.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
+import { type Mistake, type MistakeName, mistake } from '../core/mistakes.ts';
 import { PERMISSIONS } from '../core/permissions.ts';
 import { type Random, token256 } from '../core/random.ts';
 import type { Client, ClientProfile, Clients, NewClient } from '../store/clients.ts';
@@ -11,10 +13,10 @@ export interface ClientToAdd extends ClientWishes {
   readonly profile?: ClientProfile | undefined;
 }
 
-/** A registration that was refused: one sentence for each mistake. */
+/** A registration that was refused, with every mistake. */
 export type Registered<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problems: readonly string[] };
+  | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
 /** How long the old secret works on after a rotation. Seconds. */
 export const OLD_SECRET_SECONDS = 24 * 3600;
@@ -44,48 +46,38 @@ export interface ClientRegistrationNeeds {
   apiResource: string;
 }
 
-/** Somebody else was first. */
-export const CHANGED_MEANWHILE = 'The web app was changed meanwhile: read it again.';
-
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegistration {
-  const problemsOf = async (client: NewClient): Promise<string[]> => {
-    const problems = addressProblems(client);
-    if (!/^[A-Za-z0-9._~-]{1,100}$/.test(client.id)) problems.push('The id may hold letters, digits and . _ ~ - only.');
-    if (!/^[^\p{Cc}]{1,100}$/u.test(client.name))
-      problems.push('The name is what people read: 1 to 100 characters on one line.');
-    // RFC 9700, section 4.15: in a token for itself, its id is the subject.
-    if (UUID.test(client.id)) problems.push('The id may not look like an account’s: choose a name.');
+  const mistakesIn = async (client: NewClient): Promise<Mistake[]> => {
     const { settings, metadata, profile } = client;
+    const found = addressMistakes(client);
+    const say = (...all: Parameters<typeof mistake>): void => void found.push(mistake(...all));
+    if (!/^[A-Za-z0-9._~-]{1,100}$/.test(client.id)) say('client_id', {}, 'id');
+    // RFC 9700, section 4.15: in a token for itself, its id is the subject.
+    if (UUID.test(client.id)) say('client_id_uuid', {}, 'id');
+    if (!/^[^\p{Cc}]{1,100}$/u.test(client.name)) say('client_name', {}, 'name');
     if (metadata.response_types.length > 0 && metadata.redirect_uris.length === 0)
-      problems.push('Give at least one redirect address.');
+      say('redirect_missing', {}, 'redirectUris');
     for (const { uri, scopes } of settings.resources ?? []) {
-      if (!isAbsolute(uri)) problems.push(`${uri}: the name of an API is an absolute address without a fragment (#).`);
+      if (!isAbsolute(uri)) say('resource_not_absolute', { uri }, 'resources');
       const unknown = scopes.filter((scope) => !PERMISSIONS.some((each) => each === scope));
       if (uri === n.apiResource && unknown.length > 0)
-        problems.push(`${unknown.join(', ')}: our API has no such scope. It has: ${PERMISSIONS.join(', ')}.`);
+        say('scope_unknown', { scopes: unknown.join(', '), known: PERMISSIONS.join(', ') }, 'resources');
     }
     for (const [name, seconds] of Object.entries(settings.lifetimes ?? {}))
-      if (!Number.isInteger(seconds) || seconds < 1 || seconds > 86_400)
-        problems.push(
-          `${name}: a lifetime is a whole number of seconds, at most a day, as long as a session may live.`,
-        );
+      if (!Number.isInteger(seconds) || seconds < 1 || seconds > 86_400) say('lifetime', { name }, 'lifetimes');
     const { token_endpoint_auth_method: method, jwks, jwks_uri, tls_client_auth_subject_dn: subject } = metadata;
-    if (method === 'private_key_jwt' && !jwks && !jwks_uri)
-      problems.push(
-        'It proves itself with a key: give its public keys (--jwks <file>), or their address (--jwks-url).',
-      );
-    if (method === 'tls_client_auth' && !subject)
-      problems.push('It proves itself with a certificate: give the subject of that (--tls-subject).');
-    if (profile === 'entra' && !settings.entra)
-      problems.push('Give the tenant and the application of Microsoft Entra (--entra-tenant, --entra-app).');
-    const problem = problems.length > 0 || profile === 'entra' ? undefined : await n.checkMetadata(client);
-    return problem ? [...problems, problem] : problems;
+    if (method === 'private_key_jwt' && !jwks && !jwks_uri) say('keys_missing', {}, 'jwks');
+    if (keysOf(jwks).some(isSecretKey)) say('keys_secret', {}, 'jwks');
+    if (method === 'tls_client_auth' && !subject) say('certificate_missing', {}, 'tlsSubject');
+    if (profile === 'entra' && !settings.entra) say('tenant_missing', {}, 'entra');
+    const problem = found.length > 0 || profile === 'entra' ? undefined : await n.checkMetadata(client);
+    return problem ? [mistake('protocol', { problem })] : found;
   };
 
-  const record = (action: string, client: NewClient, by: Actor): Promise<void> =>
+  const record = (action: AuditAction, client: NewClient, by: Actor): Promise<void> =>
     n.audit({
       action,
       object: `client:${client.id}`,
@@ -102,14 +94,14 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
 
   const stored = async (id: string): Promise<Registered<Client>> => {
     const client = await n.clients.byId(id);
-    return client ? { ok: true, value: client } : { ok: false, problems: [`There is no web app “${id}”.`] };
+    return client ? { ok: true, value: client } : { ok: false, mistakes: [mistake('client_unknown', { id })] };
   };
 
   return {
     async register({ id, profile = 'web', ...wishes }, by) {
       const client = newClient(id, profile, wishes);
-      const problems = await problemsOf(client);
-      if (problems.length > 0) return { ok: false, problems };
+      const mistakes = await mistakesIn(client);
+      if (mistakes.length > 0) return { ok: false, mistakes };
       const secret = needsSecret(client) ? token256(n.random) : undefined;
       await n.clients.put(client, secret, n.clock.now());
       await record('client.registered', client, by);
@@ -120,10 +112,11 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
       const found = await stored(id);
       if (!found.ok) return found;
       const client = changedClient(found.value, wishes);
-      const problems = await problemsOf(client);
-      if (problems.length > 0) return { ok: false, problems };
+      const mistakes = await mistakesIn(client);
+      if (mistakes.length > 0) return { ok: false, mistakes };
       const now = n.clock.now();
-      if (!(await n.clients.change(client, now, version))) return { ok: false, problems: [CHANGED_MEANWHILE] };
+      if (!(await n.clients.change(client, now, version)))
+        return { ok: false, mistakes: [mistake('changed_meanwhile')] };
       await record('client.changed', client, by);
       if (!needsSecret(client)) {
         await n.clients.removeSecrets(id);
@@ -138,8 +131,7 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
     async rotateSecret(id, by, keepSeconds = OLD_SECRET_SECONDS) {
       const found = await stored(id);
       if (!found.ok) return found;
-      if (!needsSecret(found.value))
-        return { ok: false, problems: [`The web app “${id}” proves itself without a secret.`] };
+      if (!needsSecret(found.value)) return { ok: false, mistakes: [mistake('no_secret', { id })] };
       const now = n.clock.now();
       const secret = token256(n.random);
       const oldUntil = addSeconds(now, keepSeconds);
@@ -170,29 +162,39 @@ export function createClientRegistration(n: ClientRegistrationNeeds): ClientRegi
   };
 }
 
+/** Of a private key or a shared one nothing but the public part leaves its owner (RFC 7518, section 6). */
+const keysOf = (jwks: unknown): readonly object[] => (jwks as { keys?: object[] } | undefined)?.keys ?? [];
+const isSecretKey = (key: object): boolean => 'd' in key || 'k' in key;
+
 const isAbsolute = (uri: string): boolean => URL.canParse(uri) && !uri.includes('#');
 
-function addressProblems({ profile, metadata, settings }: NewClient): string[] {
-  const back = [...metadata.redirect_uris, ...(metadata.post_logout_redirect_uris ?? [])];
-  const called = [metadata.backchannel_logout_uri, metadata.jwks_uri, settings.startUri].filter(
-    (uri) => typeof uri === 'string',
+function addressMistakes({ profile, metadata, settings }: NewClient): Mistake[] {
+  const isApp = profile === 'app';
+  const given = {
+    redirectUris: metadata.redirect_uris,
+    postLogoutRedirectUris: metadata.post_logout_redirect_uris ?? [],
+    logoutUri: [metadata.backchannel_logout_uri],
+    jwksUri: [metadata.jwks_uri],
+    startUri: [settings.startUri],
+  };
+  return Object.entries(given).flatMap(([field, uris]) =>
+    uris
+      .filter((uri) => typeof uri === 'string')
+      .flatMap((uri) => {
+        const name = addressMistake(uri, isApp && field.endsWith('Uris'));
+        return name ? [mistake(name, { uri }, field)] : [];
+      }),
   );
-  return [
-    ...back.map((uri) => ({ uri, problem: addressProblem(uri, profile === 'app') })),
-    ...called.map((uri) => ({ uri, problem: addressProblem(uri, false) })),
-  ]
-    .filter(({ problem }) => problem !== undefined)
-    .map(({ uri, problem }) => `${uri}: ${problem}`);
 }
 
 /** @param mayBeOwnScheme an app on a phone may have an address like `nl.example.app:/callback` (RFC 8252, section 7.1) */
-function addressProblem(uri: string, mayBeOwnScheme: boolean): string | undefined {
-  if (!URL.canParse(uri)) return 'this is not an address.';
+function addressMistake(uri: string, mayBeOwnScheme: boolean): MistakeName | undefined {
+  if (!URL.canParse(uri)) return 'address_unreadable';
   const url = new URL(uri);
-  if (uri.includes('#')) return 'an address may have no fragment (#).';
-  if (uri.includes('*')) return 'an address is compared character by character: no wildcards (*).';
-  if (url.username || url.password) return 'an address may hold no name or password.';
+  if (uri.includes('#')) return 'address_fragment';
+  if (uri.includes('*')) return 'address_wildcard';
+  if (url.username || url.password) return 'address_user';
   if (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.includes(url.hostname))) return undefined;
   if (mayBeOwnScheme && /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol)) return undefined;
-  return 'an address must start with https, except on localhost.';
+  return 'address_not_https';
 }

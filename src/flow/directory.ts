@@ -1,3 +1,4 @@
+import type { AuditAction } from '../core/audit-actions.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
@@ -73,7 +74,7 @@ export function createDirectory(n: {
 
   const changeGroup = async (
     id: string,
-    action: string,
+    action: AuditAction,
     { displayName, members }: GroupInDirectory,
     by: Administrator,
   ): Promise<void> => {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AuditAction } from '../core/audit-actions.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import type { Permission } from '../core/permissions.ts';
 import type { Random } from '../core/random.ts';
@@ -112,7 +113,7 @@ export function createImports(n: {
     return { ...by, authority: { kind: 'person', accountId: account.id, role: account.role! } };
   };
 
-  const told = (job: ImportJob, action: string, by: Administrator | { actor: string; origin: string }) =>
+  const told = (job: ImportJob, action: AuditAction, by: Administrator | { actor: string; origin: string }) =>
     n.audit({
       action,
       object: `import:${job.id}`,

@@ -1,5 +1,6 @@
 import { ACR_PASSWORD, type Acr, satisfies } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
+import { type Mistake, mistake } from '../core/mistakes.ts';
 import { type Decision, decide, type Facts } from '../policy/decide.ts';
 import { type PolicyDocument, parsePolicy } from '../policy/document.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
@@ -47,18 +48,18 @@ export interface PolicyAdministration {
   current(): Promise<{ policy: PolicyDocument; version: string }>;
   versions(limit: number): Promise<StoredPolicy[]>;
   /**
-   * Why a policy cannot be used, a sentence for each mistake: malformed, contradictory, about web apps that do not
+   * Why a policy cannot be used: malformed, contradictory, about web apps that do not
    * exist, or locking out every administrator. Empty when it can.
    */
-  problems(document: unknown): Promise<readonly string[]>;
+  mistakes(document: unknown): Promise<readonly Mistake[]>;
   /**
-   * Puts a policy in force. @returns its version, or the problems; none where `expected` is not in force any more
+   * Puts a policy in force. @returns its version, or the mistakes; none where `expected` is not in force any more
    */
   set(
     document: unknown,
     by: Actor,
     expected?: string,
-  ): Promise<{ ok: true; version: string } | { ok: false; problems: readonly string[] }>;
+  ): Promise<{ ok: true; version: string } | { ok: false; mistakes: readonly Mistake[] }>;
   /** Reads a policy, without looking whether it can be put in force. */
   read(document: unknown): ReturnType<typeof parsePolicy>;
   /** What a policy would ask, and why; without a document the one in force. */
@@ -93,13 +94,13 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
     return { decision: decide(policy, facts), withReportOnly: decide(policy, facts, true), facts };
   };
 
-  const problems: PolicyAdministration['problems'] = async (document) => {
+  const mistakes: PolicyAdministration['mistakes'] = async (document) => {
     const parsed = parsePolicy(document);
-    if (!parsed.ok) return parsed.problems;
+    if (!parsed.ok) return parsed.mistakes;
     const { policy } = parsed;
     const known = new Set([n.portalClientId, ...(await n.clients.list()).map(({ id }) => id)]);
-    const unknown = policy.rules.flatMap(({ name, when }) =>
-      (when.clients ?? []).filter((id) => !known.has(id)).map((id) => `Rule “${name}”: there is no web app “${id}”.`),
+    const unknown = policy.rules.flatMap(({ name: rule, when }) =>
+      (when.clients ?? []).filter((id) => !known.has(id)).map((id) => mistake('rule_client_unknown', { rule, id })),
     );
     if (unknown.length > 0) return unknown;
     const lockedOut = await whoIsLockedOut(policy);
@@ -107,7 +108,7 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
   };
 
   /** Some administrator must be able to reach our own pages, from an address that is used or that the policy names. */
-  const whoIsLockedOut = async (policy: PolicyDocument): Promise<string | undefined> => {
+  const whoIsLockedOut = async (policy: PolicyDocument): Promise<Mistake | undefined> => {
     const administrators = await n.accounts.withRole(['owner', 'administrator']);
     if (administrators.length === 0) return undefined;
     let reason = '';
@@ -135,27 +136,27 @@ export function createPolicyAdministration(n: PolicyAdministrationNeeds): Policy
         reason = decision.access === 'deny' ? (decision.because.access ?? '') : (decision.because.enrolment ?? '');
       }
     }
-    return `This would lock out every administrator (${administrators.length}): rule “${reason}”.`;
+    return mistake('locks_out', { count: administrators.length, rule: reason });
   };
 
   return {
     current: n.access.policy,
     versions: (limit) => n.policies.list(limit),
-    problems,
+    mistakes,
     read: parsePolicy,
     whatIf,
 
     async set(document, by, expected) {
-      const found = await problems(document);
-      const event = { action: 'policy.changed', object: 'policy', ...doneBy(by) };
+      const found = await mistakes(document);
+      const event = { action: 'policy.changed' as const, object: 'policy', ...doneBy(by) };
       if (found.length > 0) {
-        await n.audit({ ...event, result: 'refused', detail: { problems: found } });
-        return { ok: false, problems: found };
+        await n.audit({ ...event, result: 'refused', detail: { mistakes: found } });
+        return { ok: false, mistakes: found };
       }
       const parsed = parsePolicy(document);
       if (!parsed.ok) return parsed;
       const version = await n.policies.add(parsed.policy, by.actor, n.clock.now(), expected);
-      if (version === undefined) return { ok: false, problems: [] };
+      if (version === undefined) return { ok: false, mistakes: [] };
       await n.audit({ ...event, result: 'success', detail: { version, document: parsed.policy } });
       return { ok: true, version };
     },

@@ -232,7 +232,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
     async appCode({ account, challenge, transaction }, code, origin) {
       if (!account || !challenge) return refuse('challenge_closed');
       const event = {
-        action: 'code.verified',
+        action: 'code.verified' as const,
         object: `challenge:${challenge.id}`,
         ...byAccount(account, origin),
         detail: { kind: 'store_app' },

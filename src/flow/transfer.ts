@@ -101,7 +101,7 @@ export function createTransfers(n: TransfersNeeds): Transfers {
       const next = session?.authenticatorId ? await n.authenticators.byId(session.authenticatorId) : undefined;
       if (!session || !next?.thumbprint) return refuse('transfer_not_ready');
       const event = {
-        action: 'transfer.approved',
+        action: 'transfer.approved' as const,
         object: `authenticator:${next.id}`,
         ...byPhone(phone, origin),
         detail: { evidence: jws, replaced: authenticator.id, label: next.label },

@@ -1,3 +1,4 @@
+import { type AuditAction, isEventName } from '../core/audit-actions.ts';
 import type { Clock } from '../core/clock.ts';
 import { addSeconds } from '../core/clock.ts';
 import type { OutboundFetch } from '../core/outbound.ts';
@@ -52,19 +53,17 @@ const LEASE_SECONDS = 30;
 const AT_ONCE = 20;
 const LONGEST_MS = 10_000;
 const SECRET_PREFIX = 'whsec_';
-const EVENT = /^(\*|[a-z_]+\.(\*|[a-z_]+))$/;
 
 export function createWebhooks(n: WebhooksNeeds): Webhooks {
   const newSecret = (): string => SECRET_PREFIX + n.random.bytes(32).toString('base64');
 
   const problemWith = ({ url, events }: Partial<WebhookToAdd>) => {
     if (url !== undefined && !isAddress(url)) return 'address_invalid' as const;
-    if (events !== undefined && (events.length === 0 || !events.every((event) => EVENT.test(event))))
-      return 'event_invalid' as const;
+    if (events !== undefined && (events.length === 0 || !events.every(isEventName))) return 'event_invalid' as const;
     return undefined;
   };
 
-  const record = (action: string, webhook: Pick<Webhook, 'id'> & Partial<Webhook>, by: Actor): Promise<void> =>
+  const record = (action: AuditAction, webhook: Pick<Webhook, 'id'> & Partial<Webhook>, by: Actor): Promise<void> =>
     n.audit({
       action,
       object: `webhook:${webhook.id}`,

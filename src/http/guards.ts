@@ -154,7 +154,9 @@ function keepDraft(request: FastifyRequest, path: string): void {
   if (request.method !== 'POST') return;
   const body = (request.body ?? {}) as Record<string, unknown>;
   const values = Object.fromEntries(
-    Object.entries(body).filter(([name, value]) => name !== '_csrf' && typeof value === 'string'),
+    Object.entries(body)
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(' ') : value])
+      .filter(([name, value]) => name !== '_csrf' && typeof value === 'string'),
   ) as Record<string, string>;
   if (JSON.stringify(values).length <= LARGEST_DRAFT) request.session.draft = { path, values };
 }

@@ -66,7 +66,7 @@ declare module 'fastify' {
     /** A sentence to show once. */
     said?: MessageKey;
     /** The same, on a page of the console. */
-    consoleSaid?: { text: string; tone: 'good' | 'bad' };
+    consoleSaid?: { text: string; tone: 'good' | 'bad' | 'note' };
     /** The number of a caller check, for whoever reads it out. */
     callerNumber?: { challengeId: string; number: string };
     /** What was typed in a form before somebody had to sign in again. */

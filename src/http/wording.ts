@@ -1,4 +1,6 @@
+import type { Mistake } from '../core/mistakes.ts';
 import type { Refusal, RefusalCode } from '../core/refusals.ts';
+import { mistakeInWords } from '../i18n/mistakes.ts';
 import { type MessageKey, type Translate, translator } from '../i18n/translate.ts';
 
 /** How long to wait, in words. */
@@ -73,6 +75,23 @@ export function refusalInWords(t: Translate, refusal: Refusal, waiting: MessageK
   if (refusal.code === 'wait') return `${t(waiting)} ${waitInWords(t, refusal.retryAfterSeconds ?? 30)}`;
   return t(SENTENCES[refusal.code] ?? 'error.bad_request_text');
 }
+
+/** A sentence about what was filled in, and which field it is about. */
+export interface FormMistake {
+  readonly text: string;
+  readonly field?: string | undefined;
+}
+
+/** A refusal of what a form was filled in with: every mistake, and its field. */
+export const formRefusal = (t: Translate, refusal: Refusal): FormMistake[] =>
+  [refusal, ...(refusal.others ?? [])].map((each) => ({
+    text: refusalInWords(t, each, 'console.try_later'),
+    field: each.field,
+  }));
+
+/** Mistakes in a registration or a policy, likewise. */
+export const formMistakes = (t: Translate, mistakes: readonly Mistake[]): FormMistake[] =>
+  mistakes.map((each) => ({ text: mistakeInWords(t, each), field: each.field }));
 
 /** The same for the log of a program, in English; undefined where the code alone says it. */
 export const refusalInEnglish = ({ code }: Refusal): string | undefined => {

@@ -1,10 +1,11 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { AuditEvent } from '../core/audit.ts';
+import type { AuditAction } from '../core/audit-actions.ts';
 
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 
 /** What of the protocol is worth keeping: tokens given and refused, sign-outs, revocations. */
-const ACTIONS: Readonly<Record<string, { done: string; refused: string }>> = {
+const ACTIONS: Readonly<Record<string, { done: AuditAction; refused: AuditAction }>> = {
   token: { done: 'token.issued', refused: 'token.refused' },
   revocation: { done: 'token.revoked', refused: 'token.revocation_refused' },
   device_authorization: { done: 'device.asked', refused: 'device.refused' },

@@ -1,17 +1,21 @@
 import { z } from 'zod';
+import { type Mistake, type MistakeName, mistake } from '../core/mistakes.ts';
 import { ROLES } from '../core/roles.ts';
 import { isNetwork } from './networks.ts';
+
+// What a check of ours says is the name of a mistake.
+const says = (name: MistakeName): MistakeName => name;
 
 /** NIST SP 800-63B-4, section 2.2.3: at AAL2 a person proves two factors at least every 24 hours. */
 export const MOST_REMEMBERED_HOURS = 24;
 
-const names = z.array(z.string().min(1).max(200)).min(1, 'must not be empty');
+const names = z.array(z.string().min(1).max(200)).min(1, says('list_empty'));
 const range = z
   .strictObject({ min: z.number().min(0).optional(), max: z.number().min(0).optional() })
-  .refine(({ min, max }) => min !== undefined || max !== undefined, 'needs min, max or both')
-  .refine(({ min = 0, max = Number.POSITIVE_INFINITY }) => min <= max, 'has a min above its max');
-const networks = z.array(z.string().refine(isNetwork, 'is not an address or a network like 10.0.0.0/8')).min(1);
-const kinds = z.array(z.enum(['push', 'store_app', 'totp', 'webauthn', 'any'])).min(1);
+  .refine(({ min, max }) => min !== undefined || max !== undefined, says('range_empty'))
+  .refine(({ min = 0, max = Number.POSITIVE_INFINITY }) => min <= max, says('range_reversed'));
+const networks = z.array(z.string().refine(isNetwork, says('network_invalid'))).min(1, says('list_empty'));
+const kinds = z.array(z.enum(['push', 'store_app', 'totp', 'webauthn', 'any'])).min(1, says('list_empty'));
 
 /** All of them must hold; one that is left out always does. */
 const conditions = z
@@ -66,7 +70,7 @@ const support = z.strictObject({
   /** One of these is needed; `second_person` is another one of the helpdesk who agrees. */
   verify: z
     .array(z.enum(['push', 'identity', 'second_person']))
-    .min(1)
+    .min(1, says('list_empty'))
     .default(['push', 'identity', 'second_person']),
   /** What people with these roles do waits for a second person, always. */
   secondPersonFor: z.array(z.enum(ROLES)).default([]),
@@ -101,57 +105,77 @@ export function aspectsOf({ outcome }: PolicyRule): Aspect[] {
   return found;
 }
 
-/** Reads a policy. @returns the document, or every mistake in a sentence: malformed or contradictory */
+/** Reads a policy. @returns the document, or every mistake in it: malformed or contradictory */
 export function parsePolicy(
   document: unknown,
-): { ok: true; policy: PolicyDocument } | { ok: false; problems: readonly string[] } {
-  const parsed = documentSchema.safeParse(document);
-  if (!parsed.success) {
+): { ok: true; policy: PolicyDocument } | { ok: false; mistakes: readonly Mistake[] } {
+  const parsed = documentSchema.safeParse(document, { reportInput: true });
+  if (!parsed.success)
     return {
       ok: false,
-      problems: parsed.error.issues.map(({ path, message }) => `${placeOf(path, document)}: ${message}.`),
+      mistakes: parsed.error.issues.map((issue) => shapeMistake(issue, placeOf(issue.path, document))),
     };
+  const mistakes = contradictions(parsed.data);
+  return mistakes.length > 0 ? { ok: false, mistakes } : { ok: true, policy: parsed.data };
+}
+
+const OURS: readonly string[] = ['list_empty', 'range_empty', 'range_reversed', 'network_invalid'];
+
+/** What zod found, as a mistake of ours. */
+function shapeMistake(issue: z.core.$ZodIssue, place: string): Mistake {
+  if (OURS.includes(issue.message)) return mistake(issue.message as MistakeName, { place });
+  if (issue.path.length === 0 && issue.code === 'invalid_type') return mistake('not_object');
+  const isMissing = 'input' in issue && issue.input === undefined;
+  if (isMissing && issue.code !== 'unrecognized_keys') return mistake('value_missing', { place });
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return mistake('key_unknown', { place, keys: issue.keys.join(', ') });
+    case 'invalid_type':
+      return mistake('value_wrong_type', { place, expected: issue.expected });
+    case 'invalid_value':
+      return mistake('value_not_one_of', { place, known: issue.values.map(String).join(', ') });
+    case 'too_small':
+      return mistake('value_too_small', { place, least: Number(issue.minimum) });
+    case 'too_big':
+      return mistake('value_too_large', { place, most: Number(issue.maximum) });
+    default:
+      return mistake('value_invalid', { place });
   }
-  const problems = contradictions(parsed.data);
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, policy: parsed.data };
 }
 
+/** Where in a policy, as a path: `“kantoor”.when.networks.0`. */
 function placeOf(path: readonly PropertyKey[], document: unknown): string {
-  if (path.length === 0) return 'The policy';
   const [first, index, ...rest] = path;
+  if (first !== 'rules' || index === undefined) return path.join('.') || '{ }';
   const named = (document as { rules?: { name?: unknown }[] } | null)?.rules?.[index as number]?.name;
-  if (first !== 'rules' || index === undefined) return path.join('.');
-  const rule = typeof named === 'string' && named ? `Rule “${named}”` : `Rule ${Number(index) + 1}`;
-  return rest.length > 0 ? `${rule}, ${rest.join('.')}` : rule;
+  const rule = typeof named === 'string' && named ? `“${named}”` : `rules.${String(index)}`;
+  return [rule, ...rest].join('.');
 }
 
-function contradictions({ rules }: PolicyDocument): string[] {
-  const problems: string[] = [];
+function contradictions({ rules }: PolicyDocument): Mistake[] {
+  const found: Mistake[] = [];
   const settled = new Map<Aspect, string>();
   const seen = new Set<string>();
   for (const each of rules) {
-    const { name, when, outcome } = each;
-    const say = (text: string): void => void problems.push(`Rule “${name}” ${text}`);
-    if (seen.has(name)) say('has the same name as another one.');
-    seen.add(name);
-    if ([outcome.require, outcome.allow, outcome.deny].filter(Boolean).length > 1)
-      say('says more than one of require, allow and deny.');
+    const { name: rule, when, outcome } = each;
+    const say = (name: MistakeName, facts: Mistake['facts'] = {}): void =>
+      void found.push(mistake(name, { rule, ...facts }));
+    if (seen.has(rule)) say('rule_same_name');
+    seen.add(rule);
+    if ([outcome.require, outcome.allow, outcome.deny].filter(Boolean).length > 1) say('rule_says_too_much');
     const aspects = aspectsOf(each);
-    if (aspects.length === 0) say('decides nothing.');
-    if (outcome.acceptDeviation && outcome.rememberBrowserHours === undefined)
-      say('accepts a deviation without having one.');
+    if (aspects.length === 0) say('rule_decides_nothing');
+    if (outcome.acceptDeviation && outcome.rememberBrowserHours === undefined) say('rule_needless_deviation');
     if ((outcome.rememberBrowserHours ?? 0) > MOST_REMEMBERED_HOURS && !outcome.acceptDeviation)
-      say(
-        `remembers a browser for more than ${MOST_REMEMBERED_HOURS} hours (NIST SP 800-63B-4): say why in acceptDeviation.`,
-      );
+      say('rule_remembers_long', { hours: MOST_REMEMBERED_HOURS });
     const both = when.has?.find((kind) => when.lacks?.includes(kind));
-    if (both) say(`can never hold: it wants ${both} to be there and not to be there.`);
-    if (when.has && when.lacks?.includes('any')) say('can never hold: it wants a second factor and none.');
+    if (both) say('rule_impossible', { kind: both });
+    if (when.has && when.lacks?.includes('any')) say('rule_impossible_any');
     const before = aspects.map((aspect) => settled.get(aspect));
     if (aspects.length > 0 && before.every((other) => other !== undefined))
-      say(`is never reached: “${before[0]}” before it always decides.`);
+      say('rule_never_reached', { before: before[0]! });
     if (Object.keys(when).length === 0 && !each.reportOnly)
-      for (const aspect of aspects) if (!settled.has(aspect)) settled.set(aspect, name);
+      for (const aspect of aspects) if (!settled.has(aspect)) settled.set(aspect, rule);
   }
-  return problems;
+  return found;
 }

@@ -3,7 +3,7 @@ import type { Random } from '../core/random.ts';
 import { macOf } from '../crypto/audit-chain.ts';
 import { type Condition, type Database, type Sql, storable, whereStatement } from './database.ts';
 
-export interface RecordedEvent extends AuditEvent {
+export interface RecordedEvent extends AuditEvent<string> {
   readonly id: string;
   readonly at: Date;
 }
@@ -32,7 +32,7 @@ export interface AuditFilter {
 }
 
 export interface AuditStore {
-  append(event: AuditEvent, at: Date): Promise<void>;
+  append(event: AuditEvent<string>, at: Date): Promise<void>;
   list(options: { action?: string; accountId?: string; limit: number }): Promise<RecordedEvent[]>;
   /** Newest first, older than the event `before`. */
   search(filter: AuditFilter, limit: number, before?: string): Promise<RecordedEvent[]>;
@@ -107,7 +107,7 @@ export async function appendEvent(
   sql: Sql,
   key: Uint8Array,
   random: Random,
-  event: AuditEvent,
+  event: AuditEvent<string>,
   at: Date,
 ): Promise<void> {
   // As the database will give it back: without what JSON does not keep, and without what PostgreSQL does not.

@@ -12,7 +12,7 @@ const set = async (outcome: object) => {
   await stage.installation.d.database.sql`DELETE FROM policy`;
   const by = { actor: 'test', origin: 'test' };
   const result = await stage.installation.d.policyAdministration.set({ rules: [{ name: 'regel', outcome }] }, by);
-  if (!result.ok) throw new Error(result.problems.join());
+  if (!result.ok) throw new Error(result.mistakes.join());
 };
 
 for (const [locale, width, words] of [

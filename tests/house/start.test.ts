@@ -149,7 +149,7 @@ describe('the policy, at the command line', () => {
     const policy = (rule: object) => JSON.stringify({ rules: [{ name: 'buiten kantoor', ...rule }] });
     expect(await cli(['policy', 'check', '-'], policy({ outcome: { require: 'aal9' } }))).toMatchObject({
       code: 2,
-      output: expect.stringContaining('Rule “buiten kantoor”, outcome.require'),
+      output: expect.stringContaining('“buiten kantoor”.outcome.require: must be one of mfa, phr.'),
     });
     expect(await cli(['policy', 'set', '-'], 'not json')).toMatchObject({
       code: 2,

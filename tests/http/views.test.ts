@@ -358,10 +358,11 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
           action: '/f',
           hidden: { a: HOSTILE },
           submit: HOSTILE,
-          error: HOSTILE,
+          mistakes: [{ text: HOSTILE, field: 'ntext' }, { text: HOSTILE }],
           cancel: { path: '/c', text: HOSTILE },
-          fields: (['text', 'textarea', 'select', 'radio', 'checkbox', 'file'] as const).map((kind) => ({
+          fields: (['text', 'textarea', 'select', 'radio', 'checkboxes', 'checkbox', 'file'] as const).map((kind) => ({
             kind,
+            suggestions: [HOSTILE],
             name: `n${kind}`,
             label: HOSTILE,
             hint: HOSTILE,

@@ -24,7 +24,7 @@ describe.each([2, 4])('%i servers on one database, behind a proxy that gives eac
       { id: 'app', name: 'App', redirectUris: [redirectUri], grants: ['refresh'] },
       OPERATOR,
     );
-    if (!registered.ok) throw new Error(registered.problems.join());
+    if (!registered.ok) throw new Error(registered.mistakes.join());
     // Every instance hears of a new web app.
     rp = await RelyingParty.discover(cluster.url, 'app', registered.value ?? '', redirectUri);
   });
@@ -162,7 +162,7 @@ describe.each([2, 4])('%i servers on one database, behind a proxy that gives eac
       },
       OPERATOR,
     );
-    if (!registered.ok) throw new Error(registered.problems.join());
+    if (!registered.ok) throw new Error(registered.mistakes.join());
     const machine = await RelyingParty.discover(cluster.url, 'program', registered.value ?? '', '');
     const { access_token } = await oidc.clientCredentialsGrant(machine.config, {
       scope: 'accounts:read',

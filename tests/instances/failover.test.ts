@@ -18,7 +18,7 @@ beforeAll(async () => {
     { id: 'app', name: 'App', redirectUris: [redirectUri] },
     OPERATOR,
   );
-  if (!registered.ok) throw new Error(registered.problems.join());
+  if (!registered.ok) throw new Error(registered.mistakes.join());
   rp = await RelyingParty.discover(cluster.url, 'app', registered.value ?? '', redirectUri);
 });
 afterAll(async () => {

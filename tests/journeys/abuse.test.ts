@@ -49,7 +49,7 @@ afterAll(async () => {
 const set = async (...rules: object[]) => {
   const document = { rules: rules.map((rule, index) => ({ name: `regel ${index + 1}`, ...rule })) };
   const result = await installation.d.policyAdministration.set(document, OPERATOR);
-  if (!result.ok) throw new Error(result.problems.join('; '));
+  if (!result.ok) throw new Error(result.mistakes.join('; '));
 };
 const account = async (id = person.accountId) => (await installation.d.accounts.byId(id))!;
 const isIn = (browser: Laptop) => browser.page.url.includes('code=');

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { mistakeInEnglish } from '../../src/i18n/mistakes.ts';
 import { requestedAcr } from '../../src/policy/requirements.ts';
 import { changeAccount, issuePass, OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
@@ -32,7 +33,7 @@ afterAll(() => installation.close());
 const set = async (...rules: object[]) => {
   const document = { rules: rules.map((rule, index) => ({ name: `regel ${index + 1}`, ...rule })) };
   const result = await installation.d.policyAdministration.set(document, BY);
-  if (!result.ok) throw new Error(result.problems.join('; '));
+  if (!result.ok) throw new Error(result.mistakes.join('; '));
 };
 const from = (ip: string) => new Laptop({ 'accept-language': 'nl', 'x-forwarded-for': ip });
 const claimsOf = async (laptop: Laptop, request: Parameters<RelyingParty['redeem']>[0], app = rp) =>
@@ -221,10 +222,10 @@ describe('a remembered browser', () => {
 });
 
 describe('changing the policy', () => {
-  const problems = (...rules: object[]) =>
-    installation.d.policyAdministration.problems({
-      rules: rules.map((rule, index) => ({ name: `regel ${index + 1}`, ...rule })),
-    });
+  const problems = async (...rules: object[]) => {
+    const document = { rules: rules.map((rule, index) => ({ name: `regel ${index + 1}`, ...rule })) };
+    return (await installation.d.policyAdministration.mistakes(document)).map(mistakeInEnglish);
+  };
 
   it('is refused where it is malformed, contradictory, about unknown apps, or locks out every administrator', async () => {
     expect(await problems({ outcome: { require: 'aal4' } })).toHaveLength(1);

@@ -65,7 +65,7 @@ const open = async (who: Parameters<typeof as>[0], more: Partial<CaseToOpen> = {
 const phoneStatus = async () => (await person.phone.call('GET', '/app/api/challenges')).status;
 const setPolicy = async (support: object) => {
   const set = await installation.d.policyAdministration.set({ rules: [], support }, OPERATOR);
-  if (!set.ok) throw new Error(set.problems.join());
+  if (!set.ok) throw new Error(set.mistakes.join());
 };
 
 describe('who may reset whom', () => {

@@ -1,5 +1,7 @@
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Mistake } from '../../src/core/mistakes.ts';
+import { mistakeInEnglish } from '../../src/i18n/mistakes.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -24,9 +26,9 @@ afterAll(async () => {
 
 const registration = () => one.d.clientRegistration;
 
-async function accepted<T>(result: Promise<{ ok: true; value: T } | { ok: false; problems: readonly string[] }>) {
+async function accepted<T>(result: Promise<{ ok: true; value: T } | { ok: false; mistakes: readonly Mistake[] }>) {
   const it = await result;
-  if (!it.ok) throw new Error(it.problems.join(' '));
+  if (!it.ok) throw new Error(it.mistakes.map(mistakeInEnglish).join(' '));
   return it.value;
 }
 
@@ -127,13 +129,13 @@ describe('a web app', () => {
   ])('is refused with %s, in words', async (_what, wishes, problem) => {
     const refused = await registration().register({ id: 'wrong', ...wishes }, BY);
     expect(refused.ok).toBe(false);
-    expect(refused.ok ? '' : refused.problems.join(' ')).toContain(problem);
+    expect(refused.ok ? '' : refused.mistakes.map(mistakeInEnglish).join(' ')).toContain(problem);
     expect(await one.d.clients.byId('wrong')).toBeUndefined();
   });
 
   it('is refused with an id that could be an account’s', async () => {
     const refused = await registration().register({ id: crypto.randomUUID(), redirectUris: [REDIRECT] }, BY);
-    expect(refused).toEqual({ ok: false, problems: ['The id may not look like an account’s: choose a name.'] });
+    expect(refused).toEqual({ ok: false, mistakes: [{ name: 'client_id_uuid', facts: {}, field: 'id' }] });
   });
 
   it('of which nobody knows is answered so', async () => {
@@ -142,7 +144,10 @@ describe('a web app', () => {
       await registration().rotateSecret('nobody', BY),
       await registration().setDisabled('nobody', true, BY),
     ])
-      expect(result).toEqual({ ok: false, problems: ['There is no web app “nobody”.'] });
+      expect(result).toEqual({
+        ok: false,
+        mistakes: [{ name: 'client_unknown', facts: { id: 'nobody' } }],
+      });
   });
 
   it('leaves each change in the audit log, with what it came to', async () => {

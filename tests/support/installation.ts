@@ -102,7 +102,7 @@ export async function startInstallation(
     },
     async addClient(client) {
       const registered = await d.clientRegistration.register({ name: 'Test-app', ...client }, OPERATOR);
-      if (!registered.ok) throw new Error(registered.problems.join(' '));
+      if (!registered.ok) throw new Error(registered.mistakes.map(({ name }) => name).join(' '));
       return registered.value ?? '';
     },
     async close() {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ACR_MFA, ACR_PASSWORD, ACR_PHISHING_RESISTANT } from '../../src/core/assurance.ts';
+import { mistakeInEnglish } from '../../src/i18n/mistakes.ts';
 import { decide, type Facts } from '../../src/policy/decide.ts';
 import { DEFAULT_POLICY, type PolicyDocument, parsePolicy } from '../../src/policy/document.ts';
 import { isInNetwork, networkOf } from '../../src/policy/networks.ts';
@@ -26,12 +27,12 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
 });
 const policyOf = (...rules: object[]): PolicyDocument => {
   const parsed = parsePolicy({ rules: rules.map((rule, index) => ({ name: `rule ${index + 1}`, ...rule })) });
-  if (!parsed.ok) throw new Error(parsed.problems.join('; '));
+  if (!parsed.ok) throw new Error(parsed.mistakes.map(mistakeInEnglish).join('; '));
   return parsed.policy;
 };
 const problemsOf = (...rules: object[]): string => {
   const parsed = parsePolicy({ rules: rules.map((rule, index) => ({ name: `rule ${index + 1}`, ...rule })) });
-  return parsed.ok ? '' : parsed.problems.join('\n');
+  return parsed.ok ? '' : parsed.mistakes.map(mistakeInEnglish).join('\n');
 };
 
 describe('without rules', () => {
@@ -159,11 +160,11 @@ describe('a policy that cannot be used says why', () => {
   it.each([
     ['no JSON object', 'x', /The policy/],
     ['unknown fields', { rules: [], rulez: [] }, /rulez/],
-    ['no name', { rules: [{ outcome: { deny: true } }] }, /Rule 1, name/],
+    ['no name', { rules: [{ outcome: { deny: true } }] }, /rules\.0\.name/],
     [
       'an unknown condition',
       { rules: [{ name: 'a', when: { moon: 'full' }, outcome: { deny: true } }] },
-      /Rule “a”, when.*moon/,
+      /“a”\.when.*moon/,
     ],
     ['an unknown class', { rules: [{ name: 'a', outcome: { require: 'aal4' } }] }, /outcome.require/],
     [
@@ -184,7 +185,7 @@ describe('a policy that cannot be used says why', () => {
     ],
   ])('malformed: %s', (_name, document, expected) => {
     const parsed = parsePolicy(document);
-    expect(parsed.ok ? '' : parsed.problems.join('\n')).toMatch(expected);
+    expect(parsed.ok ? '' : parsed.mistakes.map(mistakeInEnglish).join('\n')).toMatch(expected);
   });
 
   it('contradictory', () => {

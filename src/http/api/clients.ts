@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { Mistake } from '../../core/mistakes.ts';
 import { SIGNING_ALGORITHMS } from '../../core/signing.ts';
 import type { ClientDoctor } from '../../flow/client-doctor.ts';
 import { CLIENT_GRANTS, CLIENT_PROFILES, type ClientWishes } from '../../flow/client-profiles.ts';
-import { CHANGED_MEANWHILE, type ClientRegistration, type Registered } from '../../flow/clients.ts';
+import type { ClientRegistration, Registered } from '../../flow/clients.ts';
+import { mistakeInEnglish } from '../../i18n/mistakes.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { Client, Clients } from '../../store/clients.ts';
 import { text } from '../text.ts';
@@ -90,15 +92,15 @@ const shown = (c: Client): z.infer<typeof client> => ({
 });
 
 /** What a registration has against it, field by field where that is known. */
-const refused = ({ problems }: { problems: readonly string[] }) =>
-  problems[0] === CHANGED_MEANWHILE
+const refused = ({ mistakes }: { mistakes: readonly Mistake[] }) =>
+  mistakes[0]?.name === 'changed_meanwhile'
     ? ({ refusal: { code: 'version_changed' } } as const)
     : ({
         problem: {
           status: 422,
           code: 'registration_refused',
-          detail: problems.join(' '),
-          errors: problems.map((message) => ({ path: '', message })),
+          detail: mistakes.map(mistakeInEnglish).join(' '),
+          errors: mistakes.map((each) => ({ path: each.field ?? '', message: mistakeInEnglish(each) })),
         },
       } as const);
 

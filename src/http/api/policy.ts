@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { acrNamed } from '../../core/assurance.ts';
+import type { Mistake } from '../../core/mistakes.ts';
 import type { People } from '../../flow/people.ts';
 import type { PolicyAdministration } from '../../flow/policy-administration.ts';
+import { mistakeInEnglish } from '../../i18n/mistakes.ts';
 import type { Decision } from '../../policy/decide.ts';
 import type { PolicyDocument } from '../../policy/document.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
@@ -24,13 +26,13 @@ const decision = z
 
 const shown = (d: Decision): z.infer<typeof decision> => ({ ...d, because: { ...d.because } });
 
-const refused = (problems: readonly string[]) =>
+const refused = (mistakes: readonly Mistake[]) =>
   ({
     problem: {
       status: 422,
       code: 'policy_refused',
-      detail: problems.join(' '),
-      errors: problems.map((message) => ({ path: '', message })),
+      detail: mistakes.map(mistakeInEnglish).join(' '),
+      errors: mistakes.map((each) => ({ path: '', message: mistakeInEnglish(each) })),
     },
   }) as const;
 
@@ -64,7 +66,7 @@ export const policyEndpoints = (n: {
     answers: { 200: kept },
     async run({ body, by, version: expected }) {
       const set = await n.policyAdministration.set(body, by, expected === undefined ? undefined : String(expected));
-      if (!set.ok) return set.problems.length > 0 ? refused(set.problems) : { refusal: { code: 'version_changed' } };
+      if (!set.ok) return set.mistakes.length > 0 ? refused(set.mistakes) : { refusal: { code: 'version_changed' } };
       const { policy } = await n.policyAdministration.current();
       return { value: { version: set.version, document: { ...policy } }, version: set.version };
     },
@@ -106,7 +108,7 @@ export const policyEndpoints = (n: {
     body: document,
     answers: { 200: z.strictObject({ problems: z.array(z.string()) }) },
     async run({ body }) {
-      return { value: { problems: [...(await n.policyAdministration.problems(body))] } };
+      return { value: { problems: (await n.policyAdministration.mistakes(body)).map(mistakeInEnglish) } };
     },
   }),
   endpoint({
@@ -132,7 +134,7 @@ export const policyEndpoints = (n: {
       let policy: PolicyDocument | undefined;
       if (body.document !== undefined) {
         const parsed = n.policyAdministration.read(body.document);
-        if (!parsed.ok) return refused(parsed.problems);
+        if (!parsed.ok) return refused(parsed.mistakes);
         policy = parsed.policy;
       }
       const requested = body.requestedAcr === undefined ? null : acrNamed(body.requestedAcr);

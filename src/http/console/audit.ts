@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { AUDIT_ACTIONS } from '../../core/audit-actions.ts';
 import type { AuditExport } from '../../flow/audit-export.ts';
 import type { AuditIntegrity } from '../../flow/audit-integrity.ts';
 import type { People } from '../../flow/people.ts';
@@ -101,6 +102,7 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
                 hint: t('console.action_hint'),
                 kind: 'text',
                 value: asked.action,
+                suggestions: AUDIT_ACTIONS,
               },
               { name: 'account', label: t('console.about_person'), kind: 'text', value: asked.account },
               { name: 'actor', label: t('console.by'), kind: 'text', value: asked.actor },

@@ -1,3 +1,5 @@
+import type { FormMistake } from '../wording.ts';
+
 /** What a page of the console is made of. Text is always plain: the template escapes it. */
 export type Block =
   | { readonly type: 'heading'; readonly text: string }
@@ -71,7 +73,7 @@ export interface Form {
   readonly hidden?: Readonly<Record<string, string>>;
   readonly submit: string;
   readonly tone?: 'danger' | 'quiet';
-  readonly error?: string | null;
+  readonly mistakes?: readonly FormMistake[];
   readonly isInline?: boolean;
   readonly hasFile?: boolean;
   readonly cancel?: { readonly path: string; readonly text: string };
@@ -91,6 +93,8 @@ export interface Field {
     | 'select'
     | 'radio'
     | 'checkbox'
+    /** Several of the options; the value names them with spaces between. */
+    | 'checkboxes'
     | 'file';
   readonly value: string;
   readonly hint?: string;
@@ -98,5 +102,7 @@ export interface Field {
   readonly longest?: number;
   readonly rows?: number;
   readonly isCode?: boolean;
+  /** Offered while somebody types. */
+  readonly suggestions?: readonly string[];
   readonly options?: readonly { readonly value: string; readonly text: string }[];
 }

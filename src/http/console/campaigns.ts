@@ -6,7 +6,7 @@ import type { Campaigns, CampaignView } from '../../flow/campaigns.ts';
 import type { CoverageReport } from '../../flow/coverage.ts';
 import type { Campaign } from '../../store/campaigns.ts';
 import { text } from '../text.ts';
-import { refusalInWords } from '../wording.ts';
+import { type FormMistake, formRefusal } from '../wording.ts';
 import { lineChart } from './charts.ts';
 import { sayOutcome, showConsole, showUnknown, takeDraft } from './show.ts';
 
@@ -61,7 +61,7 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
     request: FastifyRequest,
     reply: FastifyReply,
     values: Readonly<Record<string, string>>,
-    error: string | null,
+    mistakes: readonly FormMistake[],
   ) => {
     const { t } = request;
     const groups = (await n.coverage.now()).map(({ groupName }) => groupName).filter(Boolean);
@@ -74,7 +74,7 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
           type: 'form',
           action: `${LIST}/new`,
           submit: t('console.campaign_start'),
-          error,
+          mistakes,
           cancel: { path: LIST, text: t('common.cancel') },
           fields: [
             {
@@ -124,7 +124,7 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
     });
   };
 
-  app.get(`${LIST}/new`, { config: write }, async (request, reply) => form(request, reply, takeDraft(request), null));
+  app.get(`${LIST}/new`, { config: write }, async (request, reply) => form(request, reply, takeDraft(request), []));
   app.post(
     `${LIST}/new`,
     {
@@ -143,13 +143,15 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
       const { name, group: groupName, startsOn, deadline, every } = request.body;
       const remindEveryDays = Number(every);
       if (!Number.isInteger(remindEveryDays) || remindEveryDays < 1 || remindEveryDays > 60)
-        return form(request, reply, request.body, request.t('console.campaign_every_wrong'));
+        return form(request, reply, request.body, [
+          { text: request.t('console.campaign_every_wrong'), field: 'every' },
+        ]);
       const started = await n.campaigning.start(
         { name, groupName, startsOn, deadline, remindEveryDays },
         request.console!.by,
       );
       if (started.ok) return reply.redirect(`${LIST}/${started.value.id}`, 303);
-      return form(request, reply, request.body, refusalInWords(request.t, started.refusal, 'console.try_later'));
+      return form(request, reply, request.body, formRefusal(request.t, started.refusal));
     },
   );
 

@@ -1,11 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { CLIENT_PROFILES } from '../../flow/client-profiles.ts';
+import type { Mistake } from '../../core/mistakes.ts';
 import type { ClientRegistration } from '../../flow/clients.ts';
-import type { Client, ClientProfile, Clients } from '../../store/clients.ts';
+import { mistakeInWords } from '../../i18n/mistakes.ts';
+import type { Client, Clients } from '../../store/clients.ts';
 import { formVersion, text } from '../text.ts';
-import { CLIENT_LIST, clientFields, clientForm, clientPath, grantsOf, wishesFrom } from './client-form.ts';
+import { type FormMistake, formMistakes } from '../wording.ts';
+import { CLIENT_LIST, clientFields, clientForm, clientPath, typedValues, valuesOf, wishesFrom } from './client-form.ts';
 import { goAndSay, showConsole, showUnknown, takeDraft } from './show.ts';
 
 export interface ClientChangeNeeds {
@@ -14,30 +16,64 @@ export interface ClientChangeNeeds {
   readonly publicUrl: string;
 }
 
+/** Kinds of client that somebody registers here; Microsoft Entra's is made on the command line. */
+const KINDS = ['web', 'app', 'machine', 'nl_gov', 'fapi2'] as const;
+type Kind = (typeof KINDS)[number];
+
 const params = z.object({ id: z.string().max(100) });
 
 /** A web app is added, changed, switched off, or gets another secret. */
 export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async (app, n) => {
   const write = { guard: 'console', permission: 'clients:write', isDangerous: true } as const;
 
-  const newForm = (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    values: Readonly<Record<string, string>>,
-    problems: readonly string[],
-  ) => {
+  const chooseKind = (request: FastifyRequest, reply: FastifyReply) => {
     const { t } = request;
     return showConsole(request, reply, {
       title: t('console.add_app'),
       here: 'clients',
       back: { path: CLIENT_LIST, text: t('doctor.list_title') },
-      status: problems.length > 0 ? 422 : 200,
       blocks: [
-        problems.length > 0 && { type: 'notice', tone: 'bad', text: t('console.app_refused'), items: problems },
+        { type: 'text', text: t('console.kind_text') },
+        {
+          type: 'form',
+          method: 'get',
+          action: `${CLIENT_LIST}/new`,
+          submit: t('common.next'),
+          cancel: { path: CLIENT_LIST, text: t('common.cancel') },
+          fields: [
+            {
+              name: 'profile',
+              label: t('console.profile'),
+              kind: 'radio',
+              value: 'web',
+              options: KINDS.map((value) => ({ value, text: t(`console.profile_${value}`) })),
+            },
+          ],
+        },
+      ],
+    });
+  };
+
+  const newForm = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    profile: Kind,
+    values: Readonly<Record<string, string>>,
+    mistakes: readonly FormMistake[],
+  ) => {
+    const { t } = request;
+    return showConsole(request, reply, {
+      title: t('console.add_app'),
+      here: 'clients',
+      back: { path: `${CLIENT_LIST}/new`, text: t('console.profile') },
+      blocks: [
+        { type: 'text', text: t(`console.profile_${profile}`) },
         {
           type: 'form',
           action: `${CLIENT_LIST}/new`,
+          hidden: { profile },
           submit: t('console.add_app'),
+          mistakes,
           cancel: { path: CLIENT_LIST, text: t('common.cancel') },
           fields: [
             {
@@ -49,17 +85,7 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
               isRequired: true,
               longest: 100,
             },
-            {
-              name: 'profile',
-              label: t('console.profile'),
-              kind: 'radio',
-              value: values.profile ?? 'web',
-              options: CLIENT_PROFILES.filter((profile) => profile !== 'entra').map((value) => ({
-                value,
-                text: t(`console.profile_${value as Exclude<ClientProfile, 'entra'>}`),
-              })),
-            },
-            ...clientFields(request, values),
+            ...clientFields(request, profile, values),
           ],
         },
       ],
@@ -97,32 +123,31 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
     });
   };
 
-  app.get(`${CLIENT_LIST}/new`, { config: write }, async (request, reply) =>
-    newForm(request, reply, takeDraft(request), []),
+  app.get(
+    `${CLIENT_LIST}/new`,
+    { config: write, schema: { querystring: z.object({ profile: z.enum(KINDS).optional().catch(undefined) }) } },
+    async (request, reply) => {
+      const draft = takeDraft(request);
+      const profile = request.query.profile ?? KINDS.find((kind) => kind === draft.profile);
+      return profile ? newForm(request, reply, profile, draft, []) : chooseKind(request, reply);
+    },
   );
   app.post(
     `${CLIENT_LIST}/new`,
     {
       config: write,
-      schema: {
-        body: clientForm.extend({
-          id: text(100).default(''),
-          profile: z.enum(CLIENT_PROFILES as [ClientProfile]).default('web' as never),
-        }),
-      },
+      schema: { body: clientForm.extend({ id: text(100).default(''), profile: z.enum(KINDS).default('web') }) },
     },
     async (request, reply) => {
       const { body, t } = request;
+      const { profile } = body;
       const id = body.id.trim();
-      if (await n.clients.byId(id)) return newForm(request, reply, body as never, [t('console.app_exists')]);
-      const { grants, ...wishes } = wishesFrom(body);
-      const made = await n.clientRegistration.register(
-        { id, profile: body.profile, ...wishes, ...(grants.length > 0 ? { grants } : {}) },
-        request.console!.by,
-      );
-      return made.ok
-        ? secretPage(request, reply, id, body.name, made.value)
-        : newForm(request, reply, body as never, made.problems);
+      const again = (mistakes: readonly FormMistake[]) => newForm(request, reply, profile, typedValues(body), mistakes);
+      if (await n.clients.byId(id)) return again([{ text: t('console.app_exists'), field: 'id' }]);
+      const { wishes, mistakes } = wishesFrom(body, profile);
+      if (mistakes.length > 0) return again(formMistakes(t, mistakes));
+      const made = await n.clientRegistration.register({ id, profile, ...wishes }, request.console!.by);
+      return made.ok ? secretPage(request, reply, id, body.name, made.value) : again(formMistakes(t, made.mistakes));
     },
   );
 
@@ -131,23 +156,22 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
     reply: FastifyReply,
     client: Client,
     values: Readonly<Record<string, string>>,
-    problems: readonly string[],
+    mistakes: readonly FormMistake[],
   ) => {
     const { t } = request;
     return showConsole(request, reply, {
       title: t('console.edit_person', { name: client.name }),
       here: 'clients',
       back: { path: clientPath(client.id), text: client.name },
-      status: problems.length > 0 ? 422 : 200,
       blocks: [
-        problems.length > 0 && { type: 'notice', tone: 'bad', text: t('console.app_refused'), items: problems },
         {
           type: 'form',
           action: `${clientPath(client.id)}/edit`,
           hidden: { version: values.version ?? String(client.version) },
           submit: t('account.save'),
+          mistakes,
           cancel: { path: clientPath(client.id), text: t('common.cancel') },
-          fields: clientFields(request, values),
+          fields: clientFields(request, client.profile, values),
         },
       ],
     });
@@ -155,17 +179,7 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
   app.get(`${CLIENT_LIST}/:id/edit`, { config: write, schema: { params } }, async (request, reply) => {
     const client = await n.clients.byId(request.params.id);
     if (!client) return showUnknown(request, reply, 'error.not_found_text');
-    const { metadata } = client;
-    const values = {
-      name: client.name,
-      redirectUris: metadata.redirect_uris.join('\n'),
-      postLogoutRedirectUris: (metadata.post_logout_redirect_uris ?? []).join('\n'),
-      logoutUri: metadata.backchannel_logout_uri ?? '',
-      startUri: client.settings.startUri ?? '',
-      requiredAcr: client.requiredAcr ?? '',
-      refresh: grantsOf(client).includes('refresh') ? 'yes' : '',
-      ...takeDraft(request),
-    };
+    const values = { ...valuesOf(client), ...takeDraft(request) };
     return editForm(request, reply, client, values, []);
   });
   app.post(
@@ -183,20 +197,18 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
       const { body, t } = request;
       const client = await n.clients.byId(request.params.id);
       if (!client) return showUnknown(request, reply, 'error.not_found_text');
-      const changed = await n.clientRegistration.change(
-        client.id,
-        wishesFrom(body, client),
-        request.console!.by,
-        body.version,
-      );
-      if (!changed.ok)
-        return editForm(
+      const again = (mistakes: readonly Mistake[]) =>
+        editForm(
           request,
           reply,
           client,
-          { ...body, refresh: body.refresh ?? '', version: String(client.version) },
-          changed.problems,
+          { ...typedValues(body), version: String(client.version) },
+          formMistakes(t, mistakes),
         );
+      const { wishes, mistakes } = wishesFrom(body, client.profile, client);
+      if (mistakes.length > 0) return again(mistakes);
+      const changed = await n.clientRegistration.change(client.id, wishes, request.console!.by, body.version);
+      if (!changed.ok) return again(changed.mistakes);
       return changed.value === undefined
         ? goAndSay(request, reply, clientPath(client.id), t('console.said_changed'))
         : secretPage(request, reply, client.id, body.name, changed.value);
@@ -238,7 +250,13 @@ export const clientChangePages: FastifyPluginAsyncZod<ClientChangeNeeds> = async
     const made = await n.clientRegistration.rotateSecret(client.id, request.console!.by);
     return made.ok
       ? secretPage(request, reply, client.id, client.name, made.value)
-      : goAndSay(request, reply, clientPath(client.id), made.problems.join(' '), 'bad');
+      : goAndSay(
+          request,
+          reply,
+          clientPath(client.id),
+          made.mistakes.map((each) => mistakeInWords(request.t, each)).join(' '),
+          'bad',
+        );
   });
   asking('switch', async (client, request, reply) => {
     await n.clientRegistration.setDisabled(client.id, client.disabledAt === null, request.console!.by);

@@ -11,7 +11,7 @@ import { sendCsv } from '../csv.ts';
 import { LOOKS_AGAIN } from '../guards.ts';
 import { FILE_SECONDS } from '../plugins/body-time.ts';
 import { text } from '../text.ts';
-import { refusalInWords } from '../wording.ts';
+import { type FormMistake, formRefusal, refusalInWords } from '../wording.ts';
 import type { Block } from './blocks.ts';
 import { goAndSay, sayOutcome, showConsole, showUnknown } from './show.ts';
 import { takeUploads, type Upload } from './upload.ts';
@@ -33,7 +33,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
   const read = { guard: 'console', permission: 'imports:write' } as const;
   const write = { guard: 'console', permission: 'imports:write', isDangerous: true } as const;
 
-  const list = async (request: FastifyRequest, reply: FastifyReply, error: string | null) => {
+  const list = async (request: FastifyRequest, reply: FastifyReply, mistakes: readonly FormMistake[]) => {
     const { t, times } = request;
     return showConsole(request, reply, {
       title: t('console.part_imports'),
@@ -44,7 +44,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
           type: 'form',
           action: LIST,
           submit: t('console.import_check'),
-          error,
+          mistakes,
           hasFile: true,
           fields: [
             { name: 'inviting', label: t('console.import_inviting'), kind: 'checkbox', value: '' },
@@ -84,7 +84,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     });
   };
 
-  app.get(LIST, { config: write }, async (request, reply) => list(request, reply, null));
+  app.get(LIST, { config: write }, async (request, reply) => list(request, reply, []));
 
   app.post(
     LIST,
@@ -97,7 +97,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
     async (request, reply) => {
       const { t } = request;
       const { file, fileName, inviting } = request.body as unknown as Upload & { inviting?: 'yes' };
-      if (!file || !fileName) return list(request, reply, t('console.import_file_missing'));
+      if (!file || !fileName) return list(request, reply, [{ text: t('console.import_file_missing'), field: 'file' }]);
       const { by, permissions } = request.console!;
       const what = {
         name: fileName,
@@ -108,7 +108,7 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
       request.giveTime(FILE_SECONDS);
       const uploaded = await n.importing.upload(file.iterator({ destroyOnReturn: false }), what, by);
       if (uploaded.ok) return reply.redirect(`${LIST}/${uploaded.value.id}`, 303);
-      return list(request, reply, refusalInWords(t, uploaded.refusal, 'console.try_later'));
+      return list(request, reply, formRefusal(t, uploaded.refusal));
     },
   );
 

@@ -6,7 +6,7 @@ import type { People } from '../../flow/people.ts';
 import type { Locale, Translate } from '../../i18n/translate.ts';
 import type { Account, Role } from '../../store/accounts.ts';
 import { text } from '../text.ts';
-import { refusalInWords } from '../wording.ts';
+import { type FormMistake, formRefusal } from '../wording.ts';
 import type { Field } from './blocks.ts';
 import { goAndSay, showConsole, takeDraft } from './show.ts';
 
@@ -200,7 +200,7 @@ export const peoplePages: FastifyPluginAsyncZod<{ people: People; administration
     request: Parameters<typeof showConsole>[0],
     reply: Parameters<typeof showConsole>[1],
     values: Readonly<Record<string, string>>,
-    error: string | null,
+    mistakes: readonly FormMistake[],
   ) => {
     const { t } = request;
     return showConsole(request, reply, {
@@ -213,7 +213,7 @@ export const peoplePages: FastifyPluginAsyncZod<{ people: People; administration
           type: 'form',
           action: '/admin/people/new',
           submit: t('console.add_person'),
-          error,
+          mistakes,
           fields: [
             ...personFields(t, values, { mayGiveRole: request.console!.permissions.has('roles:write'), isKept: false }),
             { name: 'invite', label: t('console.invite_now'), kind: 'checkbox', value: values.invite ?? 'yes' },
@@ -223,7 +223,7 @@ export const peoplePages: FastifyPluginAsyncZod<{ people: People; administration
     });
   };
 
-  app.get('/admin/people/new', { config }, async (request, reply) => form(request, reply, takeDraft(request), null));
+  app.get('/admin/people/new', { config }, async (request, reply) => form(request, reply, takeDraft(request), []));
 
   app.post(
     '/admin/people/new',
@@ -239,7 +239,7 @@ export const peoplePages: FastifyPluginAsyncZod<{ people: People; administration
           request,
           reply,
           { ...body, role: body.role ?? '', invite: body.invite ?? 'no' },
-          refusalInWords(t, added.refusal, 'console.try_later'),
+          formRefusal(t, added.refusal),
         );
       return goAndSay(
         request,

@@ -6,7 +6,7 @@ import type { People, PersonView } from '../../flow/people.ts';
 import type { MessageKey } from '../../i18n/translate.ts';
 import type { Account, AccountChanges } from '../../store/accounts.ts';
 import { formVersion, text } from '../text.ts';
-import { refusalInWords } from '../wording.ts';
+import { type FormMistake, formRefusal } from '../wording.ts';
 import { personFields, personForm, personFrom, personPath } from './people.ts';
 import { goAndSay, sayOutcome, showConsole, showUnknown, takeDraft } from './show.ts';
 
@@ -26,7 +26,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
     reply: FastifyReply,
     account: Account,
     values: Readonly<Record<string, string>>,
-    error: string | null,
+    mistakes: readonly FormMistake[],
   ) => {
     const { t } = request;
     return showConsole(request, reply, {
@@ -39,7 +39,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
           action: `${personPath(account)}/edit`,
           hidden: { version: values.version ?? String(account.version) },
           submit: t('account.save'),
-          error,
+          mistakes,
           cancel: { path: personPath(account), text: t('common.cancel') },
           fields: personFields(t, values, {
             mayGiveRole: request.console!.permissions.has('roles:write'),
@@ -63,7 +63,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
       role: account.role ?? '',
       ...takeDraft(request),
     };
-    return editForm(request, reply, account, values, null);
+    return editForm(request, reply, account, values, []);
   });
 
   app.post(
@@ -97,7 +97,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
         reply,
         view.account,
         { ...typed, role: body.role ?? '' },
-        refusalInWords(t, changed.refusal, 'console.try_later'),
+        formRefusal(t, changed.refusal),
       );
     },
   );
@@ -166,7 +166,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
     view: PersonView,
     authenticatorId: string,
     reason: string,
-    error: string | null,
+    mistakes: readonly FormMistake[],
   ) => {
     const { t } = request;
     const one = view.authenticators.find(({ id }) => id === authenticatorId);
@@ -182,7 +182,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
           action: `${personPath(view.account)}/authenticators/${authenticatorId}`,
           submit: t('console.revoke_one'),
           tone: 'danger',
-          error,
+          mistakes,
           cancel: { path: personPath(view.account), text: t('common.cancel') },
           fields: [
             {
@@ -201,7 +201,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
   app.get(revokePath, { config: revoking, schema: { params: revokeParams } }, async (request, reply) => {
     const view = await n.people.look(request.params.id);
     return view
-      ? revokeForm(request, reply, view, request.params.authenticatorId, takeDraft(request).reason ?? '', null)
+      ? revokeForm(request, reply, view, request.params.authenticatorId, takeDraft(request).reason ?? '', [])
       : showUnknown(request, reply, 'console.person_unknown');
   });
   app.post(
@@ -214,7 +214,9 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
       const view = await n.people.look(id);
       if (!view) return showUnknown(request, reply, 'console.person_unknown');
       if (reason.trim().length < 5)
-        return revokeForm(request, reply, view, authenticatorId, reason, t('console.reason_missing'));
+        return revokeForm(request, reply, view, authenticatorId, reason, [
+          { text: t('console.reason_missing'), field: 'reason' },
+        ]);
       const revoked = await n.people.revokeAuthenticator(id, authenticatorId, reason, request.console!.by);
       return sayOutcome(request, reply, personPath(view.account), revoked, t('console.said_revoked_one'));
     },

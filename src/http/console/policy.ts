@@ -3,11 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { acrNamed } from '../../core/assurance.ts';
+import { type Mistake, mistake } from '../../core/mistakes.ts';
 import type { People } from '../../flow/people.ts';
 import type { Answer, PolicyAdministration } from '../../flow/policy-administration.ts';
 import { PORTAL_CLIENT_ID } from '../../oidc/portal-client.ts';
-import type { Clients } from '../../store/clients.ts';
+import type { Aspect } from '../../policy/document.ts';
+import type { Client, Clients } from '../../store/clients.ts';
 import { text } from '../text.ts';
+import { formMistakes } from '../wording.ts';
 import type { Block } from './blocks.ts';
 import { goAndSay, showConsole, takeDraft } from './show.ts';
 
@@ -37,7 +40,7 @@ export const policyPages: FastifyPluginAsyncZod<{
         value: values.client ?? PORTAL_CLIENT_ID,
         options: [
           { value: PORTAL_CLIENT_ID, text: t('account.title') },
-          ...(await n.clients.list()).map(({ id, name }) => ({ value: id, text: name })),
+          ...(await n.clients.list()).filter(signsIn).map(({ id, name }) => ({ value: id, text: name })),
         ],
       },
       {
@@ -54,8 +57,8 @@ export const policyPages: FastifyPluginAsyncZod<{
         value: values.acr ?? '',
         options: [
           { value: '', text: t('console.nothing') },
-          { value: 'mfa', text: 'mfa' },
-          { value: 'phr', text: 'phr' },
+          { value: 'mfa', text: t('console.acr_mfa') },
+          { value: 'phr', text: t('console.acr_phr') },
         ],
       },
       { name: 'remembered', label: t('console.browser_remembered'), kind: 'checkbox', value: values.remembered ?? '' },
@@ -155,7 +158,7 @@ export const policyPages: FastifyPluginAsyncZod<{
     reply: FastifyReply,
     document: string,
     version: string,
-    problems: readonly string[],
+    mistakes: readonly Mistake[],
     isOnlyChecked = false,
   ) => {
     const { t } = request;
@@ -163,16 +166,15 @@ export const policyPages: FastifyPluginAsyncZod<{
       title: t('console.policy_edit'),
       here: 'policy',
       back: { path: '/admin/policy', text: t('console.part_policy') },
-      status: problems.length > 0 ? 422 : 200,
       blocks: [
         { type: 'text', text: t('console.policy_edit_text') },
-        problems.length > 0 && { type: 'notice', tone: 'bad', text: t('console.policy_refused'), items: problems },
-        isOnlyChecked && problems.length === 0 && { type: 'notice', tone: 'good', text: t('console.policy_fine') },
+        isOnlyChecked && mistakes.length === 0 && { type: 'notice', tone: 'good', text: t('console.policy_fine') },
         {
           type: 'form',
           action: '/admin/policy/edit',
           hidden: { version },
           submit: t('console.policy_submit'),
+          mistakes: formMistakes(t, mistakes).map((each) => ({ ...each, field: 'document' })),
           cancel: { path: '/admin/policy', text: t('common.cancel') },
           fields: [
             {
@@ -219,36 +221,68 @@ export const policyPages: FastifyPluginAsyncZod<{
     async (request, reply) => {
       const { t } = request;
       const { document: typed, version, only } = request.body;
-      let document: unknown;
-      try {
-        document = JSON.parse(typed);
-      } catch (error) {
-        return editor(request, reply, typed, version, [(error as Error).message], only === 'yes');
+      const read = readJson(typed);
+      const isOnly = only === 'yes';
+      if (!read.ok) return editor(request, reply, typed, version, [read.mistake], isOnly);
+      const { document } = read;
+      if (isOnly) {
+        const mistakes = await n.policyAdministration.mistakes(document);
+        return editor(request, reply, typed, version, mistakes, true);
       }
-      if (only) return editor(request, reply, typed, version, await n.policyAdministration.problems(document), true);
       const set = await n.policyAdministration.set(document, request.console!.by, version);
       if (set.ok) return goAndSay(request, reply, '/admin/policy', t('console.said_policy', { version: set.version }));
-      return editor(
-        request,
-        reply,
-        typed,
-        version,
-        set.problems.length > 0 ? set.problems : [t('console.changed_meanwhile')],
-      );
+      const mistakes = set.mistakes.length > 0 ? set.mistakes : [mistake('changed_meanwhile')];
+      return editor(request, reply, typed, version, mistakes);
     },
   );
 };
 
+/** A program signs nobody in. */
+const signsIn = ({ metadata }: Client): boolean => metadata.response_types.length > 0;
+
+function readJson(text: string): { ok: true; document: unknown } | { ok: false; mistake: Mistake } {
+  try {
+    return { ok: true, document: JSON.parse(text) };
+  } catch {
+    const before = text.slice(0, goodLength(text)).split('\n');
+    return {
+      ok: false,
+      mistake: mistake('not_json', { line: before.length, column: before.at(-1)!.length + 1 }),
+    };
+  }
+}
+
+/** How many characters can still become JSON: V8 does not always say where it stopped. */
+function goodLength(text: string): number {
+  const canGoOn = (length: number): boolean => {
+    try {
+      JSON.parse(text.slice(0, length));
+      return true;
+    } catch (error) {
+      const { message } = error as Error;
+      const position = /at position (\d+)/.exec(message)?.[1];
+      return /end of JSON|Unterminated|No number/.test(message) || Number(position) === length;
+    }
+  };
+  let [good, bad] = [0, text.length + 1];
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (canGoOn(middle)) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
 function answerInWords({ decision, withReportOnly }: Answer, { t }: FastifyRequest) {
   const access = (value: string): string =>
-    value === 'deny' ? t('console.denied') : value.replace('urn:dubbelslot:acr:', '');
+    value === 'deny' ? t('console.denied') : t(`console.acr_${value.replace('urn:dubbelslot:acr:', '') as '1fa'}`);
   return [
     { label: t('console.asked'), value: access(decision.access) },
     {
       label: t('console.why'),
       value:
         Object.entries(decision.because)
-          .map(([aspect, rule]) => `${aspect}: ${rule}`)
+          .map(([aspect, rule]) => `${t(`console.aspect_${aspect as Aspect}`)}: ${rule}`)
           .join('; ') || '–',
     },
     { label: t('console.enrolment'), value: t(`console.enrolment_${decision.enrolment}`) },

@@ -56,7 +56,7 @@ export function showConsole(request: FastifyRequest, reply: FastifyReply, page: 
       waiting: page.waiting ?? null,
       blocks: [...said, ...page.blocks.filter((block): block is Block => Boolean(block))],
     },
-    page.status ?? (page.blocks.some((block) => block && block.type === 'form' && block.error) ? 422 : 200),
+    page.status ?? (page.blocks.some((block) => block && block.type === 'form' && block.mistakes?.length) ? 422 : 200),
   );
 }
 
@@ -95,5 +95,7 @@ export function takeDraft(request: FastifyRequest): Readonly<Record<string, stri
   const { draft } = request.session;
   delete request.session.draft;
   const [path] = request.url.split('?');
-  return draft && draft.path === path ? draft.values : {};
+  if (!draft || draft.path !== path) return {};
+  request.session.consoleSaid = { text: request.t('console.draft'), tone: 'note' };
+  return draft.values;
 }

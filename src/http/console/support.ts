@@ -9,7 +9,7 @@ import type { CaseOutcome, Support } from '../../flow/support.ts';
 import type { Account } from '../../store/accounts.ts';
 import type { CaseKind } from '../../store/support-cases.ts';
 import { text, tokenText } from '../text.ts';
-import { refusalInWords } from '../wording.ts';
+import { type FormMistake, formRefusal } from '../wording.ts';
 import { personPath } from './people.ts';
 import { showConsole, showUnknown, takeDraft } from './show.ts';
 
@@ -68,7 +68,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
       reply: FastifyReply,
       account: Account,
       values: Readonly<Record<string, string>>,
-      error: string | null,
+      mistakes: readonly FormMistake[],
     ) => {
       const { t } = request;
       const { verify, needsSecondPerson } = await n.support.needs(account, request.console!.by);
@@ -104,7 +104,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
             hidden: { ...(isVerified ? { check } : {}), attempt: randomUUID() },
             submit: t(`console.${word}_submit`),
             ...(word === 'reset' ? { tone: 'danger' as const } : {}),
-            error,
+            mistakes,
             cancel: { path: personPath(account), text: t('common.cancel') },
             fields: [
               {
@@ -146,7 +146,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
         const view = await n.people.look(request.params.id);
         if (!view) return showUnknown(request, reply, 'console.person_unknown');
         const { check } = request.query;
-        return form(request, reply, view.account, { ...takeDraft(request), ...(check ? { check } : {}) }, null);
+        return form(request, reply, view.account, { ...takeDraft(request), ...(check ? { check } : {}) }, []);
       },
     );
 
@@ -187,7 +187,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
           reply,
           view.account,
           { cause, reason, identity, check: check ?? '' },
-          refusalInWords(t, opened.refusal, 'console.try_later'),
+          formRefusal(t, opened.refusal),
         );
       },
     );

@@ -5,7 +5,7 @@ import type { Webhooks } from '../../flow/webhooks.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { Webhook, WebhookDelivery, Webhooks as WebhookStore } from '../../store/webhooks.ts';
 import { text } from '../text.ts';
-import { refusalInWords } from '../wording.ts';
+import { type FormMistake, formRefusal } from '../wording.ts';
 import { sayOutcome, showConsole, showUnknown, takeDraft } from './show.ts';
 
 export interface WebhookPagesNeeds {
@@ -110,7 +110,7 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
     request: FastifyRequest,
     reply: FastifyReply,
     values: Readonly<Record<string, string>>,
-    error: string | null,
+    mistakes: readonly FormMistake[],
   ) => {
     const { t } = request;
     return showConsole(request, reply, {
@@ -122,7 +122,7 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
           type: 'form',
           action: `${LIST}/new`,
           submit: t('console.add_webhook'),
-          error,
+          mistakes,
           fields: [
             {
               name: 'url',
@@ -152,7 +152,7 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
       ],
     });
   };
-  app.get(`${LIST}/new`, { config: write }, async (request, reply) => form(request, reply, takeDraft(request), null));
+  app.get(`${LIST}/new`, { config: write }, async (request, reply) => form(request, reply, takeDraft(request), []));
   app.post(
     `${LIST}/new`,
     {
@@ -172,7 +172,7 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
         .map((event) => event.trim())
         .filter(Boolean);
       const added = await n.webhookCalls.add({ ...body, url: body.url.trim(), events }, request.console!.by);
-      if (!added.ok) return form(request, reply, body, refusalInWords(t, added.refusal, 'console.try_later'));
+      if (!added.ok) return form(request, reply, body, formRefusal(t, added.refusal));
       return showConsole(request, reply, {
         title: t('console.webhook_added'),
         here: 'webhooks',
