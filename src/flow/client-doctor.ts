@@ -101,7 +101,7 @@ export function createClientDoctor(n: ClientDoctorNeeds): ClientDoctor {
   /** Goes where a person would begin, up to our own door, and reads what the app asks there. */
   const start = async (client: Client, startUri: string | undefined): Promise<Finding[]> => {
     if (client.metadata.response_types.length === 0) return [];
-    if (!startUri) return [finding('hint', 'start_unknown', { id: client.id })];
+    if (!startUri) return [finding('hint', 'start_unknown')];
     let url = startUri;
     let cookies: readonly string[] = [];
     for (let hop = 0; hop < MOST_HOPS; hop += 1) {

@@ -47,12 +47,14 @@ export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
     const written = WRITTEN[locale];
     const time = new Intl.DateTimeFormat(written, { hour: '2-digit', minute: '2-digit', timeZone });
     const dateTime = new Intl.DateTimeFormat(written, { dateStyle: 'long', timeStyle: 'short', timeZone });
+    const day = new Intl.DateTimeFormat(written, { dateStyle: 'long', timeZone: 'UTC' });
     const inUnit = (unit: 'second' | 'minute'): Intl.NumberFormat =>
       new Intl.NumberFormat(written, { style: 'unit', unit, unitDisplay: 'long' });
     const [seconds, minutes] = [inUnit('second'), inUnit('minute')];
     made = {
       time: (at) => time.format(at),
       dateTime: (at) => dateTime.format(at),
+      day: (text) => day.format(new Date(text)),
       number: (value) => NUMBERS[locale].format(value),
       duration: (value) => (value < 90 ? seconds.format(Math.ceil(value)) : minutes.format(Math.ceil(value / 60))),
     };
@@ -64,6 +66,8 @@ export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
 export interface TimeFormat {
   time(at: Date): string;
   dateTime(at: Date): string;
+  /** Of a day written `2026-11-24`. */
+  day(text: string): string;
   number(value: number): string;
   /** Of seconds: “24 seconds”, “3 minutes”. */
   duration(seconds: number): string;

@@ -18,6 +18,7 @@ export interface ExportedEvent extends RecordedEvent {
 
 /** What to look for; what is left out matches everything. */
 export interface AuditFilter {
+  readonly id?: string | undefined;
   readonly action?: string | undefined;
   /** How the action begins: `authenticator.`. */
   readonly actionPrefix?: string | undefined;
@@ -87,6 +88,7 @@ function statementFor(f: AuditFilter, more: readonly Condition[], order: string)
       c.position, c.hash FROM audit_event e LEFT JOIN audit_chain c ON c.event_id = e.id`,
     [
       ...more,
+      ['e.id = ?::bigint', f.id],
       ['e.action = ?', f.action],
       ['e.action LIKE ?', prefix === undefined ? undefined : `${prefix}%`],
       ['e.account_id = ?', f.accountId],

@@ -93,6 +93,7 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['GET', '/admin/alerts', 'alerts:read'],
   ['POST', '/admin/alerts/:id', 'alerts:write'],
   ['GET', '/admin/audit', 'audit:read'],
+  ['GET', '/admin/audit/events/:id', 'audit:read'],
   ['GET', '/admin/audit/export', 'audit:read'],
   ['POST', '/admin/audit/verify', 'audit:read'],
   ['GET', '/admin/campaigns', 'coverage:read'],
@@ -411,6 +412,20 @@ describe('web apps and programs, in the console', () => {
     expect(laptop.page.html).toContain('“a”.outcome.require: kies uit mfa, phr.');
   });
 
+  it('name people, not numbers, and say in Dutch what a setting means', async () => {
+    const { laptop, email } = await enter('owner');
+    await laptop.open(at('/admin/policy/edit'));
+    await laptop.submit('/edit', { document: '{ "rules": [] }' });
+    expect(laptop.page.html).toContain(`>${email}</td>`);
+    await laptop.open(at('/admin/settings'));
+    expect(laptop.page.html).toContain('De TCP-poort waarop wordt geluisterd.');
+    expect(laptop.page.html).toContain('10 (standaard)');
+    await laptop.open(at('/admin/clients/robot/check'));
+    await laptop.submit('/check', { start: 'onzin' });
+    expect(laptop.page.status).toBe(422);
+    expect(laptop.page.html).toContain('onzin: dit is geen adres.');
+  });
+
   it('are told of events that exist only', async () => {
     const { laptop } = await enter('administrator');
     await laptop.open(at('/admin/webhooks/new'));
@@ -428,6 +443,12 @@ describe('the log, in the console', () => {
     await staff.laptop.submit('/sign-out');
     await staff.laptop.open(at(`/admin/audit?actor=${encodeURIComponent(staff.email)}&action=session.ended`));
     expect(staff.laptop.page.html).toContain('>session.ended</td>');
+    const [, event] = /href="(\/admin\/audit\/events\/\d+)"/.exec(staff.laptop.page.html)!;
+    await staff.laptop.open(at(event!));
+    expect(staff.laptop.title).toBe('session.ended');
+    expect(staff.laptop.page.html).toContain(`(${staff.email})</dd>`);
+    for (const id of ['0', 'x', '999999999999999999'])
+      expect((await staff.laptop.open(at(`/admin/audit/events/${id}`))).status).toBe(404);
     await staff.laptop.open(at(`/admin/audit?actor=${encodeURIComponent('niemand@example.org')}`));
     expect(staff.laptop.page.html).not.toContain('>session.ended</td>');
   });

@@ -7,7 +7,7 @@ import type { AuditIntegrity } from '../../flow/audit-integrity.ts';
 import type { People } from '../../flow/people.ts';
 import type { AuditFilter, AuditStore } from '../../store/audit.ts';
 import { text } from '../text.ts';
-import { goAndSay, showConsole } from './show.ts';
+import { goAndSay, showConsole, showUnknown } from './show.ts';
 
 export interface AuditPagesNeeds {
   readonly auditStore: AuditStore;
@@ -146,7 +146,7 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
             ],
             empty: t('console.audit_none'),
             rows: shown.map((e) => [
-              { text: times.dateTime(e.at) },
+              { text: times.dateTime(e.at), path: `/admin/audit/events/${e.id}` },
               { text: e.action },
               { text: t(`console.result_${e.result}`), ...(e.result === 'success' ? {} : { tone: 'bad' as const }) },
               {
@@ -162,6 +162,45 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
           { type: 'heading', text: t('console.integrity') },
           { type: 'text', text: t('console.integrity_text') },
           { type: 'form', action: '/admin/audit/verify', submit: t('console.verify_log'), tone: 'quiet', fields: [] },
+        ],
+      });
+    },
+  );
+
+  app.get(
+    '/admin/audit/events/:id',
+    { config, schema: { params: z.object({ id: z.string().max(40) }) } },
+    async (request, reply) => {
+      const { t, times } = request;
+      const { id } = request.params;
+      const [event] = /^\d{1,18}$/.test(id) ? await n.auditStore.search({ id }, 1) : [];
+      if (!event) return showUnknown(request, reply, 'error.not_found_text');
+      const doer = event.actor.replace(/^account:/, '');
+      const people = new Map(
+        (await n.people.byIds([...new Set([doer, event.accountId ?? ''])])).map((a) => [
+          a.id,
+          `${a.displayName} (${a.email})`,
+        ]),
+      );
+      return showConsole(request, reply, {
+        title: event.action,
+        here: 'audit',
+        back: { path: '/admin/audit', text: t('console.part_audit') },
+        blocks: [
+          {
+            type: 'facts',
+            items: [
+              { label: t('console.when'), value: times.dateTime(event.at) },
+              { label: t('console.result'), value: t(`console.result_${event.result}`) },
+              { label: t('console.about'), value: event.object },
+              { label: t('console.person'), value: people.get(event.accountId ?? '') ?? '–' },
+              { label: t('console.by'), value: people.get(doer) ?? event.actor },
+              { label: t('console.where'), value: event.origin },
+              { label: t('console.reference'), value: event.requestId ?? '–' },
+            ],
+          },
+          { type: 'heading', text: t('console.detail') },
+          { type: 'pre', label: t('console.detail'), text: JSON.stringify(event.detail ?? {}, null, 2) },
         ],
       });
     },

@@ -9,6 +9,8 @@ export type Block =
       readonly tone: 'good' | 'bad' | 'note';
       readonly text: string;
       readonly items?: readonly string[];
+      /** Where to do something about it. */
+      readonly path?: string;
     }
   | { readonly type: 'facts'; readonly items: readonly { readonly label: string; readonly value: string }[] }
   /** Shown this once. */

@@ -49,7 +49,7 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
           rows: (await n.campaigning.list(MOST)).map((c) => [
             { text: c.name, path: `${LIST}/${c.id}` },
             { text: c.groupName || t('console.everybody') },
-            { text: c.deadline },
+            { text: request.times.day(c.deadline) },
             { text: stateOf(c, n.campaigning.isRunning(c), dayIn(0), request) },
           ]),
         },
@@ -176,8 +176,9 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
           items: [
             { label: t('console.group'), value: campaign.groupName || t('console.everybody') },
             { label: t('console.status'), value: stateOf(campaign, view.isRunning, dayIn(0), request) },
-            { label: t('console.campaign_starts'), value: campaign.startsOn },
-            { label: t('console.campaign_deadline'), value: campaign.deadline },
+            { label: t('console.campaign_starts'), value: times.day(campaign.startsOn) },
+            { label: t('console.campaign_deadline'), value: times.day(campaign.deadline) },
+            { label: t('console.campaign_every'), value: times.number(campaign.remindEveryDays) },
             { label: t('console.campaign_left'), value: times.number(without) },
             { label: t('console.campaign_mails'), value: t('console.campaign_mails_to', { mails, people: reminded }) },
           ],
@@ -195,7 +196,11 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
           empty: t('console.campaign_no_days'),
           rows: days
             .slice(-31)
-            .map((d) => [{ text: d.day }, { text: times.number(d.people) }, { text: times.number(d.without) }]),
+            .map((d) => [
+              { text: times.day(d.day) },
+              { text: times.number(d.people) },
+              { text: times.number(d.without) },
+            ]),
         },
         {
           type: 'links',

@@ -52,12 +52,14 @@ export function caseRows(
   };
 }
 
+/** The ids of those who asked and decided. */
+export const doersOf = ({ requestedBy, decidedBy }: SupportCase): string[] =>
+  [requestedBy, decidedBy ?? ''].map((actor) => actor.replace(/^account:/, ''));
+
 /** What waits for a second person, and what was done. */
 export const casePages: FastifyPluginAsyncZod<{ support: Support; people: People }> = async (app, n) => {
   const namesOf = async (cases: readonly SupportCase[]): Promise<Map<string, string>> => {
-    const ids = cases
-      .flatMap((c) => [c.accountId, c.requestedBy, c.decidedBy ?? ''])
-      .map((each) => each.replace(/^account:/, ''));
+    const ids = cases.flatMap((c) => [c.accountId, ...doersOf(c)]);
     return new Map(
       (await n.people.byIds([...new Set(ids)])).map(({ id, displayName, email }) => [id, `${displayName} (${email})`]),
     );

@@ -125,6 +125,10 @@ export const clientPages: FastifyPluginAsyncZod<ClientPagesNeeds> = async (app, 
           type: 'form',
           action: `${clientPath(id)}/check`,
           submit: t('doctor.submit'),
+          mistakes:
+            start === '' || isAddress(start)
+              ? []
+              : [{ text: t('mistake.address_unreadable', { uri: start }), field: 'start' }],
           fields: [
             { name: 'start', label: t('doctor.start_label'), hint: t('doctor.start_hint'), kind: 'url', value: start },
           ],

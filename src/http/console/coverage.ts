@@ -97,7 +97,7 @@ export const coveragePages: FastifyPluginAsyncZod<{ coverage: CoverageReport }> 
             rows: history
               .slice(-14)
               .map((day) => [
-                { text: day.day },
+                { text: times.day(day.day) },
                 { text: times.number(day.people) },
                 { text: times.number(covered(day)) },
               ]),

@@ -16,14 +16,30 @@ export const homePages: FastifyPluginAsyncZod<{ coverage: CoverageReport; overvi
     const covered = all!.people - all!.without;
     const waiting = (
       [
-        openAlerts > 0 && { type: 'notice', tone: 'bad', text: t('console.home_alerts', { count: openAlerts }) },
-        waitingCases > 0 && { type: 'notice', tone: 'note', text: t('console.home_cases', { count: waitingCases }) },
-        !health.isLogGuarded && { type: 'notice', tone: 'bad', text: t('alert.logging_disabled_text') },
+        openAlerts > 0 && {
+          type: 'notice',
+          tone: 'bad',
+          text: t('console.home_alerts', { count: openAlerts }),
+          path: '/admin/alerts',
+        },
+        waitingCases > 0 && {
+          type: 'notice',
+          tone: 'note',
+          text: t('console.home_cases', { count: waitingCases }),
+          path: '/admin/cases',
+        },
+        !health.isLogGuarded && {
+          type: 'notice',
+          tone: 'bad',
+          text: t('alert.logging_disabled_text'),
+          path: '/admin/settings',
+        },
         health.deadLetters > 0 &&
           permissions.has('webhooks:read') && {
             type: 'notice',
             tone: 'note',
             text: t('console.home_dead', { count: health.deadLetters }),
+            path: '/admin/webhooks',
           },
         health.mailsWaitingSince !== null &&
           permissions.has('settings:read') && {

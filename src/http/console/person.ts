@@ -8,7 +8,7 @@ import type { Account } from '../../store/accounts.ts';
 import { eventInWords } from '../history.ts';
 import { browserName } from '../plugins/person.ts';
 import type { Block } from './blocks.ts';
-import { caseRows } from './cases.ts';
+import { caseRows, doersOf } from './cases.ts';
 import { personPath } from './people.ts';
 import { showConsole, showUnknown } from './show.ts';
 
@@ -37,6 +37,12 @@ export const personPages: FastifyPluginAsyncZod<PersonPagesNeeds> = async (app, 
       n.myAccount.history(account.id),
       n.myAccount.clientNames(),
     ]);
+    const staff = new Map(
+      (await n.people.byIds([...new Set([account.id, ...cases.flatMap(doersOf)])])).map(({ id, displayName }) => [
+        id,
+        displayName,
+      ]),
+    );
     const actions = actionsFor(view, request, whyNot);
     return showConsole(request, reply, {
       title: account.displayName,
@@ -74,7 +80,7 @@ export const personPages: FastifyPluginAsyncZod<PersonPagesNeeds> = async (app, 
         ...(cases.length > 0
           ? ([
               { type: 'heading', text: t('console.part_cases') },
-              { ...caseRows(cases, new Map(), request), isCaptionHidden: true },
+              { ...caseRows(cases, staff, request), isCaptionHidden: true },
             ] as Block[])
           : []),
         { type: 'heading', text: t('console.history') },

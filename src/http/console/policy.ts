@@ -71,6 +71,8 @@ export const policyPages: FastifyPluginAsyncZod<{
       n.policyAdministration.current(),
       n.policyAdministration.versions(10),
     ]);
+    const authors = versions.map(({ author }) => author.replace(/^account:/, ''));
+    const names = new Map((await n.people.byIds([...new Set(authors)])).map(({ id, email }) => [id, email]));
     return showConsole(request, reply, {
       title: t('console.part_policy'),
       here: 'policy',
@@ -105,7 +107,11 @@ export const policyPages: FastifyPluginAsyncZod<{
           isCaptionHidden: true,
           columns: [t('console.version'), t('console.when'), t('console.by')],
           empty: t('console.policy_versions_none'),
-          rows: versions.map((v) => [{ text: v.version }, { text: times.dateTime(v.createdAt) }, { text: v.author }]),
+          rows: versions.map((v) => [
+            { text: v.version },
+            { text: times.dateTime(v.createdAt) },
+            { text: names.get(v.author.replace(/^account:/, '')) ?? v.author },
+          ]),
         },
       ],
     });

@@ -1,11 +1,21 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { Overview } from '../../flow/overview.ts';
+import { settingInWords } from '../../i18n/settings.ts';
 import { directoryBlocks } from './directory.ts';
 import { showConsole } from './show.ts';
 
+/** As `settings-shown.ts` reads it. */
+interface ShownSetting {
+  readonly name: string;
+  readonly value: string | null;
+  /** What it is where nobody sets it. */
+  readonly usual: string | null;
+  readonly description: string;
+}
+
 export interface SettingsPagesNeeds {
   readonly overview: Overview;
-  readonly settings: readonly { readonly name: string; readonly value: string | null; readonly description: string }[];
+  readonly settings: readonly ShownSetting[];
 }
 
 /** How this installation is set, and where it does less than the norms ask. */
@@ -62,10 +72,10 @@ export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (a
           isCaptionHidden: true,
           columns: [t('console.setting'), t('console.value'), t('console.meaning')],
           empty: '',
-          rows: n.settings.map(({ name, value, description }) => [
+          rows: n.settings.map(({ name, value, usual, description }) => [
             { text: name },
-            { text: value ?? t('console.default') },
-            { text: description },
+            { text: value ?? (usual === null ? t('console.not_set') : t('console.default', { value: usual })) },
+            { text: settingInWords(request.locale, name, description) },
           ]),
         },
       ],
