@@ -38,8 +38,11 @@ if (!command || args.includes('--help')) {
   else {
     // Of what begins the same way; all of it would scroll the mistake away.
     const near = commands.filter(({ words }) => words.startsWith(`${args[0]} `)).map(({ words }) => `  ${words}\n`);
+    const mistake = `There is no command “${args.join(' ')}”.`;
     process.stderr.write(
-      `There is no command “${args.join(' ')}”.\n\n${near.length > 0 ? `There are:\n${near.join('')}\n` : ''}All of them: --help\n`,
+      isJson
+        ? `${JSON.stringify({ error: mistake })}\n`
+        : `${mistake}\n\n${near.length > 0 ? `There are:\n${near.join('')}\n` : ''}All of them: --help\n`,
     );
   }
   process.exit(isAsked ? 0 : 2);

@@ -52,6 +52,8 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   name_missing: 'Give a name.',
   dates_invalid: 'The last day comes after the first, is not past, and at most a year later.',
   campaign_unknown: 'There is no such campaign.',
+  campaign_there: 'A campaign for this group is not over yet. End it first.',
+  group_empty: 'Nobody in this group can sign in. Choose another group.',
   campaign_ended: 'This campaign is over already.',
   email_twice: 'This address stands earlier in the file already.',
   role_too_high: 'You may not do this for somebody with this role.',
@@ -60,6 +62,9 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   import_not_text: 'The file is not text in UTF-8.',
   import_columns:
     'The first line does not name the columns well. It needs email, and may have name, notify_email, language, groups, role, status and invite.',
+  import_column_unknown:
+    'The first line may have the columns email, name, notify_email, language, groups, role, status and invite.',
+  group_invalid: 'The name of a group has at most 200 characters and no bar |.',
   wait: 'This person was asked very recently. Wait a moment.',
 };
 

@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ROLES } from '../core/roles.ts';
 import type { Dependencies } from '../dependencies.ts';
-import { peopleCsv, refusedLinesCsv } from '../flow/csv-files.ts';
+import { peopleCsv, refusedLinesCsv, type WhyRefused, whyRefused } from '../flow/csv-files.ts';
 import type { AccountFilter } from '../store/accounts.ts';
 import type { ImportJob } from '../store/imports.ts';
 import {
@@ -22,6 +22,9 @@ import {
   showProgress,
   UsageError,
 } from './command.ts';
+
+const lineInWords = ({ code, column, value }: WhyRefused): string =>
+  column === undefined ? inWords(code) : `${inWords(code)} (${column}: “${value}”)`;
 
 /** Longer than whoever worked on it before is taken for alive. */
 const PATIENCE_MS = 40_000;
@@ -54,7 +57,13 @@ async function follow(d: Dependencies, id: string): Promise<ImportJob> {
 async function told(d: Dependencies, job: ImportJob): Promise<Said> {
   const { id, name, state, isDryRun, added, changed, unchanged, refused: count, linesDone, problem } = job;
   const lines = await d.importing.lines(id, 'refused', SHOWN_LINES);
-  const reasons = lines.map(({ line, email, code }) => ({ line, email, code, reason: inWords(code ?? '') }));
+  const reasons = lines.map((each) => ({
+    line: each.line,
+    email: each.email,
+    code: each.code,
+    column: each.field,
+    reason: lineInWords(whyRefused(each, job.options)),
+  }));
   const data = {
     id,
     name,
@@ -126,7 +135,10 @@ export const importCommands: readonly Command[] = [
           { ...what, name: basename(file), isDryRun: !values.yes },
           BY,
         );
-        if (!uploaded.ok) throw refused(uploaded.refusal.code);
+        if (!uploaded.ok)
+          throw uploaded.refusal.code === 'import_column_unknown'
+            ? new UsageError(`${inWords('import_column_unknown')} Not known: ${uploaded.refusal.field}.`)
+            : refused(uploaded.refusal.code);
         if (process.stderr.isTTY) process.stderr.write(`Import ${uploaded.value.id}\n`);
         return uploaded.value.id;
       };
@@ -134,7 +146,7 @@ export const importCommands: readonly Command[] = [
       const bad = values['bad-lines'];
       if (bad !== undefined && job.refused > 0)
         await pipeline(
-          Readable.from(refusedLinesCsv(d.importing, job.id, inWords)),
+          Readable.from(refusedLinesCsv(d.importing, job.id, lineInWords)),
           createWriteStream(bad, { flags: 'wx' }),
         );
       const said = await told(d, job);

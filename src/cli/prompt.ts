@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { UsageError } from './command.ts';
 
 /** Asks for a password without showing it; without a terminal, takes the first line of the input. */
 export function askPassword(question: string): Promise<string> {
@@ -15,7 +16,8 @@ export function askPassword(question: string): Promise<string> {
     });
     lines.once('close', () => {
       if (stdin.isTTY) stderr.write('\n');
-      if (answer === undefined) reject(new Error('No password was given.'));
+      if (answer === undefined)
+        reject(new UsageError('No password was given: type it, or send it as the first line of the input.'));
       else resolve(answer);
     });
     lines.once('SIGINT', () => {

@@ -84,12 +84,11 @@ export const watchingCommands: readonly Command[] = [
     usage: 'webhook list',
     help: 'Lists who hears of events, and what could not be delivered.',
     async run(d) {
-      const [webhooks, dead, due] = await Promise.all([
+      const [webhooks, dead, failing] = await Promise.all([
         d.webhooks.list(),
         d.webhooks.deliveries({ state: 'dead' }, MOST),
-        d.webhooks.deliveries({ state: 'due' }, MOST),
+        d.webhooks.deliveries({ state: 'due', hasFailed: true }, MOST),
       ]);
-      const failing = due.filter(({ lastError }) => lastError !== null);
       const lines = [
         ...webhooks.map((w) => `${w.id}  ${w.url}  ${w.events.join(', ')}${w.disabledAt ? '  switched off' : ''}`),
         ...failing.map((x) => `  tried again: ${x.id} of ${x.webhookId}, ${x.type}: ${x.lastError}`),

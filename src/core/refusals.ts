@@ -12,6 +12,7 @@ export type RefusalCode =
   | 'account_exists'
   | 'account_unknown'
   | 'email_invalid'
+  | 'group_invalid'
   | 'enrolment_code_unknown'
   | 'enrolment_code_used'
   | 'enrolment_code_expired'
@@ -80,11 +81,14 @@ export type RefusalCode =
   | 'import_too_large'
   | 'import_not_text'
   | 'import_columns'
+  | 'import_column_unknown'
   | 'group_exists'
   | 'group_unknown'
   | 'name_missing'
   | 'dates_invalid'
   | 'campaign_unknown'
+  | 'campaign_there'
+  | 'group_empty'
   | 'campaign_ended';
 
 export interface Refusal {
@@ -106,6 +110,10 @@ export interface Refusal {
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
 
 export const accept = <T>(value: T): Result<T> => ({ ok: true, value });
+
+/** Everything that is wrong, said at once; undefined where nothing is. */
+export const refuseAll = ([first, ...others]: readonly Refusal[]): { ok: false; refusal: Refusal } | undefined =>
+  first && { ok: false, refusal: others.length > 0 ? { ...first, others } : first };
 
 export const refuse = (code: RefusalCode, more: Omit<Refusal, 'code'> = {}): { ok: false; refusal: Refusal } => ({
   ok: false,

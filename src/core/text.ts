@@ -3,3 +3,6 @@ export const cut = (text: string, most: number): string => [...text].slice(0, mo
 
 /** Of a person and of a group, in characters. */
 export const LONGEST_NAME = 200;
+
+/** Groups stand in one cell of a CSV file with bars between them, so a group that is made here has none in its name. */
+export const isGroupName = (text: string): boolean => /^[^|\p{Cc}]{1,200}$/u.test(text) && text.trim() === text;

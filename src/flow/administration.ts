@@ -2,11 +2,11 @@ import type { BindPassword } from '../authenticators/password/bind.ts';
 import { isCommonPassword } from '../authenticators/password/blocklist.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token128 } from '../core/random.ts';
-import { accept, type Result, refuse } from '../core/refusals.ts';
-import { cut, LONGEST_NAME } from '../core/text.ts';
+import { accept, type Refusal, type Result, refuse, refuseAll } from '../core/refusals.ts';
+import { cut, isGroupName, LONGEST_NAME } from '../core/text.ts';
 import { passwordProblem } from '../policy/password-rules.ts';
 import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
-import type { Account, AccountSource, Accounts, Locale, Role } from '../store/accounts.ts';
+import type { Account, AccountChanges, AccountSource, Accounts, Locale, Role } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { Invitations } from '../store/invitations.ts';
 import type { Throttle } from '../store/throttle.ts';
@@ -32,7 +32,7 @@ export interface PersonToAdd {
 
 /** Makes accounts and gives passwords. */
 export interface Administration {
-  /** Refusals: `email_invalid`, `account_exists`, `password_*`, `role_too_high`. */
+  /** Refusals: `email_invalid`, `group_invalid`, `account_exists`, `password_*`, `role_too_high`. */
   addAccount(person: PersonToAdd, by: Administrator): Promise<Result<Account>>;
   /** Mails a new link to choose a password. Refusals: `account_unknown`, `password_there` where one is in use, `role_too_high`. */
   invite(email: string, by: Administrator): Promise<Result<void>>;
@@ -64,6 +64,18 @@ export interface AdministrationNeeds {
 const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[\p{L}\p{N}.-]{1,180}\.[\p{L}\p{N}-]{2,}$/u;
 /** At most 254 characters (RFC 5321, section 4.5.3.1.3). */
 export const isEmail = (text: string): boolean => text.length <= 254 && EMAIL.test(text);
+
+/** What is wrong with what somebody wrote about a person, each with its field. */
+export const wrongDetails = ({
+  email,
+  notifyEmail,
+  groups,
+}: Pick<AccountChanges, 'email' | 'notifyEmail' | 'groups'>): Refusal[] => [
+  ...(email !== undefined && !isEmail(email.trim()) ? [{ code: 'email_invalid', field: 'email' } as const] : []),
+  ...(notifyEmail && !isEmail(notifyEmail) ? [{ code: 'email_invalid', field: 'notifyEmail' } as const] : []),
+  ...(groups?.every(isGroupName) === false ? [{ code: 'group_invalid', field: 'groups' } as const] : []),
+];
+
 const INVITATION_SECONDS = 86_400;
 
 export function createAdministration(n: AdministrationNeeds): Administration {
@@ -72,17 +84,19 @@ export function createAdministration(n: AdministrationNeeds): Administration {
 
   const checkPerson = (person: PersonToAdd): Result<string> => {
     const email = person.email.trim().toLowerCase();
-    if (!isEmail(email)) return refuse('email_invalid');
+    const wrong = wrongDetails({
+      ...person,
+      groups: person.source === undefined ? person.groups : [],
+    } as AccountChanges);
     const problem =
       person.password === undefined ? undefined : problemWith({ ...person, email, password: person.password });
-    return problem ? refuse(problem) : accept(email);
+    return refuseAll(problem ? [...wrong, { code: problem, field: 'password' }] : wrong) ?? accept(email);
   };
 
   const addAccount: Administration['addAccount'] = async (person, by) => {
     const checked = checkPerson(person);
     if (!checked.ok) return checked;
     const id = n.random.uuid();
-    if (person.notifyEmail && !isEmail(person.notifyEmail)) return refuse('email_invalid');
     const tooHigh = whyNotGive(by.authority, { id, role: null }, person.role ?? null);
     if (tooHigh) return refuse(tooHigh);
     const now = n.clock.now();
@@ -101,7 +115,7 @@ export function createAdministration(n: AdministrationNeeds): Administration {
       },
       now,
     );
-    if (!added.ok) return added;
+    if (!added.ok) return refuse(added.refusal.code, { field: 'email' });
     if (password !== undefined) await n.bindPassword(id, password, now);
     const isInvited = password === undefined && !isSilent;
     await n.audit({

@@ -15,6 +15,8 @@ export interface Alerts {
   look(): Promise<void>;
   list(isOpen: boolean | undefined, limit: number): Promise<Alert[]>;
   countOpen(): Promise<number>;
+  /** What a kind counts in the audit log; undefined where it looks elsewhere. */
+  counted(kind: AlertKind): (typeof COUNTED)[keyof typeof COUNTED] | undefined;
   /** Somebody has looked into it. Refusals: `alert_unknown`, `reason_missing`. */
   acknowledge(id: string, note: string, by: Actor): Promise<Result<Alert>>;
 }
@@ -80,6 +82,7 @@ export function createAlerts(n: AlertsNeeds): Alerts {
 
     list: n.alerts.list,
     countOpen: n.alerts.countOpen,
+    counted: (kind) => (kind === 'logging_disabled' ? undefined : COUNTED[kind]),
 
     async acknowledge(id, note, by) {
       const words = cut(note.trim(), 1000);

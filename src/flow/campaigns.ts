@@ -1,6 +1,6 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import { accept, type Result, refuse } from '../core/refusals.ts';
+import { accept, type Refusal, type Result, refuse, refuseAll } from '../core/refusals.ts';
 import { cut } from '../core/text.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { Campaign, CampaignProgress, Campaigns as CampaignStore } from '../store/campaigns.ts';
@@ -21,7 +21,10 @@ export interface CampaignView extends CampaignProgress {
 
 /** Gets a group to set up a second factor before a day: who is left, how it goes, reminders by mail. */
 export interface Campaigns {
-  /** Refusals: `name_missing`, `dates_invalid` (a deadline that is past, or before the start; more than a year). */
+  /**
+   * Refusals: `name_missing`, `dates_invalid` (a deadline that is past, or before the start; more than a year),
+   * `group_empty`, `campaign_there` (one for the same group that is not over).
+   */
   start(what: CampaignToStart, by: Actor): Promise<Result<Campaign>>;
   list(limit: number): Promise<Campaign[]>;
   look(id: string): Promise<CampaignView | undefined>;
@@ -59,15 +62,20 @@ export function createCampaigns(n: {
   return {
     async start(what, by) {
       const name = cut(what.name.trim(), 100);
-      if (name.length < 2) return refuse('name_missing');
+      const wrong: Refusal[] = name === '' ? [{ code: 'name_missing', field: 'name' }] : [];
       const { startsOn, deadline, remindEveryDays, groupName } = what;
       const areDays = isDay(startsOn) && isDay(deadline);
       if (!areDays || deadline < today() || deadline < startsOn || daysBetween(startsOn, deadline) > LONGEST_DAYS)
-        return refuse('dates_invalid');
+        wrong.push({ code: 'dates_invalid', field: 'deadline' });
+      const group = groupName.trim();
+      if (group !== '' && (await n.accounts.count({ group, status: 'active' })) === 0)
+        wrong.push({ code: 'group_empty', field: 'group' });
+      const refused = refuseAll(wrong);
+      if (refused) return refused;
       const campaign: Campaign = {
         id: n.random.uuid(),
         name,
-        groupName: groupName.trim(),
+        groupName: group,
         startsOn,
         deadline,
         remindEveryDays,
@@ -75,7 +83,7 @@ export function createCampaigns(n: {
         createdAt: n.clock.now(),
         endedAt: null,
       };
-      await n.campaigns.add(campaign);
+      if (!(await n.campaigns.add(campaign, today()))) return refuse('campaign_there', { field: 'group' });
       await n.audit({
         action: 'campaign.started',
         object: `campaign:${campaign.id}`,

@@ -1,9 +1,10 @@
 import { stringify } from 'csv-stringify/sync';
 import type { Gap } from '../core/gaps.ts';
+import { cut } from '../core/text.ts';
 import type { Account, AccountFilter } from '../store/accounts.ts';
-import type { ImportOutcome } from '../store/imports.ts';
+import type { ImportLine, ImportOptions, ImportOutcome } from '../store/imports.ts';
 import type { CoverageReport } from './coverage.ts';
-import { readCells } from './import-reader.ts';
+import { cellOf, readCells } from './import-reader.ts';
 import type { Imports } from './imports.ts';
 import type { People } from './people.ts';
 
@@ -74,22 +75,48 @@ export async function* peopleCsv(people: People, filter: AccountFilter): CsvFile
     );
 }
 
+/** Why a line was refused: a code, and where one cell is the reason, which, and what stands in it. */
+export interface WhyRefused {
+  readonly code: string;
+  readonly column?: string | undefined;
+  readonly value?: string | undefined;
+}
+
+/** Of a line that was refused. */
+export const whyRefused = (
+  { code, field, record }: ImportLine,
+  { layout }: Pick<ImportOptions, 'layout'>,
+): WhyRefused => ({
+  code: code ?? '',
+  ...(field === null ? {} : { column: field, value: cut(cellOf(record ?? '', field, layout), 100) }),
+});
+
 /** What came of each line of an import. `inWords` says why a line was refused. */
 export async function* importReportCsv(
   imports: Imports,
   id: string,
   outcome: ImportOutcome | undefined,
-  inWords: (code: string) => string,
+  inWords: (why: WhyRefused) => string,
 ): CsvFile {
+  const job = await imports.look(id);
+  if (!job) return;
   yield lines([['line', 'email', 'outcome', 'code', 'reason']]);
   for await (const page of pages((after: Awaited<ReturnType<Imports['lines']>>[number] | undefined) =>
     imports.lines(id, outcome, PAGE, after?.line),
   ))
-    yield lines(page.map((l) => [String(l.line), l.email, l.outcome, l.code ?? '', l.code ? inWords(l.code) : '']));
+    yield lines(
+      page.map((l) => [
+        String(l.line),
+        l.email,
+        l.outcome,
+        l.code ?? '',
+        l.code ? inWords(whyRefused(l, job.options)) : '',
+      ]),
+    );
 }
 
 /** The lines that were refused, as they were, with why: to be put right and imported again as it is. */
-export async function* refusedLinesCsv(imports: Imports, id: string, inWords: (code: string) => string): CsvFile {
+export async function* refusedLinesCsv(imports: Imports, id: string, inWords: (why: WhyRefused) => string): CsvFile {
   const job = await imports.look(id);
   if (!job) return;
   const { delimiter, columns } = job.options.layout;
@@ -100,9 +127,9 @@ export async function* refusedLinesCsv(imports: Imports, id: string, inWords: (c
     imports.lines(id, 'refused', PAGE, after?.line),
   ))
     yield page
-      .map(({ record, code }) => {
-        const cells = readCells(record ?? '', delimiter) ?? [record ?? ''];
-        const why = inWords(code ?? '');
+      .map((refused) => {
+        const cells = readCells(refused.record ?? '', delimiter) ?? [refused.record ?? ''];
+        const why = inWords(whyRefused(refused, job.options));
         const own = Array.from({ length: width }, (_, at) => (columns[at] === 'problem' ? why : (cells[at] ?? '')));
         return row(columns.includes('problem') ? own : [...own, why]);
       })

@@ -45,5 +45,5 @@ export function decidePerson({
   const wanted = changesFrom(said, 'ldap');
   if (Object.keys(differences(before, wanted)).length === 0) return { what: 'nothing' };
   const why = whyNotChange(before, wanted, BY);
-  return why ? refuse(why) : { what: 'change', before, person: said };
+  return why ? refuse(why.code) : { what: 'change', before, person: said };
 }

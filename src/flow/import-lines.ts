@@ -1,11 +1,11 @@
-import type { RefusalCode } from '../core/refusals.ts';
+import type { Refusal, RefusalCode } from '../core/refusals.ts';
 import { cut } from '../core/text.ts';
 import { whyNotGive } from '../policy/permissions.ts';
 import type { Account, AccountChanges, Accounts } from '../store/accounts.ts';
 import type { ImportJob, ImportLine, Imports as ImportStore } from '../store/imports.ts';
 import type { Administrator } from './actor.ts';
-import { type Administration, isEmail } from './administration.ts';
-import { type AskedOfImport, askedOf, type ImportRecord } from './import-reader.ts';
+import { type Administration, isEmail, wrongDetails } from './administration.ts';
+import { type AskedOfImport, askedOf, type ImportColumn, type ImportRecord } from './import-reader.ts';
 import { differences, type People, whyNotChange } from './people.ts';
 
 /** How many lines are taken together: what a worker that dies has to do again. */
@@ -18,7 +18,10 @@ const LONGEST_SHOWN = 254;
 /** What comes of some lines; in a dry run, what would. Doing a line again changes nothing more. */
 export type DecideLines = (job: ImportJob, batch: readonly ImportRecord[], by: Administrator) => Promise<ImportLine[]>;
 
-type Decision = Pick<ImportLine, 'outcome'> & { readonly code?: RefusalCode };
+type Decision = Pick<ImportLine, 'outcome'> & { readonly code?: RefusalCode; readonly field?: string | undefined };
+
+/** The columns of what flows call otherwise. */
+const COLUMN_OF: Readonly<Record<string, ImportColumn>> = { notifyEmail: 'notify_email', displayName: 'name' };
 
 export function createDecideLines(n: {
   accounts: Accounts;
@@ -26,22 +29,23 @@ export function createDecideLines(n: {
   administration: Administration;
   people: People;
 }): DecideLines {
-  const refused = (code: RefusalCode): Decision => ({ outcome: 'refused', code });
+  const refused = (code: RefusalCode, field?: string): Decision => ({ outcome: 'refused', code, field });
+  const because = ({ code, field }: Refusal): Decision => refused(code, field && (COLUMN_OF[field] ?? field));
 
   const add = async (asked: AskedOfImport, job: ImportJob, by: Administrator): Promise<Decision> => {
     const { isInvited = job.options.isInviting, status, displayName, ...rest } = asked;
-    const why =
-      (asked.notifyEmail && !isEmail(asked.notifyEmail) ? 'email_invalid' : undefined) ??
-      whyNotGive(by.authority, { id: '', role: null }, asked.role ?? null);
-    if (why) return refused(why);
+    const [wrong] = wrongDetails(rest);
+    if (wrong) return because(wrong);
+    const tooHigh = whyNotGive(by.authority, { id: '', role: null }, asked.role ?? null);
+    if (tooHigh) return refused(tooHigh, 'role');
     if (job.isDryRun) return { outcome: 'added' };
     // Somebody who may not sign in yet is not invited either.
     const isSilent = !isInvited || status === 'suspended';
     const added = await n.administration.addAccount({ ...rest, displayName: displayName ?? '', isSilent }, by);
-    if (!added.ok) return refused(added.refusal.code);
+    if (!added.ok) return because(added.refusal);
     if (status !== 'suspended') return { outcome: 'added' };
     const suspended = await n.people.change(added.value.id, { status }, by);
-    return suspended.ok ? { outcome: 'added' } : refused(suspended.refusal.code);
+    return suspended.ok ? { outcome: 'added' } : because(suspended.refusal);
   };
 
   const change = async (
@@ -56,16 +60,16 @@ export function createDecideLines(n: {
     const why = whyNotChange(account, changes as AccountChanges, by);
     const isSame = Object.keys(differences(account, changes as AccountChanges)).length === 0;
     if (isSame && (!isInvited || why)) return { outcome: 'unchanged' };
-    if (why) return refused(why);
+    if (why) return because(why);
     if (job.isDryRun) return { outcome: isSame ? 'unchanged' : 'changed' };
     if (!isSame) {
       const changed = await n.people.change(account.id, changes as AccountChanges, by);
-      if (!changed.ok) return refused(changed.refusal.code);
+      if (!changed.ok) return because(changed.refusal);
     }
     if (isInvited) {
       const invited = await n.administration.invite(account.email, by);
       // Whoever has a password needs no link.
-      if (!invited.ok && invited.refusal.code !== 'password_there') return refused(invited.refusal.code);
+      if (!invited.ok && invited.refusal.code !== 'password_there') return because(invited.refusal);
     }
     return { outcome: isSame ? 'unchanged' : 'changed' };
   };
@@ -79,31 +83,32 @@ export function createDecideLines(n: {
     ]);
     const byEmail = new Map(accounts.map((account) => [account.email, account]));
     const taken = new Set(before);
-    const decide = async (asked: AskedOfImport | string | undefined, isTwice: boolean): Promise<Decision> => {
+    const decide = async (asked: AskedOfImport | ImportColumn | undefined, isTwice: boolean): Promise<Decision> => {
       if (asked === undefined) return refused('line_unreadable');
-      if (typeof asked === 'string') return refused('value_unknown');
-      if (!isEmail(asked.email)) return refused('email_invalid');
-      if (isTwice) return refused('email_twice');
-      if (asked.role !== undefined && !job.options.mayGiveRoles) return refused('role_not_allowed');
+      if (typeof asked === 'string') return refused('value_unknown', asked);
+      if (!isEmail(asked.email)) return refused('email_invalid', 'email');
+      if (isTwice) return refused('email_twice', 'email');
+      if (asked.role !== undefined && !job.options.mayGiveRoles) return refused('role_not_allowed', 'role');
       const account = byEmail.get(asked.email);
       return account ? change(account, asked, job, by) : add(asked, job, by);
     };
     const lines: ImportLine[] = [];
     for (let at = 0; at < read.length; at += AT_ONCE) {
       const together = read.slice(at, at + AT_ONCE).map(({ record, asked }) => {
-        const email = typeof asked === 'object' ? asked.email : '';
+        const email = record.values?.email?.toLowerCase() ?? '';
         const isTwice = email !== '' && taken.has(email);
         taken.add(email);
         return { record, asked, email, isTwice };
       });
       const decisions = await Promise.all(together.map(({ asked, isTwice }) => decide(asked, isTwice)));
       for (const [index, { record, email }] of together.entries()) {
-        const { outcome, code = null } = decisions[index]!;
+        const { outcome, code = null, field = null } = decisions[index]!;
         lines.push({
           line: record.line,
           email: cut(email, LONGEST_SHOWN),
           outcome,
           code,
+          field,
           record: outcome === 'refused' ? record.record : null,
         });
       }

@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { ROLES } from '../core/roles.ts';
-import { LONGEST_NAME } from '../core/text.ts';
+import { cut, isGroupName, LONGEST_NAME } from '../core/text.ts';
 
 /** The columns of a file of people; only `email` must be there. */
 export const IMPORT_COLUMNS = [
@@ -28,7 +28,7 @@ export interface ImportRecord {
   readonly values: Partial<Readonly<Record<ImportColumn, string>>> | undefined;
 }
 
-/** The file as a whole cannot be read. */
+/** The file as a whole cannot be read. The message: the columns that are not known; empty where `email` lacks, or one is there twice. */
 export class ImportFileError extends Error {}
 
 const LONGEST_LINE = 32_768;
@@ -55,10 +55,8 @@ export function readHeader(begin: Buffer): ImportLayout {
   const delimiter = delimiterOf(first);
   const names = (readCells(first, delimiter) ?? []).map((name) => name.toLowerCase());
   const unknown = names.filter((name) => !IMPORT_COLUMNS.some((known) => known === name));
-  if (!names.includes('email') || unknown.length > 0 || new Set(names).size < names.length)
-    throw new ImportFileError(
-      unknown.length > 0 && names.includes('email') ? unknown.join(', ').slice(0, 200) : 'email',
-    );
+  if (!names.includes('email') || new Set(names).size < names.length) throw new ImportFileError('');
+  if (unknown.length > 0) throw new ImportFileError(cut(unknown.join(', '), 200));
   return { delimiter, columns: names as ImportColumn[] };
 }
 
@@ -98,6 +96,13 @@ export function readCells(text: string, delimiter: string): string[] | undefined
     return undefined;
   }
 }
+
+/** What stands in one cell of a line that was kept. */
+export const cellOf = (
+  record: string,
+  column: string,
+  { delimiter, columns }: { readonly delimiter: string; readonly columns: readonly string[] },
+): string => readCells(record, delimiter)?.[columns.indexOf(column)] ?? '';
 
 /** Lines without their ends; of one that is too long, its beginning. */
 async function* linesOf(
@@ -160,7 +165,7 @@ export function askedOf(values: Partial<Readonly<Record<ImportColumn, string>>>)
   if (locale === false) return 'language';
   if (role === false) return 'role';
   if (status === false || status === null) return 'status';
-  if (groupsOf(cell('groups')).some((group) => group.length > LONGEST_NAME)) return 'groups';
+  if (!groupsOf(cell('groups')).every(isGroupName)) return 'groups';
   if (cell('name').length > LONGEST_NAME) return 'name';
   if (invite !== '' && ![...YES, ...NO].includes(invite)) return 'invite';
   const name = cell('name');

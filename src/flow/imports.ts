@@ -27,7 +27,7 @@ export interface ImportToStart {
 export interface Imports {
   /**
    * Keeps the file; it is worked on from then on. Refusals: `import_too_large` (100 MB), `import_not_text` (UTF-8),
-   * `import_columns`.
+   * `import_columns`, `import_column_unknown` (its field: which).
    */
   upload(source: AsyncIterable<Uint8Array>, what: ImportToStart, by: Administrator): Promise<Result<ImportJob>>;
   look(id: string): Promise<ImportJob | undefined>;
@@ -96,7 +96,10 @@ export function createImports(n: {
       decoder.decode();
       if (held > 0 || number === 0) await flush();
     } catch (error) {
-      if (error instanceof ImportFileError) return refuse('import_columns');
+      if (error instanceof ImportFileError)
+        return error.message === ''
+          ? refuse('import_columns')
+          : refuse('import_column_unknown', { field: error.message });
       if ((error as NodeJS.ErrnoException).code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
         return refuse('import_not_text');
       throw error;

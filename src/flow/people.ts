@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { accept, type RefusalCode, type Result, refuse } from '../core/refusals.ts';
+import { accept, type Refusal, type Result, refuse, refuseAll } from '../core/refusals.ts';
 import { cut, LONGEST_NAME } from '../core/text.ts';
 import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
 import type { Account, AccountChanges, AccountFilter, Accounts } from '../store/accounts.ts';
@@ -8,7 +8,7 @@ import type { OpSessions, ShownSession } from '../store/op-sessions.ts';
 import type { PushSubscriptions } from '../store/push-subscriptions.ts';
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import { type Administrator, doneBy } from './actor.ts';
-import { isEmail } from './administration.ts';
+import { wrongDetails } from './administration.ts';
 import type { Audit } from './audit.ts';
 import type { EndEverything } from './end-everything.ts';
 import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
@@ -34,7 +34,7 @@ export interface People {
   byEmail(email: string): Promise<Account | undefined>;
   /**
    * Changes what is mentioned. Suspending and revoking end everything at once; revoking is for good.
-   * Refusals: `account_unknown`, `own_account`, `role_too_high`, `email_invalid`, `account_exists`, `last_owner`,
+   * Refusals: `account_unknown`, `own_account`, `role_too_high`, `email_invalid`, `group_invalid`, `account_exists`, `last_owner`,
    * `version_changed`, `kept_elsewhere` (name, address and status of somebody whom a directory keeps).
    */
   change(id: string, changes: AccountChanges, by: Administrator, version?: number): Promise<Result<Account>>;
@@ -96,7 +96,7 @@ export function createPeople(n: PeopleNeeds): People {
       const before = await n.accounts.byId(id);
       if (!before) return refuse('account_unknown');
       const why = whyNotChange(before, changes, by);
-      if (why) return refuse(why);
+      if (why) return { ok: false, refusal: why };
       const asked = differences(before, changes);
       const email = asked.email?.trim().toLowerCase();
       const displayName = asked.displayName && cut(asked.displayName.trim(), LONGEST_NAME);
@@ -105,7 +105,8 @@ export function createPeople(n: PeopleNeeds): People {
         return version !== undefined && version !== before.version ? refuse('version_changed') : accept(before);
 
       const changed = await n.accounts.change(id, next, n.clock.now(), version);
-      if (!changed.ok) return changed;
+      if (!changed.ok)
+        return changed.refusal.code === 'account_exists' ? refuse('account_exists', { field: 'email' }) : changed;
       const event = { object: `account:${id}`, accountId: id, ...doneBy(by) };
       const hasLeft = asked.status === 'suspended' || asked.status === 'revoked';
       const sessionsEnded = hasLeft ? await n.endEverything(id) : 0;
@@ -211,17 +212,18 @@ export const differences = (before: Account, changes: AccountChanges): AccountCh
   );
 
 /** Why a change is refused, as far as the account itself tells. */
-export function whyNotChange(before: Account, changes: AccountChanges, by: Administrator): RefusalCode | undefined {
-  if (before.status === 'revoked') return 'account_unknown';
+export function whyNotChange(before: Account, changes: AccountChanges, by: Administrator): Refusal | undefined {
+  if (before.status === 'revoked') return { code: 'account_unknown' };
   const onTarget = whyNotOn(by.authority, before);
-  if (onTarget) return onTarget;
+  if (onTarget) return { code: onTarget };
   const asked = differences(before, changes);
   const isDirectory = by.authority.kind === 'directory' && by.authority.source === before.source;
-  if (before.source !== 'local' && !isDirectory && KEPT.some((name) => name in asked)) return 'kept_elsewhere';
+  if (before.source !== 'local' && !isDirectory && KEPT.some((name) => name in asked))
+    return { code: 'kept_elsewhere' };
   const notGiven = asked.role === undefined ? undefined : whyNotGive(by.authority, before, asked.role);
-  if (notGiven) return notGiven;
-  const addresses = [asked.email?.trim().toLowerCase(), asked.notifyEmail ?? undefined];
-  return addresses.some((address) => address !== undefined && !isEmail(address)) ? 'email_invalid' : undefined;
+  if (notGiven) return { code: notGiven };
+  // A directory names its groups as it likes.
+  return refuseAll(wrongDetails(isDirectory ? { ...asked, groups: [] } : asked))?.refusal;
 }
 
 const differs = (a: unknown, b: unknown): boolean => b !== undefined && JSON.stringify(a) !== JSON.stringify(b);

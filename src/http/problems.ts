@@ -45,6 +45,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   import_unknown: 404,
   import_closed: 409,
   campaign_unknown: 404,
+  campaign_there: 409,
   campaign_ended: 409,
   import_too_large: 413,
   account_exists: 409,
@@ -65,8 +66,21 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   wait: 429,
 };
 
-export function sendRefusal(reply: FastifyReply, refusal: Refusal, detail?: string): FastifyReply {
-  const { code, ...more } = refusal;
+/** @param inWords what a code means, for whoever reads a log */
+export function sendRefusal(
+  reply: FastifyReply,
+  refusal: Refusal,
+  inWords: (refusal: Refusal) => string | undefined = () => undefined,
+): FastifyReply {
+  const { code, field, others, authenticatorId: _unshown, ...more } = refusal;
+  const detail = inWords(refusal);
+  const errors = [refusal, ...(others ?? [])].flatMap((each) =>
+    each.field ? [{ path: `/${each.field}`, message: inWords(each) ?? each.code }] : [],
+  );
   if (refusal.retryAfterSeconds) reply.header('retry-after', refusal.retryAfterSeconds);
-  return sendProblem(reply, STATUS[code] ?? 422, code, { ...(detail ? { detail } : {}), ...more });
+  return sendProblem(reply, STATUS[code] ?? 422, code, {
+    ...(detail ? { detail } : {}),
+    ...(errors.length > 0 ? { errors } : {}),
+    ...more,
+  });
 }

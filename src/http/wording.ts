@@ -1,5 +1,6 @@
 import type { Mistake } from '../core/mistakes.ts';
 import type { Refusal, RefusalCode } from '../core/refusals.ts';
+import type { WhyRefused } from '../flow/csv-files.ts';
 import { mistakeInWords } from '../i18n/mistakes.ts';
 import { type MessageKey, type Translate, translator } from '../i18n/translate.ts';
 
@@ -25,6 +26,7 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   push_exhausted: 'approve.exhausted',
   push_frozen: 'approve.frozen',
   email_invalid: 'setup.email_invalid',
+  group_invalid: 'refusal.group_invalid',
   password_weak: 'setup.password_weak',
   password_common: 'setup.password_common',
   password_personal: 'setup.password_personal',
@@ -61,6 +63,8 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   role_not_allowed: 'refusal.role_not_allowed',
   import_unknown: 'refusal.gone',
   campaign_unknown: 'refusal.gone',
+  campaign_there: 'refusal.campaign_there',
+  group_empty: 'refusal.group_empty',
   campaign_ended: 'refusal.campaign_ended',
   name_missing: 'refusal.name_missing',
   dates_invalid: 'refusal.dates_invalid',
@@ -68,12 +72,19 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   import_too_large: 'refusal.import_too_large',
   import_not_text: 'refusal.import_not_text',
   import_columns: 'refusal.import_columns',
+  import_column_unknown: 'refusal.import_column_unknown',
 };
 
 /** A refusal as a sentence that says what to do. `waiting` says why there is something to wait for. */
 export function refusalInWords(t: Translate, refusal: Refusal, waiting: MessageKey): string {
   if (refusal.code === 'wait') return `${t(waiting)} ${waitInWords(t, refusal.retryAfterSeconds ?? 30)}`;
-  return t(SENTENCES[refusal.code] ?? 'error.bad_request_text');
+  return t(SENTENCES[refusal.code] ?? 'error.bad_request_text', { field: refusal.field ?? '' });
+}
+
+/** Why a line of an import was refused, with the cell where it is one. */
+export function lineInWords(t: Translate, { code, column, value }: WhyRefused): string {
+  const why = refusalInWords(t, { code: code as RefusalCode }, 'console.try_later');
+  return column === undefined ? why : t('refusal.in_column', { why, column, value: value ?? '' });
 }
 
 /** A sentence about what was filled in, and which field it is about. */
@@ -94,9 +105,9 @@ export const formMistakes = (t: Translate, mistakes: readonly Mistake[]): FormMi
   mistakes.map((each) => ({ text: mistakeInWords(t, each), field: each.field }));
 
 /** The same for the log of a program, in English; undefined where the code alone says it. */
-export const refusalInEnglish = ({ code }: Refusal): string | undefined => {
+export const refusalInEnglish = ({ code, field = '' }: Refusal): string | undefined => {
   const key = SENTENCES[code];
-  return key && ENGLISH(key);
+  return key && ENGLISH(key, { field });
 };
 
 /** A number as a screen reader should say it: digit by digit. */

@@ -26,7 +26,8 @@ export interface CampaignProgress {
 }
 
 export interface Campaigns {
-  add(campaign: Campaign): Promise<void>;
+  /** @returns false where one for the same group is not over on this day */
+  add(campaign: Campaign, today: string): Promise<boolean>;
   byId(id: string): Promise<Campaign | undefined>;
   /** Newest first. */
   list(limit: number): Promise<Campaign[]>;
@@ -50,9 +51,14 @@ const IN_COHORT = `a.status = 'active' AND ($1 = '' OR a.groups @> ARRAY[$1]::te
 export function createCampaigns(db: Database): Campaigns {
   const { sql } = db;
   return {
-    async add(c) {
-      await sql`INSERT INTO campaign (id, name, group_name, starts_on, deadline, remind_every_days, created_by, created_at)
-        VALUES (${c.id}, ${c.name}, ${c.groupName}, ${c.startsOn}::date, ${c.deadline}::date, ${c.remindEveryDays}, ${c.createdBy}, ${c.createdAt})`;
+    async add(c, today) {
+      const rows =
+        await sql`INSERT INTO campaign (id, name, group_name, starts_on, deadline, remind_every_days, created_by, created_at)
+        SELECT ${c.id}::uuid, ${c.name}, ${c.groupName}, ${c.startsOn}::date, ${c.deadline}::date, ${c.remindEveryDays}::int,
+          ${c.createdBy}, ${c.createdAt}::timestamptz
+        WHERE NOT EXISTS (SELECT 1 FROM campaign WHERE group_name = ${c.groupName} AND ended_at IS NULL AND deadline >= ${today}::date)
+        RETURNING 1`;
+      return rows.length === 1;
     },
     async byId(id) {
       return (await db.query<Campaign>(`SELECT ${COLUMNS} FROM campaign WHERE id = $1`, [id]))[0];

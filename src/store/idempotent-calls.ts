@@ -5,6 +5,7 @@ import type { Database } from './database.ts';
 export interface KeptAnswer {
   readonly status: number;
   readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Creating calls that name themselves (`Idempotency-Key`): sent twice, done once. */
@@ -30,14 +31,20 @@ export function createIdempotentCalls({ sql }: Database, sealer: Sealer): Idempo
         requestDigest: Buffer;
         status: number | null;
         answerSealed: Buffer | null;
-      }>`SELECT request_digest, status, answer_sealed FROM idempotent_call WHERE key_digest = ${id}`;
+        headers: Record<string, string> | null;
+      }>`SELECT request_digest, status, answer_sealed, headers FROM idempotent_call WHERE key_digest = ${id}`;
       if (!row || row.status === null || !row.answerSealed) return 'busy';
       if (!row.requestDigest.equals(digest(request))) return 'other';
-      return { status: row.status, body: sealer.open(place(id), row.answerSealed).toString() };
+      return {
+        status: row.status,
+        body: sealer.open(place(id), row.answerSealed).toString(),
+        headers: row.headers ?? {},
+      };
     },
-    async finish(key, { status, body }) {
+    async finish(key, { status, body, headers }) {
       const id = digest(key);
-      await sql`UPDATE idempotent_call SET status = ${status}, answer_sealed = ${sealer.seal(place(id), body)} WHERE key_digest = ${id}`;
+      await sql`UPDATE idempotent_call SET status = ${status}, answer_sealed = ${sealer.seal(place(id), body)}, headers = ${headers}
+        WHERE key_digest = ${id}`;
     },
     async forget(key) {
       await sql`DELETE FROM idempotent_call WHERE key_digest = ${digest(key)} AND status IS NULL`;

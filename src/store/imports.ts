@@ -48,6 +48,8 @@ export interface ImportLine {
   readonly outcome: ImportOutcome;
   /** Why it was refused. */
   readonly code: string | null;
+  /** The column whose cell is the reason, where it is one. */
+  readonly field: string | null;
   /** The line itself, where it was refused. */
   readonly record: string | null;
 }
@@ -153,10 +155,10 @@ export function createImports(db: Database): Imports {
             unchanged = unchanged + ${of('unchanged')}, refused = refused + ${of('refused')}
           WHERE id = ${id} AND state = 'running' AND run = ${run} AND lines_done = ${linesDone} RETURNING 1`;
         if (rows.length === 0) return false;
-        await tx`INSERT INTO import_line (job_id, line, email, outcome, code, record)
+        await tx`INSERT INTO import_line (job_id, line, email, outcome, code, field, record)
           SELECT ${id}, * FROM unnest(${lines.map(({ line }) => line)}::int[], ${lines.map(({ email }) => email)}::text[],
             ${lines.map(({ outcome }) => outcome)}::text[], ${lines.map(({ code }) => code)}::text[],
-            ${lines.map(({ record }) => record)}::text[])`;
+            ${lines.map(({ field }) => field)}::text[], ${lines.map(({ record }) => record)}::text[])`;
         return true;
       }),
     async failed({ id, run }) {
@@ -193,7 +195,7 @@ export function createImports(db: Database): Imports {
     lines: (id, outcome, limit, after) =>
       db.query<ImportLine>(
         ...whereStatement(
-          'SELECT line, email, outcome, code, record FROM import_line',
+          'SELECT line, email, outcome, code, field, record FROM import_line',
           [
             ['job_id = ?', id],
             ['outcome = ?', outcome],

@@ -56,7 +56,7 @@ export interface Webhooks {
   retryAt(id: string, at: Date, error: string): Promise<void>;
   /** Newest first. */
   deliveries(
-    filter: { webhookId?: string | undefined; state?: DeliveryState | undefined },
+    filter: { webhookId?: string | undefined; state?: DeliveryState | undefined; hasFailed?: boolean | undefined },
     limit: number,
   ): Promise<WebhookDelivery[]>;
   /** A dead one is due again. @returns false for any other */
@@ -130,13 +130,14 @@ export function createWebhooks(db: Database, sealer: Sealer, random: Random): We
     async retryAt(id, at, error) {
       await sql`UPDATE webhook_delivery SET next_at = ${at}, last_error = ${error} WHERE id = ${id}`;
     },
-    deliveries: ({ webhookId, state }, limit) =>
+    deliveries: ({ webhookId, state, hasFailed }, limit) =>
       db.query<WebhookDelivery>(
         ...whereStatement(
           'SELECT * FROM webhook_delivery',
           [
             ['webhook_id = ?', webhookId],
             ['state = ?', state],
+            ['(last_error IS NOT NULL) = ?', hasFailed],
           ],
           `ORDER BY created_at DESC LIMIT ${Number(limit)}`,
         ),

@@ -36,6 +36,36 @@ async function add(more: object = {}): Promise<{ id: string; email: string; etag
   return { ...made.body, etag: made.headers.get('etag')! };
 }
 
+describe('a call that cannot be', () => {
+  it('names each field that is wrong', async () => {
+    const { status, body } = await program.post('/accounts', {
+      email: 'geen-adres',
+      displayName: 'X',
+      notifyEmail: 'ook niet',
+      groups: ['a|b'],
+    });
+    expect([status, body.code]).toEqual([422, 'email_invalid']);
+    expect(body.errors.map(({ path }: { path: string }) => path)).toEqual(['/email', '/notifyEmail', '/groups']);
+    expect(JSON.stringify(body)).not.toContain('others');
+  });
+
+  it('says which methods there are, whoever asks', async () => {
+    const answer = await program.call('PUT', '/accounts', {});
+    expect([answer.status, answer.body.code, answer.headers.get('allow')]).toEqual([
+      405,
+      'method_not_allowed',
+      'GET, POST',
+    ]);
+  });
+
+  it('leads who sends a role where a role is given', async () => {
+    const { id, etag } = await add();
+    const refused = await program.call('PATCH', `/accounts/${id}`, { role: 'owner' }, { 'if-match': etag });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors[0].message).toContain('PUT /accounts/{id}/role');
+  });
+});
+
 describe('accounts', () => {
   it('are made, found at the place that was named, changed and suspended', async () => {
     const made = await program.post('/accounts', {
@@ -200,6 +230,21 @@ describe('a creating call that names itself', () => {
     expect((await issue(program, { reason: 'something else', identity: 'passport' })).body.code).toBe(
       'idempotency_key_reused',
     );
+    const named = { 'idempotency-key': randomUUID() };
+    const made = await program.post(
+      '/accounts',
+      { email: `${named['idempotency-key']}@example.org`, displayName: 'x' },
+      named,
+    );
+    const replayed = await program.post(
+      '/accounts',
+      { email: `${named['idempotency-key']}@example.org`, displayName: 'x' },
+      named,
+    );
+    for (const header of ['location', 'etag']) {
+      expect(made.headers.get(header)).toBeTruthy();
+      expect(replayed.headers.get(header)).toBe(made.headers.get(header));
+    }
     const somebody = await issue(owner);
     expect(somebody.headers.get('idempotency-replayed')).toBeNull();
     expect(somebody.body.temporaryPass.code).not.toBe(again.body.temporaryPass.code);

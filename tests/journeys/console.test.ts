@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -195,7 +195,8 @@ describe('the doors of the console', () => {
       parents.length = depth;
       parents[depth] = segment;
       const path = parents.join('');
-      if (!path.startsWith('/admin') || !methods) continue;
+      // With a slash at the end it only leads on.
+      if (!path.startsWith('/admin') || path === '/admin/' || !methods) continue;
       for (const method of methods.split(', ')) if (method !== 'HEAD') found.push(`${method} ${path}`);
     }
     expect(found.length).toBeGreaterThan(40);
@@ -299,6 +300,8 @@ describe('the helpdesk, without script', () => {
     const { laptop: other } = await enter('helpdesk');
     expect((await other.open(verifyPage)).html).not.toContain('/reset?check=');
     await laptop.open(at(path!));
+    await laptop.submit('/reset', { reason: 'fell in the canal' });
+    expect(laptop.page.html).toContain('Kies wat er aan de hand is.');
     await laptop.submit('/reset', { cause: 'broken', reason: '' });
     expect(laptop.page.status).toBe(422);
     await laptop.submit('/reset', { cause: 'broken', reason: 'fell in the canal' });
@@ -342,6 +345,65 @@ describe('the helpdesk, without script', () => {
     });
     const after = (await installation.d.accounts.byId(person.accountId))!;
     expect([after.role, after.status, after.source]).toEqual([null, 'active', 'local']);
+  });
+});
+
+describe('people, in the console', () => {
+  it('are told every mistake at once, each at its field, and are added without', async () => {
+    const { laptop } = await enter('administrator');
+    await laptop.open(at('/admin/people/new'));
+    const typed = { displayName: 'Iemand', locale: '' };
+    await laptop.submit('/new', {
+      ...typed,
+      email: 'geen-adres',
+      notifyEmail: 'ook niet',
+      groups: 'a|b\ninkoop, Zuid',
+    });
+    expect(laptop.page.status).toBe(422);
+    for (const field of ['email', 'notifyEmail', 'groups'])
+      expect(laptop.page.html).toContain(`<a href="#f-${field}">`);
+    const email = `nieuw-${randomUUID()}@example.org`;
+    await laptop.submit('/new', { ...typed, email, groups: 'inkoop, Zuid\nverkoop' });
+    // With a comma in it, a group is still one.
+    expect((await installation.d.accounts.byEmail(email))!.groups).toEqual(['inkoop, Zuid', 'verkoop']);
+  });
+});
+
+describe('a campaign, in the console', () => {
+  it('is for people who are there, one at a time', async () => {
+    const { laptop } = await enter('administrator');
+    const group = `groep-${randomUUID()}`;
+    const deadline = new Date(installation.clock.now().getTime() + 9 * 86_400_000).toISOString().slice(0, 10);
+    const start = async () => {
+      await laptop.open(at('/admin/campaigns/new'));
+      const startsOn = installation.clock.now().toISOString().slice(0, 10);
+      await laptop.submit('/new', { name: 'M', group, startsOn, deadline, every: '7' });
+      return laptop.page.html;
+    };
+    expect(await start()).toContain('In deze groep zit niemand');
+    const { accounts, clock } = installation.d;
+    await accounts.change(person.accountId, { groups: [group] }, clock.now());
+    expect(await start()).not.toContain('In deze groep');
+    expect(laptop.title).toBe('M');
+    expect(await start()).toContain('Voor deze groep loopt al een campagne');
+  });
+});
+
+describe('an alert, in the console', () => {
+  it('leads to the person and to what was counted', async () => {
+    await installation.d.alerts.raise(
+      'new_administrator',
+      { subject: `account:${person.accountId}`, count: 1, firstAt: new Date(), lastAt: new Date() },
+      installation.clock.now(),
+    );
+    const { laptop } = await enter('administrator');
+    await laptop.open(at('/admin/alerts'));
+    expect(laptop.page.html).toContain(`<a href="/admin/people/${person.accountId}">`);
+    const [, events] = /href="(\/admin\/audit\?[^"]+)"/.exec(laptop.page.html)!;
+    const query = new URLSearchParams(events!.split('?')[1]!.replaceAll('&amp;', '&'));
+    expect(query.get('action')).toBe('role.given');
+    expect(query.get('account')).toMatch(/@/);
+    expect((await laptop.open(at(events!.replaceAll('&amp;', '&')))).status).toBe(200);
   });
 });
 
@@ -452,6 +514,13 @@ describe('the log, in the console', () => {
     await staff.laptop.open(at(`/admin/audit?actor=${encodeURIComponent('niemand@example.org')}`));
     expect(staff.laptop.page.html).not.toContain('>session.ended</td>');
   });
+
+  it('shows nothing, and says why, where a day cannot be read', async () => {
+    const { laptop } = await enter('auditor');
+    await laptop.open(at('/admin/audit?from=gisteren'));
+    expect(laptop.page.html).toContain('“gisteren” is geen datum');
+    expect(laptop.page.html).not.toContain('/admin/audit/events/');
+  });
 });
 
 describe('people from a file, in the console', () => {
@@ -469,6 +538,8 @@ describe('people from a file, in the console', () => {
     expect(laptop.page.status).toBe(403);
     await send('naam\nEen\n');
     expect(laptop.page.status).toBe(422);
+    await send('email,wachtwoord\nconsole1@example.org,geheim\n');
+    expect(laptop.page.html).toContain('kolommen die wij niet kennen: wachtwoord.');
     await send('email,name\nconsole1@example.org,Een\nniet goed,Twee\n');
     const here = laptop.page.url;
     await expect.poll(async () => (await laptop.open(here)).html).toContain('Er is nog niets veranderd');
@@ -478,6 +549,7 @@ describe('people from a file, in the console', () => {
     expect(await installation.d.accounts.byEmail('console1@example.org')).toBeDefined();
     const bad = await (await laptop.send(`${here}/refused.csv`)).text();
     expect(bad).toContain('niet goed,Twee,');
+    expect(bad).toContain('(kolom email: “niet goed”)');
     expect(await (await laptop.send(at('/admin/people.csv'))).text()).toContain('console1@example.org');
   });
 

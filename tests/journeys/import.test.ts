@@ -134,7 +134,7 @@ describe('an import', () => {
       [8, 'line_unreadable'],
       [9, 'line_unreadable'],
     ]);
-    const bad = await textOf(refusedLinesCsv(installation.d.importing, job.id, (code) => code));
+    const bad = await textOf(refusedLinesCsv(installation.d.importing, job.id, ({ code }) => code));
     expect(bad.split('\n')[0]).toBe('email,name,role,language,problem');
     for (const line of bad.split('\n')) expect(line).not.toMatch(/(^|,)"?[=+@]/);
     const right = bad.replace('geen adres', 'wel-een-adres@example.org');
@@ -199,7 +199,14 @@ describe('an import', () => {
     const slow = (await imports.take(later(0), later(3600), uploaded.value.id))!;
     expect(await imports.take(later(0), later(3600), uploaded.value.id)).toBeUndefined();
     const next = (await imports.take(later(3601), later(7200), uploaded.value.id))!;
-    const line = { line: 2, email: 'slow@example.org', outcome: 'added', code: null, record: null } as const;
+    const line = {
+      line: 2,
+      email: 'slow@example.org',
+      outcome: 'added',
+      code: null,
+      field: null,
+      record: null,
+    } as const;
     const progress = { bytesDone: 1, leaseUntil: later(7200) };
     expect(await imports.report(slow, [line], progress)).toBe(false);
     expect(await imports.finish(slow, 'checked', null, later(0))).toBe(false);
@@ -236,7 +243,7 @@ describe('an import', () => {
   it.each([
     ['nothing', '', 'import_columns'],
     ['no address', 'name,groups\nx,y\n', 'import_columns'],
-    ['an unknown column', 'email,wachtwoord\na@example.org,geheim\n', 'import_columns'],
+    ['an unknown column', 'email,wachtwoord\na@example.org,geheim\n', 'import_column_unknown'],
     ['a column twice', 'email,email\na@example.org,b@example.org\n', 'import_columns'],
     ['Windows-1252', Buffer.from('email,name\na@example.org,Andr\xe9\n', 'latin1'), 'import_not_text'],
     ['a picture', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff, 0xfe]), 'import_not_text'],

@@ -223,7 +223,7 @@ describe('its page', () => {
     await laptop.open(`${installation.url}/admin/clients/app/check`);
     expect(laptop.page.html).toContain('De app stuurt goed naar ons door');
     await laptop.submit('/check', { start: 'javascript:alert(1)' });
-    expect(laptop.page.status).toBe(200);
+    expect(laptop.page.status).toBe(422);
     expect(laptop.page.html).not.toContain('href="javascript:');
     expect((await laptop.open(`${installation.url}/admin/clients/nobody/check`)).status).toBe(404);
   });

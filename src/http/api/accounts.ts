@@ -115,7 +115,17 @@ export const accountEndpoints = (n: { people: People; administration: Administra
     isDangerous: true,
     isVersioned: true,
     params: idParams,
-    body: z.strictObject({ ...changeable, email, status: z.enum(['active', 'suspended']) }).partial(),
+    body: z
+      .strictObject(
+        { ...changeable, email, status: z.enum(['active', 'suspended']) },
+        {
+          error: (issue) =>
+            issue.code === 'unrecognized_keys' && issue.keys?.includes('role')
+              ? 'A role is given with PUT /accounts/{id}/role.'
+              : undefined,
+        },
+      )
+      .partial(),
     answers: { 200: account },
     async run({ params, body, by, version }) {
       const changes = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));

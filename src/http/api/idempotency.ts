@@ -3,14 +3,26 @@ import type { Clock } from '../../core/clock.ts';
 import { sendProblem } from '../problems.ts';
 import type { Endpoint } from './endpoint.ts';
 
+interface KeptAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** Those that say where and which, as they were. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The headers of an answer that belong to it when it is sent again. */
+export const keptHeaders = (reply: FastifyReply): Record<string, string> =>
+  Object.fromEntries(
+    ['location', 'etag'].flatMap((name) => {
+      const value = reply.getHeader(name);
+      return value === undefined ? [] : [[name, String(value)]];
+    }),
+  );
+
 /** Keeps what was answered: `store/idempotent-calls.ts`. */
 export interface IdempotentKeeper {
-  begin(
-    key: string,
-    request: string,
-    now: Date,
-  ): Promise<{ readonly status: number; readonly body: string } | 'new' | 'busy' | 'other'>;
-  finish(key: string, answer: { status: number; body: string }): Promise<void>;
+  begin(key: string, request: string, now: Date): Promise<KeptAnswer | 'new' | 'busy' | 'other'>;
+  finish(key: string, answer: KeptAnswer): Promise<void>;
   forget(key: string): Promise<void>;
 }
 
@@ -46,6 +58,7 @@ export function createIdempotency(calls: IdempotentKeeper, clock: Clock) {
     if (known !== 'new')
       return reply
         .code(known.status)
+        .headers(known.headers)
         .header('idempotency-replayed', 'true')
         .type(`${known.status >= 400 ? 'application/problem+json' : 'application/json'}; charset=utf-8`)
         .send(known.body);

@@ -1,13 +1,12 @@
 import { z } from 'zod';
-import type { RefusalCode } from '../../core/refusals.ts';
-import { importReportCsv, peopleCsv, refusedLinesCsv } from '../../flow/csv-files.ts';
+import { importReportCsv, peopleCsv, refusedLinesCsv, type WhyRefused, whyRefused } from '../../flow/csv-files.ts';
 import { type Imports, LARGEST_IMPORT_BYTES } from '../../flow/imports.ts';
 import type { People } from '../../flow/people.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { ImportJob } from '../../store/imports.ts';
 import { sendCsv } from '../csv.ts';
 import { text } from '../text.ts';
-import { refusalInWords } from '../wording.ts';
+import { lineInWords } from '../wording.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
 import {
   cursorOf,
@@ -54,6 +53,7 @@ const importLine = z
     email: z.string(),
     outcome,
     code: z.string().nullable(),
+    column: z.string().nullable().describe('Whose cell is the reason, where it is one.'),
     reason: z.string().nullable().describe('Why it was refused, in words.'),
   })
   .meta({ id: 'ImportLine' });
@@ -79,7 +79,7 @@ const shown = (j: ImportJob): z.infer<typeof importJob> => ({
 
 const UNKNOWN = { refusal: { code: 'import_unknown' } } as const;
 export function importEndpoints(n: { importing: Imports; people: People; t: Translate }): readonly Endpoint[] {
-  const inWords = (code: string): string => refusalInWords(n.t, { code: code as RefusalCode }, 'console.try_later');
+  const inWords = (why: WhyRefused): string => lineInWords(n.t, why);
   const csv = { produces: ['text/csv'], answers: { 200: z.string().describe('CSV, RFC 4180, UTF-8.') } };
   return [
     endpoint({
@@ -164,7 +164,8 @@ export function importEndpoints(n: { importing: Imports; people: People; t: Tran
       query: z.strictObject({ ...paging, outcome: outcome.optional() }),
       answers: { 200: listOf(importLine) },
       async run({ params, query }) {
-        if (!(await n.importing.look(params.id))) return UNKNOWN;
+        const job = await n.importing.look(params.id);
+        if (!job) return UNKNOWN;
         const after = Number(placeOf(query.cursor) ?? 0);
         const place = Number.isSafeInteger(after) && after < 2 ** 31 ? after : 2 ** 31 - 1;
         const found = await n.importing.lines(params.id, query.outcome, query.limit + 1, place);
@@ -172,12 +173,13 @@ export function importEndpoints(n: { importing: Imports; people: People; t: Tran
         const next = found.length > query.limit ? cursorOf(String(items.at(-1)!.line)) : null;
         return {
           value: {
-            items: items.map(({ line, email, outcome: what, code }) => ({
-              line,
-              email,
-              outcome: what,
-              code,
-              reason: code === null ? null : inWords(code),
+            items: items.map((line) => ({
+              line: line.line,
+              email: line.email,
+              outcome: line.outcome,
+              code: line.code,
+              column: line.field,
+              reason: line.code === null ? null : inWords(whyRefused(line, job.options)),
             })),
             next,
           },

@@ -14,7 +14,7 @@ import { refusalInEnglish } from '../wording.ts';
 import { createApiGuard } from './authenticate.ts';
 import { completed, type OpenApiDocument } from './document.ts';
 import type { Answer, Endpoint } from './endpoint.ts';
-import { createIdempotency, type IdempotentKeeper } from './idempotency.ts';
+import { createIdempotency, type IdempotentKeeper, keptHeaders } from './idempotency.ts';
 import { referenceOf } from './reference.ts';
 import { problem } from './schemas.ts';
 
@@ -29,6 +29,7 @@ export interface ApiNeeds {
   readonly endpoints: readonly Endpoint[];
 }
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const PROBLEMS = [400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503] as const;
 
 /** The API of administrators, from one table of endpoints: routes, checks and the OpenAPI document. */
@@ -77,6 +78,7 @@ export async function api(app: FastifyInstance, n: ApiNeeds): Promise<void> {
       await n.idempotentCalls.finish(key, {
         status: reply.statusCode,
         body: typeof payload === 'string' ? payload : '',
+        headers: keptHeaders(reply),
       });
   });
   const problems = Object.fromEntries(PROBLEMS.map((status) => [status, problem]));
@@ -101,6 +103,22 @@ export async function api(app: FastifyInstance, n: ApiNeeds): Promise<void> {
       },
       handler: (request, reply) => idempotency(e, request, reply, () => run(e, request, reply)),
     } as Parameters<FastifyInstance['route']>[0]);
+  }
+
+  // What is there, but not with this method (RFC 9110, section 15.5.6).
+  for (const path of new Set(n.endpoints.map((e) => e.path))) {
+    const taken = n.endpoints.filter((e) => e.path === path).map(({ method }) => method);
+    app.route({
+      method: METHODS.filter((method) => !taken.includes(method)),
+      url: path,
+      config: { public: true, kind: 'json' },
+      schema: { hide: true },
+      onRequest: async (_request, reply) =>
+        sendProblem(reply.header('allow', taken.join(', ')), 405, 'method_not_allowed', {
+          detail: `Here: ${taken.join(', ')}.`,
+        }),
+      handler: async () => undefined,
+    });
   }
 
   let kept: OpenApiDocument | undefined;
@@ -179,7 +197,7 @@ function matchedVersion(e: Endpoint, { headers }: FastifyRequest): number | unde
 
 function send(request: FastifyRequest, reply: FastifyReply, answer: Answer<unknown>): FastifyReply {
   if (answer === 'sent') return reply;
-  if ('refusal' in answer) return sendRefusal(reply, answer.refusal, refusalInEnglish(answer.refusal));
+  if ('refusal' in answer) return sendRefusal(reply, answer.refusal, refusalInEnglish);
   if ('problem' in answer) {
     const { status, code, ...more } = answer.problem;
     return sendProblem(reply, status, code, more);

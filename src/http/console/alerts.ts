@@ -3,8 +3,10 @@ import { z } from 'zod';
 import type { AlertKind } from '../../core/alert-rules.ts';
 import type { Alerts } from '../../flow/alerts.ts';
 import type { People } from '../../flow/people.ts';
+import type { Alert } from '../../store/alerts.ts';
 import { text } from '../text.ts';
 import type { Block } from './blocks.ts';
+import { personPath } from './people.ts';
 import { sayOutcome, showConsole } from './show.ts';
 
 export interface AlertPagesNeeds {
@@ -21,28 +23,37 @@ export const alertPages: FastifyPluginAsyncZod<AlertPagesNeeds> = async (app, n)
     const { t, times } = request;
     const [open, past] = await Promise.all([n.alertWatch.list(true, MOST), n.alertWatch.list(false, MOST)]);
     const ids = [...open, ...past].map(({ subject }) => subject.replace(/^account:/, ''));
-    const names = new Map((await n.people.byIds(ids)).map(({ id, email }) => [id, email]));
+    const people = new Map((await n.people.byIds(ids)).map((account) => [`account:${account.id}`, account]));
     const about = (subject: string): string =>
-      subject === 'all' ? t('console.everybody') : (names.get(subject.replace(/^account:/, '')) ?? subject);
+      subject === 'all' ? t('console.everybody') : (people.get(subject)?.email ?? subject);
+    const mayRead = request.console!.permissions.has('audit:read');
     const mayWrite = request.console!.permissions.has('alerts:write');
     return showConsole(request, reply, {
       title: t('console.part_alerts'),
       here: 'alerts',
       blocks: [
         open.length === 0 && { type: 'notice', tone: 'good', text: t('console.alerts_none') },
-        ...open.flatMap((a): Block[] => {
+        ...open.flatMap((a): (Block | false)[] => {
           const kind = a.kind as AlertKind;
+          const person = people.get(a.subject);
           return [
             { type: 'heading', text: t(`alert.${kind}_title`) },
             { type: 'notice', tone: 'bad', text: t(`alert.${kind}_text`) },
             {
               type: 'facts',
               items: [
-                { label: t('console.about'), value: about(a.subject) },
+                { label: t('console.about'), value: about(a.subject), path: person && personPath(person) },
+                ...(person?.role ? [{ label: t('console.role'), value: t(`console.role_${person.role}`) }] : []),
                 { label: t('console.count'), value: times.number(a.count) },
                 { label: t('console.first'), value: times.dateTime(a.firstAt) },
                 { label: t('console.last'), value: times.dateTime(a.lastAt) },
                 { label: t('console.runbook'), value: t(`alert.${kind}_runbook`) },
+              ],
+            },
+            mayRead && {
+              type: 'links',
+              items: [
+                { path: eventsOf(a, n.alertWatch.counted(kind), about(a.subject)), text: t('console.alert_events') },
               ],
             },
             ...(mayWrite
@@ -96,3 +107,17 @@ export const alertPages: FastifyPluginAsyncZod<AlertPagesNeeds> = async (app, n)
     },
   );
 };
+
+/** The search in the audit log that shows what an alert counted. */
+function eventsOf({ subject, firstAt, lastAt }: Alert, counted: ReturnType<Alerts['counted']>, who: string): string {
+  const day = (at: Date): string => at.toISOString().slice(0, 10);
+  const [action, ...otherActions] = counted?.actions ?? [];
+  const query = new URLSearchParams({
+    from: day(firstAt),
+    until: day(lastAt),
+    ...(subject === 'all' || !counted ? {} : { [counted.per]: who }),
+    ...(action && otherActions.length === 0 ? { action } : {}),
+    ...(counted?.result ? { result: counted.result } : {}),
+  });
+  return `/admin/audit?${query}`;
+}

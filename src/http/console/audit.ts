@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AUDIT_ACTIONS } from '../../core/audit-actions.ts';
+import { cut } from '../../core/text.ts';
 import type { AuditExport } from '../../flow/audit-export.ts';
 import type { AuditIntegrity } from '../../flow/audit-integrity.ts';
 import type { People } from '../../flow/people.ts';
@@ -26,21 +27,18 @@ const filterQuery = z.object({
   actor: field,
   origin: field,
   result: z.enum(['', 'success', 'refused', 'failure']).default('').catch(''),
-  from: z
-    .union([z.iso.date(), z.literal('')])
-    .default('')
-    .catch(''),
-  until: z
-    .union([z.iso.date(), z.literal('')])
-    .default('')
-    .catch(''),
+  from: field,
+  until: field,
 });
+const isDay = (written: string): boolean => written === '' || z.iso.date().safeParse(written).success;
 
 /** Looking things up in the audit log, taking them along, and seeing that nobody tampered with it. */
 export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n) => {
   const config = { guard: 'console', permission: 'audit:read' } as const;
 
   const filterFrom = async (q: z.output<typeof filterQuery>): Promise<AuditFilter | undefined> => {
+    // What cannot be read is no reason to show everything.
+    if (!isDay(q.from) || !isDay(q.until)) return undefined;
     const person = q.account ? await n.people.byEmail(q.account) : undefined;
     // Somebody who is not there did nothing.
     if (q.account && !person) return undefined;
@@ -95,6 +93,9 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
             action: '/admin/audit',
             submit: t('console.search'),
             isInline: true,
+            mistakes: (['from', 'until'] as const)
+              .filter((name) => !isDay(asked[name]))
+              .map((name) => ({ text: t('console.day_unreadable', { day: asked[name] }), field: name })),
             fields: [
               {
                 name: 'action',
@@ -259,6 +260,8 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
 
 /** The first words of what else is kept: a sign-in keeps the whole policy's facts. */
 const inShort = (detail: unknown): string => {
-  const all = JSON.stringify(detail ?? {});
-  return all === '{}' ? '–' : all.length > 160 ? `${all.slice(0, 160)}…` : all;
+  const all = Object.entries(detail ?? {})
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+  return all === '' ? '–' : all.length > 160 ? `${cut(all, 160)}…` : all;
 };

@@ -12,7 +12,10 @@ export type Block =
       /** Where to do something about it. */
       readonly path?: string;
     }
-  | { readonly type: 'facts'; readonly items: readonly { readonly label: string; readonly value: string }[] }
+  | {
+      readonly type: 'facts';
+      readonly items: readonly { readonly label: string; readonly value: string; readonly path?: string | undefined }[];
+    }
   /** Shown this once. */
   | { readonly type: 'secret'; readonly label: string; readonly value: string; readonly hint?: string }
   | {

@@ -8,6 +8,7 @@ import { showConsole } from './show.ts';
 
 /** The first page of the console: what waits for somebody, and how it stands. */
 export const homePages: FastifyPluginAsyncZod<{ coverage: CoverageReport; overview: Overview }> = async (app, n) => {
+  app.get('/admin/', { config: { public: true } }, async (_request, reply) => reply.redirect('/admin', 308));
   app.get('/admin', { config: { guard: 'console', permission: 'accounts:read' } }, async (request, reply) => {
     const { t, console: visitor } = request;
     const { account, openAlerts, waitingCases, permissions } = visitor!;

@@ -2,8 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
-import type { RefusalCode } from '../../core/refusals.ts';
-import { importReportCsv, peopleCsv, refusedLinesCsv } from '../../flow/csv-files.ts';
+import { importReportCsv, peopleCsv, refusedLinesCsv, whyRefused } from '../../flow/csv-files.ts';
 import { type Imports, LARGEST_IMPORT_BYTES } from '../../flow/imports.ts';
 import type { People } from '../../flow/people.ts';
 import type { ImportJob } from '../../store/imports.ts';
@@ -11,7 +10,7 @@ import { sendCsv } from '../csv.ts';
 import { LOOKS_AGAIN } from '../guards.ts';
 import { FILE_SECONDS } from '../plugins/body-time.ts';
 import { text } from '../text.ts';
-import { type FormMistake, formRefusal, refusalInWords } from '../wording.ts';
+import { type FormMistake, formRefusal, lineInWords, refusalInWords } from '../wording.ts';
 import type { Block } from './blocks.ts';
 import { goAndSay, sayOutcome, showConsole, showUnknown } from './show.ts';
 import { takeUploads, type Upload } from './upload.ts';
@@ -108,7 +107,11 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
       request.giveTime(FILE_SECONDS);
       const uploaded = await n.importing.upload(file.iterator({ destroyOnReturn: false }), what, by);
       if (uploaded.ok) return reply.redirect(`${LIST}/${uploaded.value.id}`, 303);
-      return list(request, reply, formRefusal(t, uploaded.refusal));
+      return list(
+        request,
+        reply,
+        formRefusal(t, uploaded.refusal).map(({ text }) => ({ text, field: 'file' })),
+      );
     },
   );
 
@@ -126,10 +129,10 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
         isCaptionHidden: true,
         columns: [t('console.import_line'), t('console.email'), t('console.why')],
         empty: t('console.import_refused_none'),
-        rows: lines.map(({ line, email, code }) => [
-          { text: String(line) },
-          { text: email || '–' },
-          { text: inWords(code ?? '', request) },
+        rows: lines.map((line) => [
+          { text: String(line.line) },
+          { text: line.email || '–' },
+          { text: lineInWords(t, whyRefused(line, job.options)) },
         ]),
       },
       {
@@ -207,21 +210,18 @@ export const importPages: FastifyPluginAsyncZod<ImportPagesNeeds> = async (app, 
 
   app.get(`${LIST}/:id/refused.csv`, { config: read, schema: { params } }, async (request, reply) => {
     if (!(await n.importing.look(request.params.id))) return showUnknown(request, reply, 'error.not_found_text');
-    const file = refusedLinesCsv(n.importing, request.params.id, (code) => inWords(code, request));
+    const file = refusedLinesCsv(n.importing, request.params.id, (why) => lineInWords(request.t, why));
     return sendCsv(reply, 'refused.csv', file);
   });
   app.get(`${LIST}/:id/report.csv`, { config: read, schema: { params } }, async (request, reply) => {
     if (!(await n.importing.look(request.params.id))) return showUnknown(request, reply, 'error.not_found_text');
-    const file = importReportCsv(n.importing, request.params.id, undefined, (code) => inWords(code, request));
+    const file = importReportCsv(n.importing, request.params.id, undefined, (why) => lineInWords(request.t, why));
     return sendCsv(reply, 'report.csv', file);
   });
   app.get('/admin/people.csv', { config: { guard: 'console', permission: 'accounts:read' } }, async (_request, reply) =>
     sendCsv(reply, 'people.csv', peopleCsv(n.people, {})),
   );
 };
-
-const inWords = (code: string, { t }: FastifyRequest): string =>
-  refusalInWords(t, { code: code as RefusalCode }, 'console.try_later');
 
 const stateInWords = ({ state }: ImportJob, { t }: FastifyRequest): string =>
   t(state === 'checked' ? 'console.import_state_checked' : `console.import_${state}`);

@@ -59,7 +59,15 @@ export function personFields(
         { value: 'en', text: t('language.en') },
       ],
     },
-    { name: 'groups', label: t('console.groups'), hint: t('console.groups_hint'), kind: 'text', value: get('groups') },
+    {
+      name: 'groups',
+      label: t('console.groups'),
+      hint: t('console.groups_hint'),
+      kind: 'textarea',
+      value: get('groups'),
+      rows: 3,
+      longest: 8000,
+    },
     ...(mayGiveRole
       ? ([
           {
@@ -83,7 +91,7 @@ export const personForm = z.object({
   displayName: text(200).default(''),
   notifyEmail: text(254).default(''),
   locale: z.enum(['nl', 'en', '']).default(''),
-  groups: text(2000).default(''),
+  groups: text(8000).default(''),
   role: z.enum([...ROLES, '']).optional(),
 });
 
@@ -91,7 +99,7 @@ export const personForm = z.object({
 export const personFrom = (body: z.output<typeof personForm>) => ({
   notifyEmail: body.notifyEmail.trim().toLowerCase() || null,
   locale: (body.locale || null) as Locale | null,
-  groups: [...new Set(body.groups.split(',').map((group) => group.trim()))].filter(Boolean),
+  groups: [...new Set(body.groups.split(/\r?\n/).map((group) => group.trim()))].filter(Boolean),
   ...(body.role === undefined ? {} : { role: (body.role || null) as Role | null }),
 });
 

@@ -59,7 +59,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
       displayName: account.displayName,
       notifyEmail: account.notifyEmail ?? '',
       locale: account.locale ?? '',
-      groups: account.groups.join(', '),
+      groups: account.groups.join('\n'),
       role: account.role ?? '',
       ...takeDraft(request),
     };

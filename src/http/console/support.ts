@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CASE_CAUSES } from '../../core/support-causes.ts';
 import type { CallerCheck } from '../../flow/caller-check.ts';
-import type { People } from '../../flow/people.ts';
+import type { People, PersonView } from '../../flow/people.ts';
 import type { CaseOutcome, Support } from '../../flow/support.ts';
 import type { Account } from '../../store/accounts.ts';
 import type { CaseKind } from '../../store/support-cases.ts';
@@ -66,11 +66,12 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
     const form = async (
       request: FastifyRequest,
       reply: FastifyReply,
-      account: Account,
+      { account, authenticators }: PersonView,
       values: Readonly<Record<string, string>>,
       mistakes: readonly FormMistake[],
     ) => {
       const { t } = request;
+      const hasPhone = authenticators.some(({ kind, state }) => kind === 'push' && state === 'active');
       const { verify, needsSecondPerson } = await n.support.needs(account, request.console!.by);
       const check = values.check ?? '';
       const isVerified = check !== '' && (await n.callerCheck.wasVerified(check, account.id, request.console!.by));
@@ -94,6 +95,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
                 ),
               },
           !isVerified &&
+            hasPhone &&
             verify.includes('push') && {
               type: 'links',
               items: [{ path: `${personPath(account)}/verify`, text: t('console.verify_caller') }],
@@ -111,7 +113,8 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
                 name: 'cause',
                 label: t('console.cause'),
                 kind: 'radio',
-                value: values.cause ?? 'lost',
+                value: values.cause ?? '',
+                isRequired: true,
                 options: CASE_CAUSES.map((value) => ({ value, text: t(`console.cause_${value}`) })),
               },
               {
@@ -122,7 +125,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
                 value: values.reason ?? '',
                 isRequired: true,
               },
-              ...(verify.includes('identity')
+              ...(verify.includes('identity') && !isVerified
                 ? ([
                     {
                       name: 'identity',
@@ -146,7 +149,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
         const view = await n.people.look(request.params.id);
         if (!view) return showUnknown(request, reply, 'console.person_unknown');
         const { check } = request.query;
-        return form(request, reply, view.account, { ...takeDraft(request), ...(check ? { check } : {}) }, []);
+        return form(request, reply, view, { ...takeDraft(request), ...(check ? { check } : {}) }, []);
       },
     );
 
@@ -157,7 +160,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
         schema: {
           params,
           body: z.object({
-            cause: z.enum(CASE_CAUSES).default('other'),
+            cause: z.enum([...CASE_CAUSES, '']).default(''),
             reason: text(1000).default(''),
             identity: text(1000).default(''),
             check: tokenText(64).optional(),
@@ -170,6 +173,9 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
         const view = await n.people.look(request.params.id);
         if (!view) return showUnknown(request, reply, 'console.person_unknown');
         const { cause, reason, identity, check, attempt } = body;
+        const again = (mistakes: readonly FormMistake[]) =>
+          form(request, reply, view, { cause, reason, identity, check: check ?? '' }, mistakes);
+        if (cause === '') return again([{ text: t('console.cause_missing'), field: 'cause' }]);
         const opened = await n.support.open(
           {
             id: attempt,
@@ -182,13 +188,7 @@ export const supportPages: FastifyPluginAsyncZod<SupportPagesNeeds> = async (app
           request.console!.by,
         );
         if (opened.ok) return outcomePage(request, reply, view.account, opened.value);
-        return form(
-          request,
-          reply,
-          view.account,
-          { cause, reason, identity, check: check ?? '' },
-          formRefusal(t, opened.refusal),
-        );
+        return again(formRefusal(t, opened.refusal));
       },
     );
   }

@@ -24,12 +24,11 @@ export const webhookPages: FastifyPluginAsyncZod<WebhookPagesNeeds> = async (app
 
   app.get(LIST, { config: read }, async (request, reply) => {
     const { t, times } = request;
-    const [webhooks, dead, due] = await Promise.all([
+    const [webhooks, dead, failing] = await Promise.all([
       n.webhooks.list(),
       n.webhooks.deliveries({ state: 'dead' }, MOST),
-      n.webhooks.deliveries({ state: 'due' }, MOST),
+      n.webhooks.deliveries({ state: 'due', hasFailed: true }, MOST),
     ]);
-    const failing = due.filter(({ lastError }) => lastError !== null);
     const mayWrite = request.console!.permissions.has('webhooks:write');
     return showConsole(request, reply, {
       title: t('console.part_webhooks'),

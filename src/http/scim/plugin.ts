@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import SCIMMY from 'scimmy';
+import { Fault } from '../../core/errors.ts';
 import type { ApiCallers } from '../../flow/api-callers.ts';
 import type { Directory } from '../../flow/directory.ts';
 import type { Accounts } from '../../store/accounts.ts';
@@ -79,6 +80,8 @@ export async function scim(app: FastifyInstance, n: ScimNeeds): Promise<void> {
     if (error.statusCode && error.statusCode < 500)
       return fail(reply, error.statusCode, error.message, 'invalidSyntax');
     request.log.error({ err: error }, 'a SCIM call failed');
+    if (error instanceof Fault && error.status === 503)
+      return fail(reply.header('retry-after', String(error.retryAfterSeconds ?? 5)), 503, error.message);
     return fail(reply, 500, `Something went wrong here; the log says what (${request.id}).`);
   });
   app.setNotFoundHandler((_request, reply) => fail(reply, 404, 'There is no such resource.'));
