@@ -265,6 +265,8 @@ export interface PageModels {
         parameters: readonly { name: string; where: string; type: string; isRequired: boolean; text: string }[];
         /** JSON Schema, as text. */
         body: string | null;
+        /** As somebody would type it. */
+        example: string;
         answers: readonly { status: string; text: string; schema: string | null }[];
       }[];
     }[];

@@ -392,6 +392,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
               scope: 'x',
               parameters: [{ name: HOSTILE, where: 'query', type: HOSTILE, isRequired: true, text: HOSTILE }],
               body: HOSTILE,
+              example: HOSTILE,
               answers: [{ status: '200', text: HOSTILE, schema: HOSTILE }],
             },
             {
@@ -403,6 +404,7 @@ const STATES: { [Name in keyof PageModels]: PageModels[Name][] } = {
               scope: 'x',
               parameters: [],
               body: null,
+              example: 'curl',
               answers: [{ status: '204', text: 'x', schema: null }],
             },
           ],

@@ -6,6 +6,12 @@ interface Schema {
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
   readonly default?: unknown;
+  readonly format?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+  readonly minimum?: number;
 }
 interface Parameter {
   readonly name: string;
@@ -40,6 +46,7 @@ export function referenceOf(document: OpenApiDocument): PageModels['api-referenc
           text: parameter.description ?? '',
         })),
         body: schemaText(body, schemas),
+        example: exampleOf(document, method.toUpperCase(), path, operation.parameters as Parameter[], body, schemas),
         answers: Object.entries(operation.responses).map(([status, answer]) => ({
           status,
           text: answer.description,
@@ -55,6 +62,47 @@ export function referenceOf(document: OpenApiDocument): PageModels['api-referenc
     documentPath: '/api/v1/openapi.json',
     groups: [...groups].map(([name, operations]) => ({ name, operations })),
   };
+}
+
+/** A call as somebody would type it, with what must be there. */
+function exampleOf(
+  document: OpenApiDocument,
+  method: string,
+  path: string,
+  parameters: readonly Parameter[] = [],
+  content: Content,
+  schemas: Record<string, Schema>,
+): string {
+  const [server] = document.servers as { url: string }[];
+  const [type] = Object.keys(content ?? {});
+  const needed = parameters.filter(({ required }) => required);
+  const query = needed.filter((p) => p.in === 'query').map(({ name }) => `${name}=...`);
+  const headers = needed.filter((p) => p.in === 'header').map(({ name }) => `-H '${name}: *'`);
+  const body = type === 'application/json' && JSON.stringify(sampleOf(content?.[type]?.schema, schemas));
+  return [
+    `curl${method === 'GET' ? '' : ` -X ${method}`} '${server!.url}${path}${query.length > 0 ? `?${query.join('&')}` : ''}'`,
+    `-H "Authorization: Bearer $TOKEN"`,
+    ...headers,
+    ...(type ? [`-H 'Content-Type: ${type}'`] : []),
+    ...(body ? [`-d '${body}'`] : type ? [`--data-binary @file.csv`] : []),
+  ].join(' \\\n  ');
+}
+
+/** A value that a schema takes, with only what it requires; of a change that may be anything, its first field. */
+function sampleOf(schema: Schema = {}, schemas: Record<string, Schema>, name = ''): unknown {
+  const { $ref, anyOf, properties, required, items, type, format, minimum } = schema;
+  if ($ref) return sampleOf(schemas[$ref.split('/').at(-1)!], schemas, name);
+  if (schema.enum) return schema.enum[0];
+  if (schema.default !== undefined) return schema.default;
+  if (anyOf) return sampleOf(anyOf[0], schemas, name);
+  if (properties) {
+    const names = required?.length ? required : Object.keys(properties).slice(0, 1);
+    return Object.fromEntries(names.map((each) => [each, sampleOf(properties[each], schemas, each)]));
+  }
+  if (type === 'array') return [sampleOf(items, schemas)];
+  if (type === 'integer' || type === 'number') return minimum ?? 1;
+  if (type === 'boolean') return true;
+  return format === 'uri' || name === 'url' ? 'https://app.example.org/' : name === 'email' ? 'jan@example.org' : '...';
 }
 
 function typeOf(schema: Schema | undefined): string {
