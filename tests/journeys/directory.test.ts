@@ -46,8 +46,8 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
   }
 
   const sync = async (options = {}, at = installation) => {
-    // An installation reads it by itself when it starts.
-    for (let attempt = 0; attempt < 100; attempt += 1) {
+    // An installation reads it by itself when it starts, which takes its time where there are many.
+    for (let attempt = 0; attempt < 1200; attempt += 1) {
       const outcome = await at.d.directorySync!.run(options, OPERATOR);
       if (outcome) return outcome;
       await new Promise((resolve) => setTimeout(resolve, 50));
