@@ -25,6 +25,7 @@ import { createOverview } from './flow/overview.ts';
 import type { PasswordLinks } from './flow/password-links.ts';
 import { createPeople } from './flow/people.ts';
 import { createPolicyAdministration } from './flow/policy-administration.ts';
+import { createResealing } from './flow/resealing.ts';
 import { createSupport } from './flow/support.ts';
 import { createSupportUndo } from './flow/support-undo.ts';
 import { createWebhooks } from './flow/webhooks.ts';
@@ -97,6 +98,7 @@ export function openAdministering(n: AdministeringNeeds) {
       }),
     campaigning: createCampaigns(common),
     importing: createImports({ ...n, decideLines: createDecideLines({ ...n, administration, people }) }),
+    resealSecrets: createResealing(n).reseal,
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),
     coverage: createCoverageReport(n),

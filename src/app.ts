@@ -51,7 +51,6 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const { config } = d;
   const { publicUrl, isSecure, organisation, support } = config;
   const publicDir = join(ROOT, 'public');
-  const cookieKey = d.secret.derive('cookies').toString('base64url');
 
   const interactions = createInteractions(d.openid.current, d.entra);
   const portal = createPortalSignIn(d.openid.current, publicUrl);
@@ -74,7 +73,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const bindingCookie = { name: isSecure ? '__Host-binding' : 'binding', isSecure };
   const { signIn, secondFactor, binding, companion, approvals, waiting, administration, myAccount, random } = d;
 
-  await app.register(cookie, { secret: cookieKey });
+  await app.register(cookie, { secret: d.cookieKeysFor('cookies') });
   await app.register(securityHeaders, { isSecure });
   await app.register(person, { isSecure, timeZone: config.timeZone });
   await app.register(pages, { render: d.render, organisation, support });
@@ -173,7 +172,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       own.addHook('onRequest', async (request) => void Object.defineProperty(request, 'protocol', { value: 'https' }));
     }
     await own.register(session, {
-      secret: d.secret.derive('portal session').toString('base64url'),
+      secret: d.cookieKeysFor('portal session'),
       cookieName: isSecure ? '__Host-portal' : 'portal',
       cookie: { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure, maxAge: PORTAL_IDLE_SECONDS * 1000 },
       saveUninitialized: false,

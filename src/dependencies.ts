@@ -88,15 +88,19 @@ export async function createDependencies(options: DependencyOptions) {
   const { config, databaseUrl, log, clock = systemClock, random = systemRandom } = options;
   const { publicUrl, organisation, numberLength } = config;
 
-  const secret = secretKey(config.secretKey);
-  const sealer = createSealer(secret);
-  const hasher = createPasswordHasher(secret, options.hashWorkers);
+  const [sealing, ...former] = config.secretKeys.map(secretKey);
+  const sealer = createSealer(sealing!, ...former);
+  /** Of what browsers hold: what was signed with a former key still counts. */
+  const cookieKeysFor = (purpose: 'cookies' | 'portal session'): string[] =>
+    [sealing!, ...former].map((key) => key.derive(purpose).toString('base64url'));
 
   const database = openDatabase(databaseUrl, config.databasePool);
   const settings = createKeptSettings(database, sealer);
   await settings.checkKey();
+  const root = secretKey(await settings.rootKey(config.secretKeys.at(-1)!, () => token256(random)));
+  const hasher = createPasswordHasher(root, options.hashWorkers);
   const auditKey = Buffer.from(await settings.secret('audit key', async () => token256(random)), 'base64url');
-  const stores = { settings, ...openStores(database, sealer, secret, auditKey, random) };
+  const stores = { settings, ...openStores(database, sealer, root, auditKey, random) };
   const signals = await openSignals(databaseUrl, (error) =>
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
@@ -189,7 +193,19 @@ export async function createDependencies(options: DependencyOptions) {
   const outbound = createOutboundFetch(clientHosts, options.testFetch);
   const { openid, clientDoctor, entra, ciba, makeCalls, keyRotation } = await openOpenid({
     ...options,
-    ...{ stores, secret, signals, render, judgeSession, clientApprovals, audit, notify, clock, random },
+    ...{
+      stores,
+      root,
+      cookieKeys: cookieKeysFor('cookies'),
+      signals,
+      render,
+      judgeSession,
+      clientApprovals,
+      audit,
+      notify,
+      clock,
+      random,
+    },
     ...{ clientHosts, outbound },
   });
   const takeAnswer = createTakeAnswer({
@@ -241,7 +257,7 @@ export async function createDependencies(options: DependencyOptions) {
     log,
     clock,
     random,
-    secret,
+    cookieKeysFor,
     database,
     vapid,
     deliverMails: mail.deliverMails,

@@ -25,7 +25,8 @@ import type { Stores } from './stores.ts';
 export interface OpenidNeeds {
   readonly config: Config;
   readonly stores: Stores;
-  readonly secret: SecretKey;
+  readonly root: SecretKey;
+  readonly cookieKeys: readonly string[];
   readonly signals: Signals;
   readonly render: Render;
   readonly judgeSession: JudgeSession;
@@ -44,7 +45,7 @@ export interface OpenidNeeds {
 
 /** Everything of OpenID Connect, put together: the provider, approvals for web apps, the calls owed to them. */
 export async function openOpenid(n: OpenidNeeds) {
-  const { config, stores, secret, signals, clock, audit, log } = n;
+  const { config, stores, root, signals, clock, audit, log } = n;
   const { publicUrl, isSecure } = config;
   const noteProblem = (problem: Parameters<typeof stores.clientProblems.note>[0]): void =>
     void stores.clientProblems
@@ -58,9 +59,9 @@ export async function openOpenid(n: OpenidNeeds) {
     ...stores,
     publicUrl,
     isSecure,
-    cookieKeys: [secret.derive('cookies').toString('base64url')],
-    dpopNonceSecret: secret.derive('dpop nonces'),
-    pairwiseKey: secret.derive('pairwise subjects'),
+    cookieKeys: n.cookieKeys,
+    dpopNonceSecret: root.derive('dpop nonces'),
+    pairwiseKey: root.derive('pairwise subjects'),
     sessions: stores.opSessions,
     pages: createOidcPages(n.render, config),
     judgeSession: n.judgeSession,

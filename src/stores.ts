@@ -32,6 +32,7 @@ import { createPortalSessions } from './store/portal-sessions.ts';
 import { createPushSubscriptions } from './store/push-subscriptions.ts';
 import { createRecoveryCodes } from './store/recovery-codes.ts';
 import { createRememberedBrowsers } from './store/remembered-browsers.ts';
+import { createResealing } from './store/resealing.ts';
 import { createSigningKeys } from './store/signing-keys.ts';
 import { createSupportCases } from './store/support-cases.ts';
 import { createTemporaryPasses } from './store/temporary-passes.ts';
@@ -47,7 +48,7 @@ export type Stores = ReturnType<typeof openStores>;
 export const openStores = (
   database: Database,
   sealer: Sealer,
-  secret: SecretKey,
+  root: SecretKey,
   auditKey: Uint8Array,
   random: Random,
 ) => ({
@@ -72,18 +73,19 @@ export const openStores = (
   invitations: createInvitations(database),
   mailLinks: createMailLinks(database),
   mails: createMails(database, sealer),
-  knownPlaces: createKnownPlaces(database, secret),
+  knownPlaces: createKnownPlaces(database, root),
   opSessions: createOpSessions(database),
   payloads: createOidcPayloads(database, sealer),
   policies: createPolicies(database),
   rememberedBrowsers: createRememberedBrowsers(database),
   portalSessions: createPortalSessions(database),
   recoveryCodes: createRecoveryCodes(database),
+  resealing: createResealing(database, sealer),
   signingKeyStore: createSigningKeys(database, sealer),
   subscriptions: createPushSubscriptions(database, sealer),
   supportCases: createSupportCases(database),
   temporaryPasses: createTemporaryPasses(database),
-  throttle: createThrottle(database, secret),
+  throttle: createThrottle(database, root),
   totpSecrets: createTotpSecrets(database, sealer),
   transactions: createLoginTransactions(database),
   usedProofs: createUsedProofs(database),

@@ -17,7 +17,8 @@ export interface Config {
   readonly databaseOwnerUrl: string | undefined;
   readonly databasePool: number;
   readonly dataDir: string;
-  readonly secretKey: string;
+  /** At least one; the first seals. */
+  readonly secretKeys: readonly string[];
   readonly organisation: string;
   readonly support: string | undefined;
   readonly smtpUrl: string | undefined;
@@ -71,7 +72,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     databaseOwnerUrl: found.DATABASE_OWNER_URL,
     databasePool: found.DATABASE_POOL,
     dataDir,
-    secretKey: found.SECRET_KEY ?? keptSecretKey(dataDir, random),
+    secretKeys: splitKeys(found.SECRET_KEY ?? keptSecretKey(dataDir, random)),
     organisation: found.ORGANISATION,
     support: found.SUPPORT,
     smtpUrl: found.SMTP_URL,
@@ -117,6 +118,9 @@ function settingFrom(
     return undefined;
   }
 }
+
+/** The first key seals; the others only open what was sealed with them before. */
+const splitKeys = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 
 /** The secret key of `dataDir`, made on first use; `wx` lets one of two processes that start together make it. */
 function keptSecretKey(dataDir: string, random: Random): string {

@@ -56,10 +56,10 @@ export const settings = z.object({
     .describe('Where the secret key, the outbox and the embedded database are kept.'),
   SECRET_KEY: z
     .string()
-    .regex(/^\s*[\w-]{43,}=*\s*$/, 'must be at least 43 base64url characters (256 random bits)')
+    .regex(/^\s*[\w-]{43,}=*([\s,]+[\w-]{43,}=*)*\s*$/, 'must be at least 43 base64url characters (256 random bits)')
     .optional()
     .describe(
-      'The key that all sealed data depends on. Without it, one is made once in `DATA_DIR/secret-key` (mode 0600).',
+      'The key that all sealed data depends on. Without it, one is made once in `DATA_DIR/secret-key` (mode 0600). Several, with commas or line breaks between: the first seals, the others only open what they sealed before (`keys reseal`).',
     ),
   ORGANISATION: z
     .string()

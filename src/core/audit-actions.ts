@@ -79,6 +79,7 @@ export const AUDIT_ACTIONS = [
   'recovery_codes.issued',
   'role.given',
   'role.taken',
+  'secrets.resealed',
   'session.end_refused',
   'session.ended',
   'sign_in.cancelled',

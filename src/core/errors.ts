@@ -39,7 +39,7 @@ export const unsealable = (cause?: unknown): Fault =>
 export const wrongSecretKey = (): Fault =>
   new Fault(
     'wrong_secret_key',
-    'This database was sealed with another SECRET_KEY. Start with the key that belongs to it (by default the file secret-key in DATA_DIR).',
+    'This database was sealed with another SECRET_KEY. Start with the key that belongs to it (by default the file secret-key in DATA_DIR), or with both: the new one first.',
   );
 
 /** The settings cannot be used; `problems` has one sentence for each mistake. */

@@ -15,12 +15,17 @@ export interface Sealer {
   seal(place: string, plain: string | Uint8Array): Buffer;
   /** @throws Fault `unsealable` for another key, another place, or any changed bit */
   open(place: string, sealed: Uint8Array): Buffer;
+  /** In front of all that is sealed now. */
+  readonly keyId: Buffer;
 }
 
-export function createSealer(key: SecretKey): Sealer {
-  const secret = key.derive('seal');
-  const keyId = Buffer.from(key.id, 'hex');
+/** Seals with the first key, opens with any of them. */
+export function createSealer(first: SecretKey, ...others: readonly SecretKey[]): Sealer {
+  const keyId = Buffer.from(first.id, 'hex');
+  const secrets = new Map([first, ...others].map((key) => [key.id, key.derive('seal')]));
+  const secret = secrets.get(first.id)!;
   return {
+    keyId,
     seal(place, plain) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv('aes-256-gcm', secret, nonce);
@@ -30,8 +35,9 @@ export function createSealer(key: SecretKey): Sealer {
     open(place, sealed) {
       const bytes = Buffer.from(sealed);
       const nonceEnd = KEY_ID_BYTES + NONCE_BYTES;
-      if (bytes.length < nonceEnd + TAG_BYTES || !bytes.subarray(0, KEY_ID_BYTES).equals(keyId)) throw unsealable();
-      const decipher = createDecipheriv('aes-256-gcm', secret, bytes.subarray(KEY_ID_BYTES, nonceEnd));
+      const opening = secrets.get(bytes.subarray(0, KEY_ID_BYTES).toString('hex'));
+      if (bytes.length < nonceEnd + TAG_BYTES || !opening) throw unsealable();
+      const decipher = createDecipheriv('aes-256-gcm', opening, bytes.subarray(KEY_ID_BYTES, nonceEnd));
       decipher.setAAD(Buffer.from(place));
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
       try {

@@ -82,9 +82,9 @@ const SECOND_FACTORS: readonly AuthenticatorKind[] = ['push', 'store_app', 'totp
 /** Rolls the transaction back: one half of completing was not possible. */
 class NotCompleted extends Error {}
 
-const codePlace = (bindingId: string): string => `enrolment_code:code:${bindingId}`;
-const totpPlace = (id: string): string => `binding_session:totp_secret:${id}`;
-const recoveryPlace = (id: string): string => `binding_session:recovery_codes:${id}`;
+export const codePlace = (bindingId: string): string => `enrolment_code:code:${bindingId}`;
+export const totpPlace = (id: string): string => `binding_session:totp_secret:${id}`;
+export const recoveryPlace = (id: string): string => `binding_session:recovery_codes:${id}`;
 
 export function createBindingSessions(db: Database, sealer: Sealer): BindingSessions {
   const { sql } = db;

@@ -144,7 +144,7 @@ export interface Challenges {
   sentSinceSuccess(accountId: string, purpose: ChallengePurpose, since: Date): Promise<Date[]>;
 }
 
-const place = (column: 'number' | 'code' | 'request', id: string): string => `challenge:${column}:${id}`;
+export const place = (column: 'number' | 'code' | 'request', id: string): string => `challenge:${column}:${id}`;
 
 export function createChallenges(db: Database, sealer: Sealer): Challenges {
   const { sql } = db;

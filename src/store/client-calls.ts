@@ -27,7 +27,7 @@ export interface ClientCalls {
 }
 
 /** Calls that are waiting have no row number yet: the client's id keeps a sealed id in its row. */
-const place = (clientId: string): string => `client_call:request:${clientId}`;
+export const place = (clientId: string): string => `client_call:request:${clientId}`;
 
 export function createClientCalls({ sql }: Database, sealer: Sealer): ClientCalls {
   /** What does not open is nobody's any more: the call is made without it, and goes. */

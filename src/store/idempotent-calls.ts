@@ -18,7 +18,7 @@ export interface IdempotentCalls {
   forget(key: string): Promise<void>;
 }
 
-const place = (key: Buffer): string => `idempotent_call:answer:${key.toString('base64url')}`;
+export const place = (key: Buffer): string => `idempotent_call:answer:${key.toString('base64url')}`;
 
 export function createIdempotentCalls({ sql }: Database, sealer: Sealer): IdempotentCalls {
   return {

@@ -25,7 +25,7 @@ export interface Mails {
   waiting(): Promise<{ count: number; since: Date | null }>;
 }
 
-const place = (id: string): string => `mail:sealed:${id}`;
+export const place = (id: string): string => `mail:sealed:${id}`;
 
 export function createMails({ sql }: Database, sealer: Sealer): Mails {
   return {

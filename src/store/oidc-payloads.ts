@@ -45,8 +45,8 @@ interface Row {
 }
 
 /** What else in a payload is a bearer token, and must be read again: sealed where it stands. */
-const SEALED: Readonly<Record<string, string>> = { DeviceCode: 'jti', Interaction: 'deviceCode' };
-const place = (type: string, idDigest: Uint8Array): string =>
+export const SEALED: Readonly<Record<string, string>> = { DeviceCode: 'jti', Interaction: 'deviceCode' };
+export const place = (type: string, idDigest: Uint8Array): string =>
   `oidc_payload:${type}:${Buffer.from(idDigest).toString('base64url')}`;
 
 export function createOidcPayloads({ sql, relaxedSql }: Database, sealer: Sealer): OidcPayloads {

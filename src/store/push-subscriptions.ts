@@ -19,7 +19,7 @@ export interface PushSubscriptions {
   accepted(authenticatorId: string, now: Date): Promise<void>;
 }
 
-const place = (id: string): string => `push_subscription:subscription:${id}`;
+export const place = (id: string): string => `push_subscription:subscription:${id}`;
 
 export function createPushSubscriptions({ sql }: Database, sealer: Sealer): PushSubscriptions {
   return {

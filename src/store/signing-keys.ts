@@ -41,7 +41,7 @@ export interface SigningKeys {
 const FORMER_DAYS = 7;
 
 const SIGNING_KEY_LOCK = 7_238_003;
-const place = (kid: string): string => `signing_key:private:${kid}`;
+export const place = (kid: string): string => `signing_key:private:${kid}`;
 
 interface Row {
   kid: string;

@@ -63,7 +63,7 @@ export interface Webhooks {
   revive(webhookId: string, deliveryId: string, now: Date): Promise<boolean>;
 }
 
-const place = (id: string): string => `webhook:secret:${id}`;
+export const place = (id: string): string => `webhook:secret:${id}`;
 const COLUMNS = 'id, url, description, events, version, created_at, disabled_at';
 
 export function createWebhooks(db: Database, sealer: Sealer, random: Random): Webhooks {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createVerifyPassword } from '../../src/authenticators/password/verify.ts';
 import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
+import { secretKey } from '../../src/crypto/secret-key.ts';
 import { changeAccount, OPERATOR } from '../support/administration.ts';
 import { ber, FakeDirectory } from '../support/fake-directory.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
@@ -316,7 +317,7 @@ describe.skipIf(!isHere)(`people from a directory${why}`, () => {
 
     it('is not asked for where the machine is too busy to compute a hash', async () => {
       let asked = 0;
-      const hasher = createPasswordHasher(installation.d.secret, 1);
+      const hasher = createPasswordHasher(secretKey(installation.d.config.secretKeys[0]!), 1);
       const verify = createVerifyPassword(installation.d.authenticators, hasher, async () => {
         asked += 1;
         return false;

@@ -64,7 +64,7 @@ describe('a client certificate that a proxy of ours verified', () => {
 
   it('counts for nothing from anybody but that proxy', async () => {
     const open = await startInstallation(
-      { CLIENT_CERT_HEADER: HEADER, TRUST_PROXY: '192.0.2.1', SECRET_KEY: installation.d.config.secretKey },
+      { CLIENT_CERT_HEADER: HEADER, TRUST_PROXY: '192.0.2.1', SECRET_KEY: installation.d.config.secretKeys[0]! },
       { databaseUrl: installation.d.database.url },
     );
     expect((await ask({ [HEADER]: escaped(own) }, open)).status).toBe(401);

@@ -56,7 +56,7 @@ export async function startInstallation(
 ): Promise<TestInstallation> {
   const database = options.databaseUrl ? undefined : await makeDatabase();
   const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-data-'));
-  const port = await freePort();
+  const port = Number(environment.PORT ?? (await freePort()));
   const config = loadConfig(
     { PORT: String(port), DATA_DIR: dataDir, ORGANISATION: 'Voorbeeldorganisatie', LOG_LEVEL: 'debug', ...environment },
     systemRandom,

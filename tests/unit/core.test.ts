@@ -44,8 +44,8 @@ describe('the settings', () => {
     expect(config.numberLength).toBe(2);
   });
   it('make a secret key once, readable by its owner alone', () => {
-    const first = load({}).secretKey;
-    expect(load({}).secretKey).toBe(first);
+    const first = load({}).secretKeys[0];
+    expect(load({}).secretKeys[0]).toBe(first);
     expect(statSync(join(dataDir, 'secret-key')).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(dataDir, 'secret-key'), 'utf8').trim()).toBe(first);
   });
