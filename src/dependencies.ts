@@ -23,11 +23,9 @@ import { createVerifyWebauthn } from './authenticators/webauthn/verify.ts';
 import type { Config } from './config/load.ts';
 import { ACR_MFA } from './core/assurance.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { type Random, systemRandom, token256 } from './core/random.ts';
+import { type Random, systemRandom } from './core/random.ts';
 import { digest } from './crypto/digest.ts';
 import { createPasswordHasher } from './crypto/password-hash.ts';
-import { createSealer } from './crypto/seal.ts';
-import { secretKey } from './crypto/secret-key.ts';
 import { createAccess } from './flow/access.ts';
 import { createTakeAnswer } from './flow/answers.ts';
 import { createApiCallers } from './flow/api-callers.ts';
@@ -60,8 +58,8 @@ import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
 import { openOpenid } from './openid.ts';
 import { createOutboundFetch } from './outbound.ts';
 import { openPlaces } from './places.ts';
+import { openSecrets } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
-import { createKeptSettings } from './store/settings.ts';
 import { openSignals } from './store/signals.ts';
 import { openStores } from './stores.ts';
 
@@ -88,19 +86,11 @@ export async function createDependencies(options: DependencyOptions) {
   const { config, databaseUrl, log, clock = systemClock, random = systemRandom } = options;
   const { publicUrl, organisation, numberLength } = config;
 
-  const [sealing, ...former] = config.secretKeys.map(secretKey);
-  const sealer = createSealer(sealing!, ...former);
-  /** Of what browsers hold: what was signed with a former key still counts. */
-  const cookieKeysFor = (purpose: 'cookies' | 'portal session'): string[] =>
-    [sealing!, ...former].map((key) => key.derive(purpose).toString('base64url'));
-
   const database = openDatabase(databaseUrl, config.databasePool);
-  const settings = createKeptSettings(database, sealer);
-  await settings.checkKey();
-  const root = secretKey(await settings.rootKey(config.secretKeys.at(-1)!, () => token256(random)));
+  const secrets = await openSecrets(config.secretKeys, database, random);
+  const { root, settings, cookieKeysFor } = secrets;
   const hasher = createPasswordHasher(root, options.hashWorkers);
-  const auditKey = Buffer.from(await settings.secret('audit key', async () => token256(random)), 'base64url');
-  const stores = { settings, ...openStores(database, sealer, root, auditKey, random) };
+  const stores = { settings, ...openStores(database, secrets.sealer, root, secrets.auditKey, random) };
   const signals = await openSignals(databaseUrl, (error) =>
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
