@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type Command, RefusedError, UsageError } from './cli/command.ts';
+import { type BareCommand, type Command, RefusedError, UsageError } from './cli/command.ts';
 import { commands } from './cli/commands.ts';
 import { completionFor, SHELLS } from './cli/completion.ts';
 import { loadConfig } from './config/load.ts';
@@ -18,7 +18,7 @@ if (shell && args.length === 2) {
 }
 const command = commands.find(({ words }) => words === args.slice(0, 2).join(' '));
 
-const help = (of: readonly Command[]): string =>
+const help = (of: readonly (Command | BareCommand)[]): string =>
   of
     .map(({ usage, help: text, examples = [] }) =>
       [
@@ -50,14 +50,18 @@ if (!command || args.includes('--help')) {
 
 try {
   const config = loadConfig(process.env, systemRandom);
-  const installation = await openInstallation(config, createLog('warn'));
+  const log = createLog('warn');
+  const installation = 'runBare' in command ? undefined : await openInstallation(config, log);
   try {
-    const said = await command.run(installation.dependencies, args.slice(2));
+    const said =
+      'runBare' in command
+        ? await command.runBare(config, log, args.slice(2))
+        : await command.run(installation!.dependencies, args.slice(2));
     const { text, data } = typeof said === 'string' ? { text: said, data: said ? { said } : undefined } : said;
     const shown = isJson && data !== undefined ? JSON.stringify(data, null, 2) : text;
     if (shown) process.stdout.write(`${shown}\n`);
   } finally {
-    await installation.close();
+    await installation?.close();
   }
 } catch (error) {
   const isUsage =

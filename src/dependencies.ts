@@ -244,6 +244,7 @@ export async function createDependencies(options: DependencyOptions) {
 
   return {
     config,
+    ownerUrl: options.ownerUrl ?? databaseUrl,
     log,
     clock,
     random,

@@ -11,29 +11,52 @@ import { migrate } from './store/migrate.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '../migrations');
 
+/** A database as it is found. */
+export interface FoundDatabase {
+  readonly databaseUrl: string;
+  /** As the owner of the tables. */
+  readonly ownerUrl: string;
+  /** Brings it up to date, or to what a backup was made with. @returns the names of the migrations applied now */
+  migrate(only?: readonly string[]): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export async function findDatabase(config: Config): Promise<FoundDatabase> {
+  const embedded = config.databaseUrl ? undefined : await openEmbeddedDatabase(config.dataDir);
+  const databaseUrl = config.databaseUrl ?? embedded!.url;
+  const ownerUrl = config.databaseOwnerUrl ?? config.databaseUrl ?? embedded!.ownerUrl;
+  const { username: owner } = new URL(ownerUrl);
+  const { username: server } = new URL(databaseUrl);
+  const role = owner === server ? undefined : decodeURIComponent(server);
+  return {
+    databaseUrl,
+    ownerUrl,
+    // Only what is complete is given to the server.
+    migrate: (only) => migrate(ownerUrl, MIGRATIONS, only ? undefined : role, only),
+    close: async () => embedded?.close(),
+  };
+}
+
 /** What every entrance needs first: a database, brought up to date, and everything that is made on it. */
 export async function openInstallation(
   config: Config,
   log: Logger,
 ): Promise<{ dependencies: Dependencies; close(): Promise<void> }> {
-  const embedded = config.databaseUrl ? undefined : await openEmbeddedDatabase(config.dataDir);
+  const database = await findDatabase(config);
+  const { databaseUrl, ownerUrl } = database;
   try {
-    const databaseUrl = config.databaseUrl ?? embedded!.url;
-    const ownerUrl = config.databaseOwnerUrl ?? config.databaseUrl ?? embedded!.ownerUrl;
-    const { username: owner } = new URL(ownerUrl);
-    const { username: server } = new URL(databaseUrl);
-    const applied = await migrate(ownerUrl, MIGRATIONS, owner === server ? undefined : decodeURIComponent(server));
+    const applied = await database.migrate();
     if (applied.length > 0) log.info({ migrations: applied }, 'database brought up to date');
     const dependencies = await createDependencies({ config, databaseUrl, ownerUrl, log });
     return {
       dependencies,
       async close() {
         await dependencies.close();
-        await embedded?.close();
+        await database.close();
       },
     };
   } catch (error) {
-    await embedded?.close();
+    await database.close();
     throw error;
   }
 }

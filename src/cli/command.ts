@@ -1,3 +1,5 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/load.ts';
 import type { RefusalCode } from '../core/refusals.ts';
 import { UUID } from '../core/uuid.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -19,6 +21,11 @@ export interface Command {
   readonly examples?: readonly string[];
   /** Every command takes `--json` besides: it is taken off before. @throws UsageError, RefusedError */
   run(d: Dependencies, args: string[]): Promise<Said>;
+}
+
+/** One that needs no installation, or makes one. */
+export interface BareCommand extends Omit<Command, 'run'> {
+  runBare(config: Config, log: Logger, args: string[]): Promise<Said>;
 }
 
 /** Whoever has the machine. */

@@ -2,9 +2,10 @@ import { parseArgs } from 'node:util';
 import { ROLES } from '../core/roles.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { auditCommands } from './audit-commands.ts';
+import { backupCommands } from './backup-commands.ts';
 import { campaignCommands } from './campaign-commands.ts';
 import { clientCommands } from './client-commands.ts';
-import { BY, type Command, oneEmail, refused, UsageError } from './command.ts';
+import { type BareCommand, BY, type Command, oneEmail, refused, UsageError } from './command.ts';
 import { directoryCommands } from './directory-commands.ts';
 import { importCommands } from './import-commands.ts';
 import { keyCommands } from './key-commands.ts';
@@ -23,7 +24,7 @@ async function newPassword(
   return { password, told: `\nPassword, shown this once: ${password}` };
 }
 
-export const commands: readonly Command[] = [
+export const commands: readonly (Command | BareCommand)[] = [
   ...peopleCommands,
   ...importCommands,
   ...watchingCommands,
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   ...policyCommands,
   ...clientCommands,
   ...keyCommands,
+  ...backupCommands,
   ...auditCommands,
   {
     words: 'account add',

@@ -1,16 +1,16 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the shells’ own variables.
-import type { Command } from './command.ts';
+import type { BareCommand, Command } from './command.ts';
 
 const NAME = 'dubbelslot';
 export const SHELLS = ['bash', 'zsh'] as const;
 
 /** Everything that `--help` mentions as an option of a command. */
-const optionsOf = ({ usage }: Command): string[] => [
+const optionsOf = ({ usage }: Pick<Command, 'usage'>): string[] => [
   ...new Set([...(usage.match(/--[a-z-]+/g) ?? []), '--json', '--help']),
 ];
 
 /** What to say to a shell so that Tab completes nouns, verbs and options; made from the table of commands. */
-export function completionFor(shell: (typeof SHELLS)[number], commands: readonly Command[]): string {
+export function completionFor(shell: (typeof SHELLS)[number], commands: readonly (Command | BareCommand)[]): string {
   const verbs = new Map<string, string[]>([['completion', [...SHELLS]]]);
   for (const { words } of commands) {
     const [noun = '', verb = ''] = words.split(' ');

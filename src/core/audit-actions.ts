@@ -24,6 +24,8 @@ export const AUDIT_ACTIONS = [
   'authenticator.removed',
   'authenticator.renamed',
   'authenticator.revoked',
+  'backup.made',
+  'backup.restored',
   'binding.started',
   'browser.forgotten',
   'browser.remembered',

@@ -56,3 +56,15 @@ export const databaseAway = (cause: unknown): Fault =>
 
 export const databaseUnavailable = (message: string, cause?: unknown): Fault =>
   new Fault('database_unavailable', message, { cause });
+
+/** Another secret key, or a file that is not as it was written. */
+export const backupUnreadable = (cause?: unknown): Fault =>
+  new Fault(
+    'backup_unreadable',
+    'This backup does not open. It needs the secret key of the day it was made (SECRET_KEY, or DATA_DIR/secret-key), and must be whole.',
+    { cause },
+  );
+
+/** It opens, but is not what we write. */
+export const backupDamaged = (cause?: unknown): Fault =>
+  new Fault('backup_damaged', 'This backup is not whole: part of it is missing or was changed.', { cause });

@@ -12,10 +12,16 @@ const MIGRATION_LOCK = 7_238_001;
  * Applies what is new in `folder` (`<time>_<name>/migration.sql`, Prisma's layout and table, so that Prisma's own
  * command line agrees), each in a transaction of its own. Forward only.
  * @param serverRole the role that the server runs as, where that is not the owner of the tables
+ * @param only these and no others: what a backup was made with
  * @returns the names of the migrations applied now
  * @throws Fault `database_unavailable` where an applied migration was changed afterwards, or one fails
  */
-export async function migrate(url: string, folder: string, serverRole?: string): Promise<string[]> {
+export async function migrate(
+  url: string,
+  folder: string,
+  serverRole?: string,
+  only?: readonly string[],
+): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect().catch((cause: Error & { code?: string }) => {
     const { hostname, port } = new URL(url);
@@ -35,7 +41,11 @@ export async function migrate(url: string, folder: string, serverRole?: string):
     );
     const applied = new Map(rows.map((row) => [row.migration_name, row.checksum]));
     const done: string[] = [];
-    for (const name of migrationNames(folder)) {
+    const names = migrationNames(folder);
+    const unknown = only?.find((name) => !names.includes(name));
+    if (unknown)
+      throw databaseUnavailable(`This was made by a newer version (${unknown}). Update first, then try again.`);
+    for (const name of only ?? names) {
       const text = readFileSync(join(folder, name, 'migration.sql'), 'utf8');
       const checksum = createHash('sha256').update(text).digest('hex');
       const known = applied.get(name);

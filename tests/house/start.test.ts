@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -137,6 +137,52 @@ describe('the command line', () => {
     expect((await cli(['account', 'list'])).output).toContain('no second factor');
     expect(await cli(['nonsense'])).toMatchObject({ code: 2 });
     expect(await cli(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('account add') });
+  });
+});
+
+describe('a backup, at the command line', () => {
+  it('is made beside the server, looked over, and restored where there is nothing', async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'dubbelslot-restored-'));
+    const file = join(elsewhere, 'kopie.age');
+    const cli = async (args: string[], environment: Record<string, string> = {}) => {
+      const ran = run('src/cli.ts', args, environment, '');
+      return { code: await ran.ended, output: ran.output() };
+    };
+    try {
+      expect(await cli(['backup', 'create', file])).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('Written'),
+      });
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(await cli(['backup', 'create', file])).toMatchObject({
+        code: 2,
+        output: expect.stringContaining('already'),
+      });
+      expect(await cli(['backup', 'check', file])).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('is whole'),
+      });
+      const restored = { DATA_DIR: join(elsewhere, 'data') };
+      expect(await cli(['backup', 'restore', file], restored)).toMatchObject({ code: 2 });
+      // The key of this place is another one.
+      expect(await cli(['backup', 'restore', file, '--yes'], restored)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining('needs the secret key'),
+      });
+      cpSync(join(dataDir, 'secret-key'), join(restored.DATA_DIR, 'secret-key'));
+      expect(await cli(['backup', 'restore', file, '--yes'], restored)).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('The audit log verifies.'),
+      });
+      expect((await cli(['account', 'list'], restored)).output).toContain('iemand@example.org');
+      expect(await cli(['backup', 'restore', file, '--yes'], restored)).toMatchObject({
+        code: 1,
+        output: expect.stringContaining('in use already'),
+      });
+    } finally {
+      removeDataDir(join(elsewhere, 'data'));
+      rmSync(elsewhere, { recursive: true, force: true });
+    }
   });
 });
 
