@@ -16,7 +16,9 @@ if (shell && args.length === 2) {
   process.stdout.write(completionFor(shell, commands));
   process.exit(0);
 }
-const command = commands.find(({ words }) => words === args.slice(0, 2).join(' '));
+const length = (words: string): number => words.split(' ').length;
+const command = commands.find(({ words }) => words === args.slice(0, length(words)).join(' '));
+const rest = args.slice(command ? length(command.words) : 0);
 
 const help = (of: readonly (Command | BareCommand)[]): string =>
   of
@@ -55,8 +57,8 @@ try {
   try {
     const said =
       'runBare' in command
-        ? await command.runBare(config, log, args.slice(2))
-        : await command.run(installation!.dependencies, args.slice(2));
+        ? await command.runBare(config, log, rest)
+        : await command.run(installation!.dependencies, rest);
     const { text, data } = typeof said === 'string' ? { text: said, data: said ? { said } : undefined } : said;
     const shown = isJson && data !== undefined ? JSON.stringify(data, null, 2) : text;
     if (shown) process.stdout.write(`${shown}\n`);

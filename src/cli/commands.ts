@@ -7,6 +7,7 @@ import { campaignCommands } from './campaign-commands.ts';
 import { clientCommands } from './client-commands.ts';
 import { type BareCommand, BY, type Command, oneEmail, refused, UsageError } from './command.ts';
 import { directoryCommands } from './directory-commands.ts';
+import { doctorCommand } from './doctor.ts';
 import { importCommands } from './import-commands.ts';
 import { keyCommands } from './key-commands.ts';
 import { peopleCommands } from './people-commands.ts';
@@ -35,6 +36,7 @@ export const commands: readonly (Command | BareCommand)[] = [
   ...clientCommands,
   ...keyCommands,
   ...backupCommands,
+  doctorCommand,
   ...auditCommands,
   {
     words: 'account add',
