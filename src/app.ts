@@ -23,6 +23,7 @@ import { accountRoutes } from './http/routes/account.ts';
 import { accountActivityRoutes } from './http/routes/account-activity.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
+import { cspReportRoutes } from './http/routes/csp-reports.ts';
 import { entraRoutes } from './http/routes/entra.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { homeRoutes } from './http/routes/home.ts';
@@ -103,6 +104,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
         () => false,
       ),
   });
+  await app.register(cspReportRoutes, { clock: d.clock });
   await app.register(mountProvider, {
     current: d.openid.current,
     publicUrl,

@@ -1,3 +1,6 @@
+/** Where browsers tell what they refused. */
+export const REPORTS_PATH = '/csp-reports';
+
 /**
  * The Content-Security-Policy of every page: nothing from elsewhere, no inline script or style.
  * @param formTargets origins that a form's redirects may end at: browsers check `form-action` on redirects too
@@ -18,6 +21,11 @@ const SHARED = [
   "media-src 'self' blob:",
   "base-uri 'none'",
   "frame-ancestors 'none'",
+  // Text becomes script nowhere. The companion names its worker's address by a policy of this name (Trusted Types).
+  "require-trusted-types-for 'script'",
+  'trusted-types companion',
+  `report-uri ${REPORTS_PATH}`,
+  'report-to csp',
 ];
 
 /**

@@ -59,6 +59,8 @@ export class Stage {
   }
 
   async strike(): Promise<void> {
+    const refused = this.installation.logLines.filter((line) => line.includes('a browser refused'));
+    if (refused.length > 0) throw new Error(`a page did what its policy forbids:\n${refused.join('')}`);
     await this.launched.browser.close();
     this.rp.close();
     await this.installation.close();

@@ -24,6 +24,9 @@ export const errors = fp(async (app: FastifyInstance) => {
   // PostgreSQL keeps no NUL character, and nothing honest has one in its address.
   app.addHook('onRequest', async (request, reply) => {
     if (/%00/.test(request.url)) return answer(request, reply, 400, 'invalid_request');
+    // Whoever sent the request on may have read the other one (RFC 9112, section 3.2). Node takes the first.
+    if (request.raw.rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length > 1)
+      return answer(request, reply.header('connection', 'close'), 400, 'invalid_request');
     return undefined;
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
