@@ -157,6 +157,8 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
     },
     replacePassword: (authenticator, now) =>
       db.transaction(async (sql) => {
+        // Of two at once the second waits, and then replaces what the first one made.
+        await sql`SELECT 1 FROM account WHERE id = ${authenticator.accountId} FOR UPDATE`;
         await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
           WHERE account_id = ${authenticator.accountId} AND kind = 'password' AND state <> 'revoked'`;
         await insertAuthenticator(sql, sealer, authenticator, now);

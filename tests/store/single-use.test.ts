@@ -112,6 +112,21 @@ describe('exactly one of several at once', () => {
     ).toEqual([1]);
   });
 
+  it('is an account’s password, and none of them fails', async () => {
+    const authenticators = createAuthenticators(db, sealer);
+    const before = await authenticators.ofAccount(accountId);
+    const all = await together(8, () =>
+      authenticators.replacePassword(
+        { id: randomUUID(), accountId, kind: 'password', label: 'password', state: 'active', secret: 'x' },
+        new Date(),
+      ),
+    );
+    expect(all.filter(({ status }) => status === 'rejected')).toEqual([]);
+    const after = await authenticators.ofAccount(accountId);
+    expect(after.length - before.length).toBe(8);
+    expect(after.filter(({ kind, state }) => kind === 'password' && state === 'active')).toHaveLength(1);
+  });
+
   it('uses an enrolment code, and binds in its session', async () => {
     const bindings = createBindingSessions(db, sealer);
     expect(

@@ -10,6 +10,8 @@ export class MailServer {
   refusal: number | undefined;
   /** Whether it is about us, and not about whom the mail is for. */
   isAboutUs = false;
+  /** Takes a mail, and does not say so until this resolves. */
+  frozen: Promise<void> | undefined;
   readonly #server: SMTPServer;
 
   private constructor(url: string, server: SMTPServer) {
@@ -32,7 +34,8 @@ export class MailServer {
       },
       onData(stream, _session, done) {
         simpleParser(stream).then(
-          (mail) => {
+          async (mail) => {
+            await mailServer.frozen;
             mailServer.mails.push(mail);
             done();
           },
@@ -40,6 +43,8 @@ export class MailServer {
         );
       },
     });
+    // A sender that was killed in the middle.
+    server.on('error', () => {});
     const mailServer = new MailServer(`smtp://localhost:${port}`, server);
     await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve));
     return mailServer;

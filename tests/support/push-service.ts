@@ -41,6 +41,8 @@ export class PushService {
   readonly #waiters: ((message: Delivered) => void)[] = [];
   /** Answers with this status instead, to play a service that is broken. */
   failWith: number | undefined;
+  /** Takes what it is sent, and does not answer until this resolves. */
+  frozen: Promise<void> | undefined;
 
   private constructor(server: Server, origin: string) {
     this.#server = server;
@@ -108,6 +110,7 @@ export class PushService {
   }
 
   async #receive(path: string, method: string, headers: Record<string, string>, body: Buffer): Promise<number> {
+    await this.frozen;
     if (this.failWith) return this.failWith;
     const subscriber = this.#subscribers.get(path);
     if (!subscriber) return 404;
