@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -104,5 +104,18 @@ describe('the house', () => {
         .filter(({ file }) => !/^[a-z0-9/-]+\.ts$/.test(file) || /(^|\/)index\.ts$/.test(file))
         .map(({ file }) => file),
     ).toEqual([]);
+  });
+});
+
+describe('the threat model', () => {
+  it('names tests that are there', () => {
+    const text = readFileSync(join(SRC, '../docs/threat-model.md'), 'utf8');
+    const rows = text.split('\n').filter((line) => /^\| (?!guarantee|---)/.test(line));
+    expect(rows.length).toBeGreaterThan(70);
+    for (const row of rows) {
+      const named = [...row.matchAll(/`((?:tests|src)\/[\w./-]+)`/g)].map(([, file]) => file!);
+      expect(named.length, row).toBeGreaterThan(0);
+      for (const file of named) expect(existsSync(join(SRC, '..', file)), file).toBe(true);
+    }
   });
 });
