@@ -1,9 +1,9 @@
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { createTransport } from 'nodemailer';
 import { settings } from '../config/schema.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { checkMailServer } from '../mail/mailer.ts';
 import { type Command, counted } from './command.ts';
 
 type Level = 'ok' | 'hint' | 'bad';
@@ -117,15 +117,10 @@ const mail: Check = async (d) => {
       hint('mail', `SMTP_URL is not set: mails go to ${join(dataDir, 'outbox')}, and nobody gets them.`),
       ...waiting,
     ];
-  const transport = createTransport({ url: smtpUrl, connectionTimeout: PATIENCE_MS, greetingTimeout: PATIENCE_MS });
-  try {
-    await transport.verify();
-    return [ok('mail', 'the mail server takes our connection'), ...waiting];
-  } catch (error) {
-    return [bad('mail', `The mail server refuses us (${whyOf(error)}). Check SMTP_URL.`), ...waiting];
-  } finally {
-    transport.close();
-  }
+  return checkMailServer(smtpUrl).then(
+    () => [ok('mail', 'the mail server takes our connection'), ...waiting],
+    (error: unknown) => [bad('mail', `The mail server refuses us (${whyOf(error)}). Check SMTP_URL.`), ...waiting],
+  );
 };
 
 const push: Check = async (d) => {

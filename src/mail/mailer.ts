@@ -18,11 +18,18 @@ export interface Mailer {
   close(): void;
 }
 
+const LIMITS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
+
+/** Connects, and greets. @throws where the mail server refuses that */
+export async function checkMailServer(smtpUrl: string): Promise<void> {
+  const transport = createTransport({ url: smtpUrl, ...LIMITS });
+  await transport.verify().finally(() => transport.close());
+}
+
 /** To the organisation's mail server; without one, to `<folder>/<time>-<id>.eml`, to be opened in any mail program. */
 export function createMailer(smtpUrl: string | undefined, from: string, outbox: string, id: () => string): Mailer {
   if (smtpUrl) {
-    const limits = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
-    const transport = createTransport({ url: smtpUrl, pool: true, maxConnections: 5, ...limits });
+    const transport = createTransport({ url: smtpUrl, pool: true, maxConnections: 5, ...LIMITS });
     return {
       async send(mail) {
         await transport.sendMail({ from, ...mail });
