@@ -119,7 +119,7 @@ export async function createDependencies(options: DependencyOptions) {
   const mail = openNotices({ ...stores, audit, config, clock, random, log });
   const { notify } = mail;
 
-  const places = await openPlaces(config.geoipFile);
+  const places = await openPlaces(config.geoipFile, (err) => log.warn({ err }, 'GEOIP_FILE cannot be read'));
   const common = { ...stores, audit, notify, clock, random };
   const approvals = createApprovals({
     ...common,

@@ -50,7 +50,9 @@ const configuration: Check = async ({ config }) => {
       !known.has(name) &&
       !known.has(name.replace(/_FILE$/, '')),
   );
+  const places = config.geoipFile === undefined ? undefined : await stat(config.geoipFile).catch(() => null);
   return [
+    ...(places === null ? [bad('configuration', 'GEOIP_FILE cannot be read: requests show no place.')] : []),
     ok('configuration', `the settings can be used; people go to ${config.publicUrl}`),
     ...odd.map((name) => hint('configuration', `${name} is no setting: it does nothing. See docs/configuration.md.`)),
     ...(config.isSecure

@@ -216,7 +216,8 @@ async function enrolAndSignIn(): Promise<void> {
   done.enrolled.push({ email: who.email, thumbprint: phone.thumbprint });
   const landed = await goOn(laptop, rp);
   await redeemed(asked, landed.url);
-  await phone.call('PUT', '/app/api/subscription', { subscription: push.subscribe(d.vapid.publicKey) }).catch(() => {});
+  const subscribed = await phone.call('PUT', '/app/api/subscription', push.subscribe(d.vapid.publicKey));
+  if (subscribed.status !== 204) throw new Error('not subscribed');
   for (let round = 0; round < 3 && !isOver; round += 1) {
     const next = new Laptop();
     const request = await givePassword(next, rp, who);
@@ -336,6 +337,8 @@ describe(`faults (FAULTS=${FAULTS} FAULTS_SEED=${SEED}${process.getuid?.() === 0
       `${JSON.stringify({ ...counts, failures, enrolled: done.enrolled.length, approved: done.approved.length, revoked: done.revoked.length, added: done.added.length })}\n`,
     );
     // There was work that could have been lost.
+    expect(push.delivered.length).toBeGreaterThan(0);
+    expect(mail.mails.length).toBeGreaterThan(0);
     expect(done.enrolled.length).toBeGreaterThan(FAULTS / 2);
     expect(done.approved.length).toBeGreaterThan(FAULTS / 2);
     expect(done.added.length).toBeGreaterThan(FAULTS / 2);

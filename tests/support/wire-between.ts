@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 /** A TCP address that leads to a port, which may change, and whose connections may be cut or held up. */
 export class WireBetween {
@@ -11,7 +12,8 @@ export class WireBetween {
     this.port = port;
   }
 
-  static async to(portNow: () => number): Promise<WireBetween> {
+  /** @param delayMs for what goes each way */
+  static async to(portNow: () => number, delayMs = 0): Promise<WireBetween> {
     const server = createServer((socket) => {
       const onward = connect(portNow(), '127.0.0.1');
       for (const [one, other] of [
@@ -19,7 +21,8 @@ export class WireBetween {
         [onward, socket],
       ] as const) {
         wire.#sockets.add(one);
-        one.pipe(other);
+        if (delayMs > 0) one.pipe(late(delayMs)).pipe(other);
+        else one.pipe(other);
         one.on('error', () => other.destroy());
         one.on('close', () => {
           wire.#sockets.delete(one);
@@ -49,3 +52,11 @@ export class WireBetween {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }
+
+/** What is written comes out so much later, in the same order. */
+const late = (ms: number): Transform =>
+  new Transform({
+    transform(chunk, _encoding, done) {
+      setTimeout(() => done(null, chunk), ms);
+    },
+  });
