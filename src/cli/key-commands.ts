@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { chownSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { token256 } from '../core/random.ts';
@@ -12,6 +12,9 @@ function addToKeptFile({ config, random }: Dependencies): string {
   const file = join(config.dataDir, 'secret-key');
   const written = `${file}.new`;
   writeFileSync(written, `${[token256(random), ...config.secretKeys].join('\n')}\n`, { mode: 0o600 });
+  // Whoever types this may be root, and the server somebody else.
+  const { uid, gid } = statSync(file);
+  chownSync(written, uid, gid);
   renameSync(written, file);
   return file;
 }
