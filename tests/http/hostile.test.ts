@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => installation.close());
 
 /** Bytes as they are, and all that comes back until the other side ends, or says nothing for a while. */
-function raw(bytes: string | readonly string[], patienceMs = 1500): Promise<{ answers: string[]; isEnded: boolean }> {
+function raw(bytes: string | readonly string[], patienceMs = 5000): Promise<{ answers: string[]; isEnded: boolean }> {
   return new Promise((resolve) => {
     let text = '';
     const socket = connect(port, 'localhost', async () => {
@@ -65,7 +65,7 @@ describe('a request that two servers could read in two ways', () => {
   });
 
   it('reads two that are well formed', async () => {
-    expect((await raw(SECOND + SECOND, 500)).answers).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+    expect((await raw(SECOND + SECOND, 3000)).answers).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
   });
 
   it('takes no more headers than anybody needs', async () => {
