@@ -183,20 +183,8 @@ export async function createDependencies(options: DependencyOptions) {
   const outbound = createOutboundFetch(clientHosts, options.testFetch);
   const { openid, clientDoctor, entra, ciba, makeCalls, keyRotation } = await openOpenid({
     ...options,
-    ...{
-      stores,
-      root,
-      cookieKeys: cookieKeysFor('cookies'),
-      signals,
-      render,
-      judgeSession,
-      clientApprovals,
-      audit,
-      notify,
-      clock,
-      random,
-    },
-    ...{ clientHosts, outbound },
+    ...{ stores, root, signals, render, judgeSession, clientApprovals, audit, notify, clock, random },
+    ...{ clientHosts, outbound, cookieKeys: cookieKeysFor('cookies') },
   });
   const takeAnswer = createTakeAnswer({
     ...common,

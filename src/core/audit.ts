@@ -26,3 +26,6 @@ export interface Origin {
   /** The secret of a browser that is remembered; never logged. */
   readonly rememberedToken?: string | undefined;
 }
+
+/** The id in `account:<id>`; any other doer or subject as it is. */
+export const accountIdIn = (actor: string): string => actor.replace(/^account:/, '');

@@ -6,7 +6,7 @@ import { accept, type Refusal, type Result, refuse, refuseAll } from '../core/re
 import { cut, isGroupName, LONGEST_NAME } from '../core/text.ts';
 import { passwordProblem } from '../policy/password-rules.ts';
 import { whyNotGive, whyNotOn } from '../policy/permissions.ts';
-import type { Account, AccountChanges, AccountSource, Accounts, Locale, Role } from '../store/accounts.ts';
+import type { Account, AccountSource, Accounts, Locale, Role } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { Invitations } from '../store/invitations.ts';
 import type { Throttle } from '../store/throttle.ts';
@@ -70,7 +70,11 @@ export const wrongDetails = ({
   email,
   notifyEmail,
   groups,
-}: Pick<AccountChanges, 'email' | 'notifyEmail' | 'groups'>): Refusal[] => [
+}: {
+  readonly email?: string | undefined;
+  readonly notifyEmail?: string | null | undefined;
+  readonly groups?: readonly string[] | undefined;
+}): Refusal[] => [
   ...(email !== undefined && !isEmail(email.trim()) ? [{ code: 'email_invalid', field: 'email' } as const] : []),
   ...(notifyEmail && !isEmail(notifyEmail) ? [{ code: 'email_invalid', field: 'notifyEmail' } as const] : []),
   ...(groups?.every(isGroupName) === false ? [{ code: 'group_invalid', field: 'groups' } as const] : []),
@@ -84,10 +88,8 @@ export function createAdministration(n: AdministrationNeeds): Administration {
 
   const checkPerson = (person: PersonToAdd): Result<string> => {
     const email = person.email.trim().toLowerCase();
-    const wrong = wrongDetails({
-      ...person,
-      groups: person.source === undefined ? person.groups : [],
-    } as AccountChanges);
+    // A directory names its groups as it likes.
+    const wrong = wrongDetails(person.source === undefined ? person : { ...person, groups: [] });
     const problem =
       person.password === undefined ? undefined : problemWith({ ...person, email, password: person.password });
     return refuseAll(problem ? [...wrong, { code: problem, field: 'password' }] : wrong) ?? accept(email);

@@ -1,14 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
+import type { IdempotentCalls } from '../../store/idempotent-calls.ts';
 import { sendProblem } from '../problems.ts';
 import type { Endpoint } from './endpoint.ts';
-
-interface KeptAnswer {
-  readonly status: number;
-  readonly body: string;
-  /** Those that say where and which, as they were. */
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /** The headers of an answer that belong to it when it is sent again. */
 export const keptHeaders = (reply: FastifyReply): Record<string, string> =>
@@ -19,17 +13,10 @@ export const keptHeaders = (reply: FastifyReply): Record<string, string> =>
     }),
   );
 
-/** Keeps what was answered: `store/idempotent-calls.ts`. */
-export interface IdempotentKeeper {
-  begin(key: string, request: string, now: Date): Promise<KeptAnswer | 'new' | 'busy' | 'other'>;
-  finish(key: string, answer: KeptAnswer): Promise<void>;
-  forget(key: string): Promise<void>;
-}
-
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** A creating call that names itself is done once: sent again, it gets the same answer (draft-ietf-httpapi-idempotency-key). */
-export function createIdempotency(calls: IdempotentKeeper, clock: Clock) {
+export function createIdempotency(calls: IdempotentCalls, clock: Clock) {
   return async (
     e: Endpoint,
     request: FastifyRequest,

@@ -7,6 +7,7 @@ import type { Acr } from '../../core/assurance.ts';
 import type { Clock } from '../../core/clock.ts';
 import { PERMISSIONS } from '../../core/permissions.ts';
 import type { ApiCallers } from '../../flow/api-callers.ts';
+import type { IdempotentCalls } from '../../store/idempotent-calls.ts';
 import { FILE_SECONDS, hasBody } from '../plugins/body-time.ts';
 import { dropUnread } from '../plugins/unread.ts';
 import { sendProblem, sendRefusal } from '../problems.ts';
@@ -14,7 +15,7 @@ import { refusalInEnglish } from '../wording.ts';
 import { createApiGuard } from './authenticate.ts';
 import { completed, type OpenApiDocument } from './document.ts';
 import type { Answer, Endpoint } from './endpoint.ts';
-import { createIdempotency, type IdempotentKeeper, keptHeaders } from './idempotency.ts';
+import { createIdempotency, keptHeaders } from './idempotency.ts';
 import { referenceOf } from './reference.ts';
 import { problem } from './schemas.ts';
 
@@ -24,7 +25,7 @@ export interface ApiNeeds {
   readonly version: string;
   readonly adminAcr: Acr;
   readonly callers: ApiCallers;
-  readonly idempotentCalls: IdempotentKeeper;
+  readonly idempotentCalls: IdempotentCalls;
   readonly clock: Clock;
   readonly endpoints: readonly Endpoint[];
 }

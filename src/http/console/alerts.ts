@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AlertKind } from '../../core/alert-rules.ts';
+import { accountIdIn } from '../../core/audit.ts';
 import type { Alerts } from '../../flow/alerts.ts';
 import type { People } from '../../flow/people.ts';
 import type { Alert } from '../../store/alerts.ts';
@@ -22,7 +23,7 @@ export const alertPages: FastifyPluginAsyncZod<AlertPagesNeeds> = async (app, n)
   app.get('/admin/alerts', { config: { guard: 'console', permission: 'alerts:read' } }, async (request, reply) => {
     const { t, times } = request;
     const [open, past] = await Promise.all([n.alertWatch.list(true, MOST), n.alertWatch.list(false, MOST)]);
-    const ids = [...open, ...past].map(({ subject }) => subject.replace(/^account:/, ''));
+    const ids = [...open, ...past].map(({ subject }) => accountIdIn(subject));
     const people = new Map((await n.people.byIds(ids)).map((account) => [`account:${account.id}`, account]));
     const about = (subject: string): string =>
       subject === 'all' ? t('console.everybody') : (people.get(subject)?.email ?? subject);

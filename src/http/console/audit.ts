@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { accountIdIn } from '../../core/audit.ts';
 import { AUDIT_ACTIONS } from '../../core/audit-actions.ts';
 import { cut } from '../../core/text.ts';
 import type { AuditExport } from '../../flow/audit-export.ts';
@@ -77,9 +78,7 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
       const filter = await filterFrom(asked);
       const found = filter ? await n.auditStore.search(filter, PAGE + 1, before) : [];
       const shown = found.slice(0, PAGE);
-      const actors = [
-        ...new Set(shown.flatMap(({ actor, accountId }) => [actor.replace(/^account:/, ''), accountId ?? ''])),
-      ];
+      const actors = [...new Set(shown.flatMap(({ actor, accountId }) => [accountIdIn(actor), accountId ?? '']))];
       const names = new Map((await n.people.byIds(actors)).map(({ id, email }) => [id, email]));
       const query = new URLSearchParams(asked);
       const more = new URLSearchParams({ ...asked, before: shown.at(-1)?.id ?? '' });
@@ -154,7 +153,7 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
                 text: (e.accountId && names.get(e.accountId)) || e.object,
                 ...(e.accountId ? { path: `/admin/people/${e.accountId}` } : {}),
               },
-              { text: names.get(e.actor.replace(/^account:/, '')) ?? e.actor },
+              { text: names.get(accountIdIn(e.actor)) ?? e.actor },
               { text: e.origin },
               { text: inShort(e.detail) },
             ]),
@@ -176,7 +175,7 @@ export const auditPages: FastifyPluginAsyncZod<AuditPagesNeeds> = async (app, n)
       const { id } = request.params;
       const [event] = /^\d{1,18}$/.test(id) ? await n.auditStore.search({ id }, 1) : [];
       if (!event) return showUnknown(request, reply, 'error.not_found_text');
-      const doer = event.actor.replace(/^account:/, '');
+      const doer = accountIdIn(event.actor);
       const people = new Map(
         (await n.people.byIds([...new Set([doer, event.accountId ?? ''])])).map((a) => [
           a.id,

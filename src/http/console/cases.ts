@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { accountIdIn } from '../../core/audit.ts';
 import type { People } from '../../flow/people.ts';
 import type { Support } from '../../flow/support.ts';
 import type { SupportCase } from '../../store/support-cases.ts';
@@ -17,8 +18,7 @@ export function caseRows(
   names: ReadonlyMap<string, string>,
   { t, times }: FastifyRequest,
 ): Table {
-  const who = (actor: string | null): string =>
-    actor === null ? '–' : (names.get(actor.replace(/^account:/, '')) ?? actor);
+  const who = (actor: string | null): string => (actor === null ? '–' : (names.get(accountIdIn(actor)) ?? actor));
   return {
     type: 'table',
     caption: t('console.part_cases'),
@@ -54,7 +54,7 @@ export function caseRows(
 
 /** The ids of those who asked and decided. */
 export const doersOf = ({ requestedBy, decidedBy }: SupportCase): string[] =>
-  [requestedBy, decidedBy ?? ''].map((actor) => actor.replace(/^account:/, ''));
+  [requestedBy, decidedBy ?? ''].map((actor) => accountIdIn(actor));
 
 /** What waits for a second person, and what was done. */
 export const casePages: FastifyPluginAsyncZod<{ support: Support; people: People }> = async (app, n) => {

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { acrNamed } from '../../core/assurance.ts';
+import { accountIdIn } from '../../core/audit.ts';
 import { type Mistake, mistake } from '../../core/mistakes.ts';
 import type { People } from '../../flow/people.ts';
 import type { Answer, PolicyAdministration } from '../../flow/policy-administration.ts';
@@ -71,7 +72,7 @@ export const policyPages: FastifyPluginAsyncZod<{
       n.policyAdministration.current(),
       n.policyAdministration.versions(10),
     ]);
-    const authors = versions.map(({ author }) => author.replace(/^account:/, ''));
+    const authors = versions.map(({ author }) => accountIdIn(author));
     const names = new Map((await n.people.byIds([...new Set(authors)])).map(({ id, email }) => [id, email]));
     return showConsole(request, reply, {
       title: t('console.part_policy'),
@@ -110,7 +111,7 @@ export const policyPages: FastifyPluginAsyncZod<{
           rows: versions.map((v) => [
             { text: v.version },
             { text: times.dateTime(v.createdAt) },
-            { text: names.get(v.author.replace(/^account:/, '')) ?? v.author },
+            { text: names.get(accountIdIn(v.author)) ?? v.author },
           ]),
         },
       ],
