@@ -72,6 +72,7 @@ export function openAdministering(n: AdministeringNeeds) {
     thresholds: n.config.alertThresholds,
     isLogOff: ['silent', 'fatal'].includes(n.config.logLevel),
   });
+  const coverage = createCoverageReport(n);
   return {
     callerCheck,
     support,
@@ -80,6 +81,7 @@ export function openAdministering(n: AdministeringNeeds) {
     overview: createOverview({
       ...n,
       hasDirectory: ldap !== undefined,
+      coverage,
       installation: {
         ...n.config,
         ownsItsTables: n.config.databaseUrl !== undefined && n.config.databaseOwnerUrl === undefined,
@@ -101,7 +103,7 @@ export function openAdministering(n: AdministeringNeeds) {
     resealSecrets: createResealing(n).reseal,
     supportUndo: createSupportUndo(common),
     policyAdministration: createPolicyAdministration({ ...common, portalClientId: PORTAL_CLIENT_ID }),
-    coverage: createCoverageReport(n),
+    coverage,
     webhookCalls: createWebhooks({
       ...common,
       send: n.outbound,

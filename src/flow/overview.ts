@@ -1,10 +1,11 @@
-import { type Deviation, deviationsOf, type Installation } from '../policy/deviations.ts';
+import { type Installation, type NormCheck, normChecksOf } from '../policy/norms.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { AuditChain } from '../store/audit-chain.ts';
 import type { DirectorySyncRun, DirectorySyncs } from '../store/directory-syncs.ts';
 import type { Mails } from '../store/mails.ts';
 import type { Webhooks } from '../store/webhooks.ts';
 import type { Access } from './access.ts';
+import type { CoverageReport } from './coverage.ts';
 
 export interface Health {
   /** Events that have no place in the chain yet, and since when the oldest waits. */
@@ -20,10 +21,10 @@ export interface Health {
   readonly directory: DirectorySyncRun | null | undefined;
 }
 
-/** How an installation stands: its health, and where it does less than the norms ask. */
+/** How an installation stands: its health, and which of what the norms ask is so here. */
 export interface Overview {
   health(): Promise<Health>;
-  deviations(): Promise<Deviation[]>;
+  norms(): Promise<NormCheck[]>;
 }
 
 export interface OverviewNeeds {
@@ -34,7 +35,8 @@ export interface OverviewNeeds {
   directorySyncs: DirectorySyncs;
   hasDirectory: boolean;
   access: Access;
-  installation: Omit<Installation, 'owners' | 'policy'>;
+  coverage: CoverageReport;
+  installation: Omit<Installation, 'owners' | 'uncovered' | 'policy'>;
 }
 
 const MOST_COUNTED = 1000;
@@ -60,8 +62,12 @@ export const createOverview = (n: OverviewNeeds): Overview => ({
       directory: n.hasDirectory ? (directory ?? null) : undefined,
     };
   },
-  async deviations() {
-    const [{ policy }, owners] = await Promise.all([n.access.policy(), n.accounts.countWithRole('owner')]);
-    return deviationsOf({ ...n.installation, policy, owners });
+  async norms() {
+    const [{ policy }, owners, [everybody]] = await Promise.all([
+      n.access.policy(),
+      n.accounts.countWithRole('owner'),
+      n.coverage.now(),
+    ]);
+    return normChecksOf({ ...n.installation, policy, owners, uncovered: everybody?.without ?? 0 });
   },
 });

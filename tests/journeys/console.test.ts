@@ -132,6 +132,7 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['POST', '/admin/policy/edit', 'policy:write'],
   ['GET', '/admin/policy/what-if', 'policy:read'],
   ['GET', '/admin/settings', 'settings:read'],
+  ['GET', '/admin/norms', 'settings:read'],
   ['GET', '/admin/webhooks', 'webhooks:read'],
   ['GET', '/admin/webhooks/new', 'webhooks:write'],
   ['POST', '/admin/webhooks/new', 'webhooks:write'],

@@ -79,16 +79,18 @@ export const settingsEndpoints = (n: {
     permission: 'settings:read',
     answers: { 200: settings },
     async run() {
-      const [deviations, health] = await Promise.all([n.overview.deviations(), n.overview.health()]);
+      const [norms, health] = await Promise.all([n.overview.norms(), n.overview.health()]);
       return {
         value: {
           settings: n.settings.map(({ name, value, description }) => ({ name, value, description })),
-          deviations: deviations.map(({ name, source, what }) => ({
-            name,
-            source,
-            setting: what,
-            description: n.t(`deviation.${name}`),
-          })),
+          deviations: norms
+            .filter(({ isMet }) => !isMet)
+            .map(({ name, sources, what }) => ({
+              name,
+              source: sources.map(({ norm, section }) => `${norm}, ${section}`).join('; '),
+              setting: what,
+              description: n.t(`deviation.${name}`),
+            })),
           health: {
             isLogGuarded: health.isLogGuarded,
             unlinkedEvents: health.unlinked,

@@ -1,6 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { NORMS } from '../../core/norms.ts';
 import type { Overview } from '../../flow/overview.ts';
 import { settingInWords } from '../../i18n/settings.ts';
+import type { Block, Cell } from './blocks.ts';
 import { directoryBlocks } from './directory.ts';
 import { showConsole } from './show.ts';
 
@@ -18,11 +20,12 @@ export interface SettingsPagesNeeds {
   readonly settings: readonly ShownSetting[];
 }
 
-/** How this installation is set, and where it does less than the norms ask. */
+/** How this installation is set, and what of it the norms ask otherwise. */
 export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (app, n) => {
   app.get('/admin/settings', { config: { guard: 'console', permission: 'settings:read' } }, async (request, reply) => {
     const { t, times } = request;
-    const [deviations, health] = await Promise.all([n.overview.deviations(), n.overview.health()]);
+    const [norms, health] = await Promise.all([n.overview.norms(), n.overview.health()]);
+    const deviations = norms.filter(({ isMet }) => !isMet);
     return showConsole(request, reply, {
       title: t('console.part_settings'),
       here: 'settings',
@@ -50,20 +53,16 @@ export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (a
           ],
         },
         ...directoryBlocks(health.directory, request),
-        { type: 'heading', text: t('console.deviations') },
-        { type: 'text', text: t('console.deviations_text') },
-        {
-          type: 'table',
-          caption: t('console.deviations'),
-          isCaptionHidden: true,
-          columns: [t('console.what'), t('console.setting'), t('console.norm')],
-          empty: t('console.deviations_none'),
-          rows: deviations.map(({ name, source, what }) => [
-            { text: t(`deviation.${name}`) },
-            { text: what },
-            { text: source },
-          ]),
-        },
+        { type: 'heading', text: t('console.norms') },
+        deviations.length === 0
+          ? { type: 'notice', tone: 'good', text: t('console.norms_all', { count: norms.length }) }
+          : {
+              type: 'notice',
+              tone: 'note',
+              text: t('console.norms_some', { count: deviations.length, all: norms.length }),
+              items: deviations.map(({ name }) => t(`deviation.${name}`)),
+            },
+        { type: 'links', items: [{ path: '/admin/norms', text: t('console.norms_each') }] },
         { type: 'heading', text: t('console.settings') },
         { type: 'text', text: t('console.settings_text'), isHint: true },
         {
@@ -78,6 +77,42 @@ export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (a
             { text: settingInWords(request.locale, name, description) },
           ]),
         },
+      ],
+    });
+  });
+
+  app.get('/admin/norms', { config: { guard: 'console', permission: 'settings:read' } }, async (request, reply) => {
+    const { t } = request;
+    const checks = await n.overview.norms();
+    return showConsole(request, reply, {
+      title: t('console.norms'),
+      here: 'settings',
+      back: { path: '/admin/settings', text: t('console.part_settings') },
+      blocks: [
+        { type: 'text', text: t('console.norms_text') },
+        ...NORMS.flatMap((norm): Block[] => [
+          { type: 'heading', text: norm },
+          {
+            type: 'table',
+            caption: norm,
+            isCaptionHidden: true,
+            columns: [t('console.norm_section'), t('console.norm_asks'), t('console.norm_here'), t('console.setting')],
+            empty: '',
+            rows: checks.flatMap(({ name, isMet, what, sources }) =>
+              sources
+                .filter((source) => source.norm === norm)
+                .map(({ section }): Cell[] => [
+                  { text: section },
+                  { text: t(`norm.${name}`) },
+                  isMet
+                    ? { text: t('console.norm_met'), tone: 'good' }
+                    : { text: t('console.norm_not_met'), tone: 'bad', hint: t(`deviation.${name}`) },
+                  { text: what },
+                ]),
+            ),
+          },
+        ]),
+        { type: 'text', text: t('console.norms_more'), isHint: true },
       ],
     });
   });
