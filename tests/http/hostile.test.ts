@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 
@@ -66,6 +67,26 @@ describe('a request that two servers could read in two ways', () => {
 
   it('reads two that are well formed', async () => {
     expect((await raw(SECOND + SECOND, 3000)).answers).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+  });
+
+  it('has no TRACE, and unpacks no body', async () => {
+    const trace = await raw(`TRACE / HTTP/1.1\r\n${HOST}Connection: close\r\nX-Secret: s\r\n\r\n`);
+    expect(trace.answers[0]).toMatch(/ 40[45]$/);
+    const ask = async (body: string | Buffer, encoding?: string) => {
+      const headers = {
+        'content-type': 'application/x-www-form-urlencoded',
+        ...(encoding && { 'content-encoding': encoding }),
+      };
+      const answer = await fetch(`${installation.url}/oidc/token`, {
+        method: 'POST',
+        headers,
+        body: new Uint8Array(Buffer.from(body)),
+      });
+      return (await answer.json()) as { error: string; error_description?: string };
+    };
+    const plain = 'grant_type=refresh_token&refresh_token=x&client_id=nobody';
+    expect(await ask(plain)).toMatchObject({ error: 'invalid_client' });
+    expect(await ask(gzipSync(plain), 'gzip')).toMatchObject({ error: 'invalid_request' });
   });
 
   it('takes no more headers than anybody needs', async () => {
