@@ -40,6 +40,7 @@ const PAGES = [
   ['webhooks', '/admin/webhooks'],
   ['webhook-new', '/admin/webhooks/new'],
   ['settings', '/admin/settings'],
+  ['norms', '/admin/norms'],
 ] as const;
 
 /** Somebody with a role, signed in to the console at this laptop. */
