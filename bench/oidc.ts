@@ -19,7 +19,7 @@ import { Laptop } from '../tests/support/laptop.ts';
 import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
-import { cpuSeconds, postgresCpuSeconds } from './processes.ts';
+import { cpuSeconds, postgresCpuSeconds } from './lib/processes.ts';
 
 const isSmoke = process.argv.includes('--smoke');
 const SECONDS = isSmoke ? 0.2 : 3;

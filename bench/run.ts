@@ -18,7 +18,7 @@ import type { Phone } from '../tests/support/phone.ts';
 import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
-import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './processes.ts';
+import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './lib/processes.ts';
 
 const isSmoke = process.argv.includes('--smoke');
 const SIGN_INS = isSmoke ? 12 : 1000;

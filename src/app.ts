@@ -8,6 +8,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import type { Dependencies } from './dependencies.ts';
 import { allEndpoints } from './http/api/endpoints.ts';
 import { api } from './http/api/plugin.ts';
+import { createCompleting } from './http/completing.ts';
 import { consolePages } from './http/console/pages.ts';
 import { createEventStreams } from './http/event-stream.ts';
 import { createGuards } from './http/guards.ts';
@@ -114,6 +115,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(entraRoutes, { entra: d.entra, isSecure, organisation });
   await app.register(homeRoutes, { publicDir });
   await app.register(setupRoutes, { administration });
+  const completing = createCompleting({ interactions, signIn, signInEnd: d.signInEnd, bindingCookie });
   const secondFactorNeeds = { signIn, secondFactor, approvals, waiting, streams, organisation, isSecure };
   await app.register(signInRoutes, {
     interactions,
@@ -125,8 +127,9 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     showWay: createShowWay(secondFactorNeeds).show,
     organisation,
     bindingCookie,
+    completing,
   });
-  await app.register(secondFactorRoutes, secondFactorNeeds);
+  await app.register(secondFactorRoutes, { ...secondFactorNeeds, completing });
   await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
   await app.register(otherWizardRoutes, { codeBinding: d.codeBinding, keyBinding: d.keyBinding });
   await app.register(storeAppWizardRoutes, { approvals, binding, storeApp: d.storeApp });

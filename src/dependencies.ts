@@ -94,6 +94,7 @@ export async function createDependencies(options: DependencyOptions) {
   const signals = await openSignals(databaseUrl, (error) =>
     log.warn({ err: error }, 'lost the database; listening again soon'),
   );
+  signals.on('policy', stores.policies.forget);
 
   const auditing = await openAuditing({ config, stores, ownerUrl: options.ownerUrl ?? databaseUrl, clock, log });
   const { audit } = auditing;

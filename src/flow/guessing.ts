@@ -1,6 +1,6 @@
 import type { Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
-import { accept, type Result, refuse } from '../core/refusals.ts';
+import { type Result, refuse } from '../core/refusals.ts';
 import { isHardStop, WAITS, WAITS_TOGETHER } from '../policy/throttling.ts';
 import type { Account } from '../store/accounts.ts';
 import type { AuthenticatorKind, Authenticators } from '../store/authenticators.ts';
@@ -48,17 +48,12 @@ export function createGuessing(n: GuessingNeeds): Guessing {
       const now = n.clock.now();
       // A signature cannot be guessed: too many only wait a little, and nothing else waits with them.
       if (kind === 'webauthn') return n.throttle.attempt(ownKey(kind, id), WAITS_FOR_KEYS, now);
-      const own = await n.throttle.attempt(ownKey(kind, id), WAITS, now);
-      if (!own.ok) return own;
-      const together = await n.throttle.attempt(togetherKey(id), WAITS_TOGETHER, now);
-      if (together.ok) return accept(own.value);
-      await n.throttle.takeBack(ownKey(kind, id));
-      return together;
+      const own = { what: ownKey(kind, id), waits: WAITS };
+      return n.throttle.attemptBoth(own, { what: togetherKey(id), waits: WAITS_TOGETHER }, now);
     },
 
     async right({ id }, kind) {
-      await n.throttle.forgive(ownKey(kind, id));
-      await n.throttle.forgive(togetherKey(id));
+      await n.throttle.forgive(ownKey(kind, id), togetherKey(id));
     },
 
     async wrong(account, kind, failures, refusal, origin) {

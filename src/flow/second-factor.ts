@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import { accept, type Refusal, type Result, refuse } from '../core/refusals.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
-import type { LoginTransactions } from '../store/login-transactions.ts';
+import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import type { Guessing } from './guessing.ts';
@@ -18,19 +18,19 @@ import type { SignInView } from './sign-in.ts';
 /** The second factors that are typed or touched; approvals by phone are in approvals.ts. */
 export interface SecondFactor {
   /** Refusals: `code_wrong` (also for a code that was used before), `authenticator_disabled`, `wait`. */
-  totp(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  totp(view: SignInView, code: string, origin: Origin): Promise<Result<LoginTransaction>>;
   /** What a browser needs to ask for one of the account's keys. */
   keyOptions(view: SignInView): Promise<RequestOptions>;
   /** Refusals: `key_invalid`, `key_copied`, `authenticator_disabled`, `wait`. */
-  key(view: SignInView, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<void>>;
+  key(view: SignInView, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<LoginTransaction>>;
   /** What a browser needs to offer any passkey, before it is known who signs in. */
   passkeyOptions(uid: string): Promise<RequestOptions>;
   /** A passkey that verified its user is all that is needed. Refusals: `key_invalid`, `key_copied`. */
   passkey(uid: string, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<void>>;
   /** Refusals: `recovery_code_wrong`, `authenticator_disabled`, `wait`. */
-  recoveryCode(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  recoveryCode(view: SignInView, code: string, origin: Origin): Promise<Result<LoginTransaction>>;
   /** Refusals: `temporary_pass_wrong`, `authenticator_disabled`, `wait`. */
-  temporaryPass(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  temporaryPass(view: SignInView, code: string, origin: Origin): Promise<Result<LoginTransaction>>;
 }
 
 export interface SecondFactorNeeds {
@@ -65,7 +65,7 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
     kind: keyof typeof typed,
     code: string,
     origin: Origin,
-  ): Promise<Result<void>> => {
+  ): Promise<Result<LoginTransaction>> => {
     const { action, wrong, verify } = typed[kind];
     if (!account) return refuse(wrong);
     const tried = await n.guessing.attempt(account, kind);
@@ -78,10 +78,12 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
       return n.guessing.wrong(account, kind, tried.value, wrong, origin);
     }
     await n.guessing.right(account, kind);
-    await n.authenticators.touch(used, now);
-    if (!(await n.transactions.prove(transaction.uid, account.id, kind, now))) return refuse(wrong);
+    // A code app's step was accepted by a statement that notes its use.
+    if (kind !== 'totp') await n.authenticators.touch(used, now);
+    const proven = await n.transactions.prove(transaction.uid, account.id, kind, now);
+    if (!proven) return refuse(wrong);
     await n.audit({ ...event, result: 'success', detail: { kind, authenticator: used } });
-    return accept(undefined);
+    return accept(proven);
   };
 
   /** A counter that did not grow: somebody may have a copy of the key. It is out of use until its owner is asked. */
@@ -143,10 +145,10 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
       }
       if (verified.value.authenticator.state !== 'active') return refuse('key_invalid');
       await n.guessing.right(account, 'webauthn');
-      if (!(await n.transactions.prove(transaction.uid, account.id, verified.value.proof, now)))
-        return refuse('key_invalid');
+      const proven = await n.transactions.prove(transaction.uid, account.id, verified.value.proof, now);
+      if (!proven) return refuse('key_invalid');
       await provenKey(account, verified.value, origin);
-      return accept(undefined);
+      return accept(proven);
     },
 
     passkeyOptions: (uid) => n.keys.request(subjectOf(uid), undefined, n.clock.now()),

@@ -45,16 +45,18 @@ export interface SignInView {
 }
 
 export interface SignIn {
-  /** Opens our row for an interaction, or finds it. */
-  open(request: SignInRequest): Promise<LoginTransaction>;
+  /** Opens our row for an interaction, or finds it. @returns where it stands */
+  open(request: SignInRequest, origin: Origin): Promise<SignInView>;
   /** Where it stands; an approval that has come in is used on the way. */
   look(uid: string, origin: Origin): Promise<SignInView | undefined>;
+  /** Where it stands after one more proof, by what was read for this request. */
+  goneOn(view: SignInView, transaction: LoginTransaction): SignInView;
   /** Refusals: `wrong_credentials`, `wait`. The words and the time are the same for an unknown account. */
   password(uid: string, email: string, password: string, origin: Origin): Promise<Result<void>>;
   /** Starts a challenge for a phone. Refusals: those of `Approvals.start`, `no_authenticator`. */
   askApproval(view: SignInView, origin: Origin, onlyFirst: boolean, channel?: ChallengeChannel): Promise<Result<void>>;
   /** The code that a store app showed after its approval. Refusals: `code_wrong`, `challenge_closed`. */
-  appCode(view: SignInView, code: string, origin: Origin): Promise<Result<void>>;
+  appCode(view: SignInView, code: string, origin: Origin): Promise<Result<LoginTransaction>>;
   /** Opens the wizard, on what has been shown so far. @returns the token for the browser's cookie */
   enrol(view: SignInView, origin: Origin): Promise<{ token: string; ttlSeconds: number } | undefined>;
 }
@@ -78,11 +80,13 @@ export interface SignInNeeds {
 export function createSignIn(n: SignInNeeds): SignIn {
   const situation = async (transaction: LoginTransaction, origin: Origin): Promise<Omit<SignInView, 'step'>> => {
     const account = transaction.accountId ? await n.accounts.byId(transaction.accountId) : undefined;
-    const [client, authenticators, challenge] = await Promise.all([
+    const [client, authenticators] = await Promise.all([
       n.clients.byId(transaction.clientId),
       account ? n.authenticators.ofAccount(account.id) : [],
-      account ? n.challenges.latestOfLogin(transaction.uid, account.id) : undefined,
     ]);
+    const mayHaveAsked = authenticators.some(({ kind }) => kind === 'push' || kind === 'store_app');
+    const challenge =
+      account && mayHaveAsked ? await n.challenges.latestOfLogin(transaction.uid, account.id) : undefined;
     const judgement =
       account &&
       (await n.access.judge({
@@ -127,11 +131,13 @@ export function createSignIn(n: SignInNeeds): SignIn {
   };
 
   return {
-    async open(request) {
+    goneOn: (view, transaction) => withStep({ ...view, transaction }),
+
+    async open(request, origin) {
       const now = n.clock.now();
       const { session } = request;
       const isStepUp = request.prompt === 'mfa' && session !== undefined;
-      return n.transactions.open(
+      const transaction = await n.transactions.open(
         {
           uid: request.uid,
           clientId: request.clientId,
@@ -144,6 +150,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
         },
         now,
       );
+      return withStep(await situation(transaction, origin));
     },
 
     async look(uid, origin) {
@@ -158,7 +165,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
         (await n.approvals.use(challenge))
       ) {
         const proof: Proof = challenge.isUserVerified ? 'verified_push' : 'push';
-        if (await n.transactions.prove(uid, account.id, proof, n.clock.now())) {
+        const proven = await n.transactions.prove(uid, account.id, proof, n.clock.now());
+        if (proven) {
           await n.audit({
             action: 'challenge.used',
             object: `challenge:${challenge.id}`,
@@ -166,7 +174,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
             ...byAccount(account, origin),
           });
         }
-        return withStep(await situation((await n.transactions.byUid(uid)) ?? transaction, origin));
+        return withStep({ ...view, transaction: proven ?? (await n.transactions.byUid(uid)) ?? transaction });
       }
       return withStep(view);
     },
@@ -240,8 +248,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const used = await n.approvals.useWithCode(challenge, code);
       await n.audit({ ...event, result: used.ok ? 'success' : 'refused' });
       if (!used.ok) return used;
-      const isProven = await n.transactions.prove(transaction.uid, account.id, 'push', n.clock.now());
-      return isProven ? accept(undefined) : refuse('challenge_closed');
+      const proven = await n.transactions.prove(transaction.uid, account.id, 'push', n.clock.now());
+      return proven ? accept(proven) : refuse('challenge_closed');
     },
 
     async enrol({ transaction, account, step }, origin) {

@@ -58,10 +58,7 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
         reply.header('content-security-policy', contentSecurityPolicy([paused.redirectOrigin]));
       }
       // The first request of a sign-in opens our row; the ones after it only read.
-      const view =
-        (await n.signIn.look(uid, request.origin)) ??
-        (await n.signIn.open(paused).then(() => n.signIn.look(uid, request.origin)));
-      if (!view) return reply.page('expired', {}, 400);
+      const view = (await n.signIn.look(uid, request.origin)) ?? (await n.signIn.open(paused, request.origin));
       request.signIn = { paused, view };
       return undefined;
     },

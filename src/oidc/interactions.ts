@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Provider } from 'oidc-provider';
+import type { InteractionResults, Provider } from 'oidc-provider';
 import { ACR_MFA } from '../core/assurance.ts';
 import type { SignInRequest } from '../flow/sign-in.ts';
 import { type Entra, isEntraUid } from './entra.ts';
@@ -25,18 +25,15 @@ export type SignInResult =
 export interface Interactions {
   /** The pause that this browser's cookie and this uid agree on, or undefined: expired, or somebody else's link. */
   find(request: IncomingMessage, response: ServerResponse, uid: string): Promise<PausedSignIn | undefined>;
-  /** Ends the pause. @returns where to send the browser */
-  finish(
-    request: IncomingMessage,
-    response: ServerResponse,
-    paused: PausedSignIn,
-    result: SignInResult,
-  ): Promise<string>;
+  /** Ends the pause that `find` found for this very request. @returns where to send the browser */
+  finish(request: IncomingMessage, paused: PausedSignIn, result: SignInResult): Promise<string>;
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 export function createInteractions(current: () => Provider, entra: Entra): Interactions {
+  /** What was read for a request, so that ending the pause reads it no second time. */
+  const read = new WeakMap<IncomingMessage, Awaited<ReturnType<Provider['interactionDetails']>>>();
   return {
     async find(request, response, uid) {
       if (isEntraUid(uid)) return entra.find(request, uid);
@@ -48,6 +45,7 @@ export function createInteractions(current: () => Provider, entra: Entra): Inter
         throw error;
       }
       if (details.uid !== uid) return undefined;
+      read.set(request, details);
       const { params, prompt, session } = details;
       const isDevice = details.deviceCode !== undefined;
       const known = session?.uid ? await current().Session.findByUid(session.uid) : undefined;
@@ -71,21 +69,20 @@ export function createInteractions(current: () => Provider, entra: Entra): Inter
         uiLocales: text(params.ui_locales),
       };
     },
-    finish(request, response, { uid, prompt }, result) {
+    async finish(request, { uid, prompt }, result) {
       if (isEntraUid(uid)) return entra.finish(uid, result);
-      if ('error' in result) {
-        return current().interactionResult(request, response, {
-          error: result.error,
-          error_description: result.description,
-        });
-      }
+      const details = read.get(request);
+      if (!details) throw new Error('a pause is ended by the request that found it');
+      const end = async (results: InteractionResults): Promise<string> => {
+        details.result = results;
+        await details.save(details.exp - Math.floor(Date.now() / 1000));
+        return details.returnTo;
+      };
+      if ('error' in result) return end({ error: result.error, error_description: result.description });
       // `ts` keeps auth_time true: without it the library takes now, and a step-up would look like a new sign-in.
       const ts = Math.floor(result.authTime.getTime() / 1000);
       const login = { accountId: result.accountId, acr: result.acr, amr: [...result.amr], ts };
-      const results = { login, ...(prompt === 'mfa' ? { mfa: {} } : {}) };
-      return current().interactionResult(request, response, results, {
-        mergeWithLastSubmission: true,
-      });
+      return end({ ...details.lastSubmission, login, ...(prompt === 'mfa' ? { mfa: {} } : {}) });
     },
   };
 }

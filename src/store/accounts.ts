@@ -111,9 +111,9 @@ export const isCovered = (account: string): string =>
   AND x.kind IN ('push', 'store_app', 'totp', 'webauthn'))`;
 
 export function createAccounts(db: Database): Accounts {
-  const { prisma, sql } = db;
+  const { prisma, sql, relaxedSql } = db;
   const byId: Accounts['byId'] = async (id) =>
-    UUID.test(id) ? toAccountOrNone(await prisma.account.findUnique({ where: { id } })) : undefined;
+    UUID.test(id) ? (await db.query<Account>(`SELECT ${COLUMNS} FROM account WHERE id = $1`, [id]))[0] : undefined;
   return {
     async add(account, now) {
       try {
@@ -139,7 +139,7 @@ export function createAccounts(db: Database): Accounts {
       }
     },
     async byEmail(email) {
-      return toAccountOrNone(await prisma.account.findUnique({ where: { email: email.toLowerCase() } }));
+      return (await db.query<Account>(`SELECT ${COLUMNS} FROM account WHERE email = $1`, [email.toLowerCase()]))[0];
     },
     byId,
     async byIds(ids) {
@@ -203,7 +203,7 @@ export function createAccounts(db: Database): Accounts {
       await prisma.account.update({ where: { id }, data: { locale, updatedAt: now } });
     },
     async signedInStrongly(id, now) {
-      await sql`UPDATE account SET last_strong_at = ${now} WHERE id = ${id}`;
+      await relaxedSql`UPDATE account SET last_strong_at = ${now} WHERE id = ${id}`;
     },
     async postponed(id, seen, now) {
       const rows =
@@ -253,8 +253,6 @@ function wordsToQuery(words: string | undefined): string | undefined {
   const found = words?.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
   return found.length > 0 ? found.map((word) => `${word}:*`).join(' & ') : undefined;
 }
-
-const toAccountOrNone = (row: AccountRow | null): Account | undefined => (row ? toAccount(row) : undefined);
 
 function toAccount(row: AccountRow): Account {
   return {

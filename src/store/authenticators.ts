@@ -235,7 +235,7 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
       return rows.length === 1;
     },
     async touch(id, now) {
-      await db.sql`UPDATE authenticator SET last_used_at = ${now} WHERE id = ${id}`;
+      await db.relaxedSql`UPDATE authenticator SET last_used_at = ${now} WHERE id = ${id}`;
     },
     async offerGate(id, challenge, expiresAt) {
       await db.sql`UPDATE authenticator SET gate_challenge = ${challenge}, gate_challenge_expires_at = ${expiresAt} WHERE id = ${id}`;

@@ -6,6 +6,13 @@ import type { Client as ClientRow, ClientSecret as ClientSecretRow, Prisma } fro
 /** What kind of app it is: decides what it may do and how it must prove itself (flow/client-profiles.ts). */
 export type ClientProfile = 'web' | 'app' | 'machine' | 'nl_gov' | 'fapi2' | 'entra';
 
+/** When it was given, and until when it works; of the secret itself a digest. */
+export interface ClientSecret {
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly secretDigest: Buffer;
+}
+
 /** The registration of a web app. */
 export interface Client {
   readonly id: string;
@@ -19,7 +26,7 @@ export interface Client {
   /** Grows with each change. */
   readonly version: number;
   /** Newest first; those that have ended are left out by `secretsInUse`. */
-  readonly secrets: readonly { readonly createdAt: Date; readonly expiresAt: Date | null }[];
+  readonly secrets: readonly ClientSecret[];
   readonly createdAt: Date;
   readonly disabledAt: Date | null;
 }
@@ -156,9 +163,10 @@ export function createClients({ prisma, sql }: Database): Clients {
       return (await prisma.client.findMany({ orderBy: { id: 'asc' }, include })).map(toClient);
     },
     async isSecret(id, secret, now) {
-      const rows = await sql<{ secretDigest: Buffer }>`SELECT secret_digest FROM client_secret
-        WHERE client_id = ${id} AND (expires_at IS NULL OR expires_at > ${now})`;
-      return rows.some(({ secretDigest }) => equalInConstantTime(secretDigest, digest(secret)));
+      const client = await this.byId(id);
+      if (!client) return false;
+      const given = digest(secret);
+      return secretsInUse(client, now).some(({ secretDigest }) => equalInConstantTime(secretDigest, given));
     },
     async addSecret(id, secret, now, othersUntil) {
       const rows = await sql`WITH others AS (UPDATE client_secret SET expires_at = least(expires_at, ${othersUntil})
@@ -193,7 +201,11 @@ function toClient(row: ClientRow & { secrets: ClientSecretRow[] }): Client {
     settings: row.settings as ClientSettings,
     requiredAcr: row.requiredAcr as Acr,
     version: row.version,
-    secrets: row.secrets.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
+    secrets: row.secrets.map(({ createdAt, expiresAt, secretDigest }) => ({
+      createdAt,
+      expiresAt,
+      secretDigest: Buffer.from(secretDigest),
+    })),
     createdAt: row.createdAt,
     disabledAt: row.disabledAt,
   };

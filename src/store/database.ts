@@ -10,8 +10,9 @@ export type Sql = <Row = Record<string, unknown>>(text: TemplateStringsArray, ..
 export interface Database {
   readonly sql: Sql;
   /**
-   * Like `sql`, without waiting for the disk: a crash may lose the last half second. Only for rows whose loss
-   * undoes nothing (interactions, codes, marks against replay, access tokens).
+   * Like `sql`, without waiting for the disk: a crash may lose the last half second. For rows whose loss undoes nothing
+   * (interactions, codes), and for what a statement of `sql` follows before anybody is told: PostgreSQL writes one log in
+   * order, so whoever waits for the disk has waited for all that was committed before, on whichever connection.
    */
   readonly relaxedSql: Sql;
   /** A statement whose text was put together from constants (`whereStatement`). */
@@ -28,7 +29,7 @@ export function openDatabase(url: string, poolSize = 10): Database {
   const pool = new pg.Pool({ connectionString: url, max: poolSize, application_name: 'dubbelslot' });
   const relaxed = new pg.Pool({
     connectionString: url,
-    max: Math.max(1, Math.floor(poolSize / 3)),
+    max: Math.max(1, Math.ceil(poolSize / 2)),
     application_name: 'dubbelslot',
     options: '-c synchronous_commit=off',
   });

@@ -10,7 +10,7 @@ export interface KnownPlaces {
   see(accountId: string, place: string, now: Date): Promise<'first' | 'known' | 'new'>;
 }
 
-export function createKnownPlaces({ sql }: Database, secret: SecretKey): KnownPlaces {
+export function createKnownPlaces({ relaxedSql: sql }: Database, secret: SecretKey): KnownPlaces {
   const key = secret.derive('known places');
   return {
     async see(accountId, place, now) {

@@ -1,7 +1,10 @@
 import type { Acr, Proof } from '../core/assurance.ts';
 import type { Database } from './database.ts';
 
-/** Our row for one sign-in in progress: the only place that decides `acr` and `amr`. */
+/**
+ * Our row for one sign-in in progress: the only place that decides `acr` and `amr`. What adds to it does not wait for the
+ * disk (the audit event that follows does); what ends it does.
+ */
 export interface LoginTransaction {
   /** The uid of oidc-provider's interaction. */
   readonly uid: string;
@@ -29,8 +32,8 @@ export interface LoginTransactions {
   byUid(uid: string): Promise<LoginTransaction | undefined>;
   /** A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so it stays). @returns false where it is no longer open */
   start(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
-  /** One more proof by the same account. @returns false where it is no longer open */
-  prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
+  /** One more proof by the same account. @returns it as it is now; undefined where it is no longer open */
+  prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<LoginTransaction | undefined>;
   postpone(uid: string, now: Date): Promise<boolean>;
   /** Whether the sign-in of this account at this time (whole seconds) was put off, and finished so. */
   wasPostponed(accountId: string, authTime: number): Promise<boolean>;
@@ -57,17 +60,17 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
     },
     async start(uid, accountId, proof, now) {
       const rows =
-        await sql`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
+        await relaxedSql`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
           proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
             THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
         WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
       return rows.length === 1;
     },
     async prove(uid, accountId, proof, now) {
-      const rows = await sql`UPDATE login_transaction
+      const [row] = await relaxedSql<LoginTransaction>`UPDATE login_transaction
           SET proofs = CASE WHEN ${proof} = ANY(proofs) THEN proofs ELSE proofs || ${proof}::text END
-        WHERE uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
-      return rows.length === 1;
+        WHERE uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING *`;
+      return row;
     },
     async postpone(uid, now) {
       const rows = await sql`UPDATE login_transaction SET postponed_at = ${now}
@@ -81,7 +84,7 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
     },
     async finish(uid) {
       const rows =
-        await sql`UPDATE login_transaction SET state = 'finished' WHERE uid = ${uid} AND state <> 'ended' RETURNING uid`;
+        await relaxedSql`UPDATE login_transaction SET state = 'finished' WHERE uid = ${uid} AND state <> 'ended' RETURNING uid`;
       return rows.length === 1;
     },
     async end(uid, accountId, reason) {

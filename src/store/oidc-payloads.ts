@@ -29,9 +29,14 @@ export interface OidcPayloads {
   revokeByGrant(type: string, grantId: string): Promise<void>;
 }
 
-/** Rows whose loss in a crash undoes nothing: somebody signs in once more. */
+/**
+ * Rows that do not wait for the disk: where their loss in a crash undoes nothing (somebody signs in once more), or where
+ * the session or the audit event of the token, which does wait, is written after them.
+ */
 const RELAXED = new Set([
   'Interaction',
+  'Grant',
+  'RefreshToken',
   'AuthorizationCode',
   'ReplayDetection',
   'PushedAuthorizationRequest',
@@ -114,12 +119,13 @@ export function createOidcPayloads({ sql, relaxedSql }: Database, sealer: Sealer
       return row && opened(type, row);
     },
     async consume(type, id, now) {
-      const rows = await sql`UPDATE oidc_payload SET consumed_at = ${now}
+      const rows = await relaxedSql`UPDATE oidc_payload SET consumed_at = ${now}
         WHERE type = ${type} AND id_digest = ${digest(id)} AND consumed_at IS NULL RETURNING 1`;
       return rows.length === 1;
     },
     async destroy(type, id) {
-      await sql`DELETE FROM oidc_payload WHERE type = ${type} AND id_digest = ${digest(id)}`;
+      const run = type === 'Interaction' ? relaxedSql : sql;
+      await run`DELETE FROM oidc_payload WHERE type = ${type} AND id_digest = ${digest(id)}`;
     },
     async revokeByGrant(type, grantId) {
       await sql`DELETE FROM oidc_payload WHERE type = ${type} AND grant_id = ${grantId}`;

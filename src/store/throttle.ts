@@ -4,6 +4,12 @@ import { keyedDigest } from '../crypto/digest.ts';
 import type { SecretKey } from '../crypto/secret-key.ts';
 import type { Database } from './database.ts';
 
+/** What a try counts for, and how long to wait after how many. */
+export interface Waits {
+  readonly what: string;
+  readonly waits: readonly number[];
+}
+
 export interface Throttle {
   /**
    * Counts a try before its proof is checked, so that tries at the same time cannot share one count.
@@ -13,14 +19,22 @@ export interface Throttle {
    * @returns failures in a row, this one included until `forgive` is called
    */
   attempt(what: string, waits: readonly number[], now: Date): Promise<Result<number>>;
+  /**
+   * Counts a try that stands under two waits, by one statement: for both, or for neither where one of them says `wait`.
+   * @returns failures in a row of the first
+   */
+  attemptBoth(first: Waits, second: Waits, now: Date): Promise<Result<number>>;
   /** The proof was right: the count starts again. */
-  forgive(what: string): Promise<void>;
+  forgive(...what: readonly string[]): Promise<void>;
   /** The proof was not looked at, by our own fault: the try does not count. */
   takeBack(what: string): Promise<void>;
 }
 
-/** `what` may hold an e-mail address as it was typed: only its keyed digest is stored. */
-export function createThrottle({ sql }: Database, secret: SecretKey): Throttle {
+/**
+ * `what` may hold an e-mail address as it was typed: only its keyed digest is stored. Nothing here waits for the disk: the
+ * audit event of the outcome does, before anybody is told.
+ */
+export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey): Throttle {
   const key = secret.derive('throttle');
   const keyOf = (what: string): string => keyedDigest(key, what).toString('base64url');
   return {
@@ -36,11 +50,31 @@ export function createThrottle({ sql }: Database, secret: SecretKey): Throttle {
       const [blocked] = await sql<{ retryAt: Date | null }>`SELECT retry_at FROM throttle WHERE key = ${id}`;
       return refuse('wait', { retryAfterSeconds: Math.max(1, secondsUntil(now, blocked?.retryAt ?? now)) });
     },
+    async attemptBoth(first, second, now) {
+      const [one, two] = [keyOf(first.what), keyOf(second.what)];
+      const rows = await sql<{ key: string; failures: number }>`WITH waiting AS (SELECT 1 FROM throttle
+          WHERE key = ANY(${[one, two]}) AND retry_at > ${now})
+        INSERT INTO throttle (key, failures, updated_at)
+          SELECT key, 1, ${now} FROM unnest(${[one, two]}::text[]) AS key WHERE NOT EXISTS (SELECT 1 FROM waiting)
+        ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now},
+          retry_at = ${now}::timestamptz + make_interval(secs => nullif((CASE WHEN throttle.key = ${one}
+            THEN (${first.waits}::int[])[least(throttle.failures + 2, ${first.waits.length}::int)]
+            ELSE (${second.waits}::int[])[least(throttle.failures + 2, ${second.waits.length}::int)] END), 0))
+          WHERE throttle.retry_at IS NULL OR throttle.retry_at <= ${now} RETURNING key, failures`;
+      const counted = rows.find(({ key }) => key === one);
+      if (counted && rows.length === 2) return accept(counted.failures);
+      // Of many at once one may have begun to wait between our look and our count.
+      for (const { key } of rows)
+        await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${key}`;
+      const [blocked] = await sql<{ retryAt: Date | null }>`SELECT max(retry_at) AS retry_at FROM throttle
+        WHERE key = ANY(${[one, two]})`;
+      return refuse('wait', { retryAfterSeconds: Math.max(1, secondsUntil(now, blocked?.retryAt ?? now)) });
+    },
     async takeBack(what) {
       await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${keyOf(what)}`;
     },
-    async forgive(what) {
-      await sql`DELETE FROM throttle WHERE key = ${keyOf(what)}`;
+    async forgive(...what) {
+      await sql`DELETE FROM throttle WHERE key = ANY(${what.map(keyOf)})`;
     },
   };
 }

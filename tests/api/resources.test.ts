@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '../../src/core/permissions.ts';
 import type { Account } from '../../src/store/accounts.ts';
 import { type ApiClient, apiPerson, apiProgram } from '../support/api.ts';
-import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { forgetPolicies, startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { addEnrolledPerson, type Enrolled, givePassword } from '../support/story.ts';
@@ -374,7 +374,7 @@ describe('web apps, the policy and the audit log', () => {
     expect(refused.status).toBe(422);
     expect(refused.body.errors[0].message).toContain('decides nothing');
     expect((await owner.get('/policy/versions')).body.items).toHaveLength(1);
-    await installation.d.database.sql`DELETE FROM policy`;
+    await forgetPolicies(installation);
   });
 
   it('the audit log is searched, exported line by line, and verified', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { forgetPolicies } from '../support/installation.ts';
 import { Stage } from '../support/stage.ts';
 
 let stage: Stage;
@@ -9,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => stage?.strike());
 
 const set = async (outcome: object) => {
-  await stage.installation.d.database.sql`DELETE FROM policy`;
+  await forgetPolicies(stage.installation);
   const by = { actor: 'test', origin: 'test' };
   const result = await stage.installation.d.policyAdministration.set({ rules: [{ name: 'regel', outcome }] }, by);
   if (!result.ok) throw new Error(result.mistakes.join());

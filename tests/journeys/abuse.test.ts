@@ -1,7 +1,7 @@
 import { AuthenticatorEmulator, PasskeysCredentialsMemoryRepository, WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { issuePass, OPERATOR } from '../support/administration.ts';
-import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { forgetPolicies, startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { linkIn, MailServer } from '../support/mail-server.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   other = await make('other', 'Intranet');
 });
 beforeEach(async () => {
-  await installation.d.database.sql`DELETE FROM policy`;
+  await forgetPolicies(installation);
   laptop = new Laptop();
   person = await addEnrolledPerson(installation, laptop, rp);
 });
@@ -133,7 +133,7 @@ describe('putting off', () => {
     await browser.open(`${installation.url}/mfa/setup/scan`);
     expect(browser.typedCode).toBe('');
     expect((await installation.d.authenticators.ofAccount(mine.id)).length).toBe(1);
-    await installation.d.database.sql`DELETE FROM policy`;
+    await forgetPolicies(installation);
     await set({ outcome: { enrolment: 'pass', grace: { days: 14 } } });
     await givePassword(browser, rp, who);
     expect(browser.title).toBe('Aanmelden met een tijdelijke toegangscode');

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { mistakeInEnglish } from '../../src/i18n/mistakes.ts';
 import { requestedAcr } from '../../src/policy/requirements.ts';
 import { changeAccount, issuePass, OPERATOR } from '../support/administration.ts';
-import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { forgetPolicies, startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
 import { addEnrolledPerson, approveAndGoOn, type Enrolled, enrolPhone, givePassword, goOn } from '../support/story.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   other = await make('other', 'Intranet');
 });
 beforeEach(async () => {
-  await installation.d.database.sql`DELETE FROM policy`;
+  await forgetPolicies(installation);
   person = await addEnrolledPerson(installation, new Laptop(), rp);
 });
 afterEach(() => installation.clock.reset());
@@ -147,7 +147,7 @@ describe('a policy', () => {
     expect(home.title).toBe('Meer informatie vereist');
     await enrolPhone(home, installation.url);
     expect(home.title).toBe('Uw telefoon is klaar voor gebruik');
-    await installation.d.database.sql`DELETE FROM policy`;
+    await forgetPolicies(installation);
     await set({ outcome: { enrolment: 'deny' } });
     const somebody = await installation.addPerson();
     await givePassword(office, rp, somebody);
@@ -211,7 +211,7 @@ describe('a remembered browser', () => {
   it('is nothing without the policy’s leave, and ends with a new password', async () => {
     const laptop = await remember();
     await laptop.submit('/remember', { answer: 'yes' }, rp.redirectUri);
-    await installation.d.database.sql`DELETE FROM policy`;
+    await forgetPolicies(installation);
     await again(laptop);
     expect(laptop.title).toBe('Bevestig op uw telefoon');
     await set({ outcome: { rememberBrowserHours: 12 } });

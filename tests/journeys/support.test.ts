@@ -5,7 +5,7 @@ import type { Authority } from '../../src/core/authority.ts';
 import type { CaseToOpen } from '../../src/flow/support.ts';
 import type { Account, Role } from '../../src/store/accounts.ts';
 import { OPERATOR } from '../support/administration.ts';
-import { startInstallation, type TestInstallation } from '../support/installation.ts';
+import { forgetPolicies, startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { linkIn, MailServer } from '../support/mail-server.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -34,7 +34,7 @@ beforeEach(async () => {
   await installation.d.database.sql`DELETE FROM challenge`;
 });
 afterEach(async () => {
-  await installation.d.database.sql`DELETE FROM policy`;
+  await forgetPolicies(installation);
   installation.clock.reset();
 });
 afterAll(async () => {

@@ -114,3 +114,9 @@ export async function startInstallation(
     },
   };
 }
+
+/** As if nobody had ever written a policy. */
+export async function forgetPolicies({ d }: TestInstallation): Promise<void> {
+  await d.database.sql`DELETE FROM policy`;
+  d.policies.forget();
+}

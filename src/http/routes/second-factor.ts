@@ -8,6 +8,8 @@ import type { SecondFactor } from '../../flow/second-factor.ts';
 import type { SignIn } from '../../flow/sign-in.ts';
 import type { Waiting } from '../../flow/waiting.ts';
 import type { Translate } from '../../i18n/translate.ts';
+import type { LoginTransaction } from '../../store/login-transactions.ts';
+import type { Completing } from '../completing.ts';
 import type { EventStreams } from '../event-stream.ts';
 import { qrSvg } from '../qr.ts';
 import { storeAppState } from '../store-app-state.ts';
@@ -24,6 +26,10 @@ export interface SecondFactorRoutesNeeds {
   readonly streams: EventStreams;
   readonly organisation: string;
   readonly isSecure: boolean;
+}
+
+export interface SecondFactorFormsNeeds extends SecondFactorRoutesNeeds {
+  readonly completing: Completing;
 }
 
 /** Draws the page of one way to prove a second factor. */
@@ -156,7 +162,7 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
 }
 
 /** Proving a second factor: each way has its page, and its form. */
-export const secondFactorRoutes: FastifyPluginAsyncZod<SecondFactorRoutesNeeds> = async (app, n) => {
+export const secondFactorRoutes: FastifyPluginAsyncZod<SecondFactorFormsNeeds> = async (app, n) => {
   const config = { guard: 'sign-in' } as const;
   const { show, draw } = createShowWay(n);
 
@@ -169,9 +175,9 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<SecondFactorRoutesNeeds> 
     request: FastifyRequest,
     reply: FastifyReply,
     way: Way,
-    result: Result<void>,
+    result: Result<LoginTransaction>,
   ): Promise<FastifyReply> => {
-    if (result.ok) return reply.redirect(base(request), 303);
+    if (result.ok) return n.completing.goOn(request, reply, result.value);
     const { retryAfterSeconds } = result.refusal;
     if (retryAfterSeconds) reply.header('retry-after', retryAfterSeconds);
     return draw[way](request, reply, result.refusal);
@@ -198,7 +204,8 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<SecondFactorRoutesNeeds> 
 
   app.post('/interaction/:uid/approve', { config }, async (request, reply) => {
     if (!isOpen(request, 'push')) return reply.redirect(base(request), 303);
-    return answered(request, reply, 'push', await n.signIn.askApproval(request.signIn!.view, request.origin, false));
+    const asked = await n.signIn.askApproval(request.signIn!.view, request.origin, false);
+    return asked.ok ? reply.redirect(base(request), 303) : answered(request, reply, 'push', asked);
   });
 
   app.get('/interaction/:uid/events', { config }, (request, reply) => {

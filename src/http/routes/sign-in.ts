@@ -7,7 +7,8 @@ import type { SignIn, SignInView } from '../../flow/sign-in.ts';
 import type { SignInEnd } from '../../flow/sign-in-end.ts';
 import type { Interactions, PausedSignIn, SignInResult } from '../../oidc/interactions.ts';
 import { PORTAL_CLIENT_ID } from '../../oidc/portal-client.ts';
-import { clearBindingCookie, setBindingCookie } from '../binding-cookie.ts';
+import { setBindingCookie } from '../binding-cookie.ts';
+import type { Completing } from '../completing.ts';
 import { clearLinkCookie, linkCookie } from '../link-cookie.ts';
 import type { PageModels } from '../pages.ts';
 import { setRememberedCookie } from '../remembered-cookie.ts';
@@ -26,6 +27,7 @@ export interface SignInRoutesNeeds {
   readonly showWay: ShowWay;
   readonly organisation: string;
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
+  readonly completing: Completing;
 }
 
 const ENDINGS = ['denied', 'reported', 'wrong_number', 'cancelled', 'revoked'] as const;
@@ -40,7 +42,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     reply: FastifyReply,
     paused: PausedSignIn,
     result: SignInResult,
-  ): Promise<FastifyReply> => reply.redirect(await n.interactions.finish(request.raw, reply.raw, paused, result), 303);
+  ): Promise<FastifyReply> => reply.redirect(await n.interactions.finish(request.raw, paused, result), 303);
 
   const passwordPage = async (
     request: FastifyRequest,
@@ -78,22 +80,6 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
       },
       error ? 422 : 200,
     );
-  };
-
-  /** Enough was shown: back to the web app. */
-  const complete = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const { paused, view } = request.signIn!;
-    if (view.step.step !== 'finish') return reply.redirect(`/interaction/${paused.uid}`, 303);
-    const { acr, amr } = view.step.assurance;
-    if (!(await n.signInEnd.finished(view, acr ?? '', request.origin)))
-      return reply.redirect(`/interaction/${paused.uid}`, 303);
-    clearBindingCookie(reply, n.bindingCookie);
-    return finish(request, reply, paused, {
-      accountId: view.transaction.accountId!,
-      acr: acr!,
-      amr,
-      authTime: view.transaction.authTime ?? new Date(),
-    });
   };
 
   app.get('/interaction/:uid', { config }, async (request, reply) => {
@@ -135,7 +121,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
       }
       case 'finish': {
         const seconds = n.signInEnd.mayRemember(view);
-        if (!seconds) return complete(request, reply);
+        if (!seconds) return n.completing.complete(request, reply);
         const hours = Math.max(1, Math.round(seconds / 3600));
         return reply.page('remember', { action: `${base}/remember`, hours, client: clientName(view) });
       }
@@ -223,7 +209,7 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
           ? await n.signInEnd.remember(request.signIn!.view, userAgent, request.origin)
           : undefined;
       if (remembered) setRememberedCookie(reply, n.isSecure, remembered.token, remembered.seconds);
-      return complete(request, reply);
+      return n.completing.complete(request, reply);
     },
   );
 

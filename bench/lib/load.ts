@@ -1,0 +1,56 @@
+/**
+ * The load generator, a process of its own: closed loop, each client begins its next sign-in when the last is over.
+ * Its parent says what to do by message; see `startLoad` in load-process.ts.
+ */
+import { totpCode } from '../../tests/support/totp.ts';
+import { Browser } from './browser.ts';
+import type { LoadOrder, LoadReport } from './load-process.ts';
+import type { Person } from './people.ts';
+import { relyingParty } from './relying-party.ts';
+
+const MFA = 'urn:dubbelslot:acr:mfa';
+
+type App = Awaited<ReturnType<typeof relyingParty>>;
+
+/** Password, code, code exchange, userinfo. */
+async function signIn(app: App, redirectUri: string, { email, password, totp }: Person): Promise<void> {
+  const browser = new Browser();
+  const request = app.request();
+  await browser.open(request.url, redirectUri);
+  await browser.submit('/password', { email, password }, redirectUri);
+  const landed = await browser.submit('/code', { code: totpCode(totp, new Date()) }, redirectUri);
+  if (!landed.startsWith(redirectUri)) throw new Error(`not signed in: ${browser.page.body.slice(0, 1000)}`);
+  await app.finish(request, landed, MFA);
+}
+
+let next = 0;
+let app: App | undefined;
+
+async function carryOut({ application, people, atOnce, count }: LoadOrder): Promise<LoadReport> {
+  app ??= await relyingParty(application);
+  const before = process.cpuUsage();
+  const began = performance.now();
+  const latenciesMs: number[] = [];
+  let begun = 0;
+  const client = async (): Promise<void> => {
+    while (begun < count) {
+      begun += 1;
+      const person = people[next++ % people.length]!;
+      const at = performance.now();
+      await signIn(app!, application.redirectUri, person);
+      latenciesMs.push(performance.now() - at);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, client));
+  const { user, system } = process.cpuUsage(before);
+  return { seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6, latenciesMs };
+}
+
+let known: Person[] = [];
+process.on('message', (order: LoadOrder & { people?: Person[] }) => {
+  if (order.people) known = order.people;
+  carryOut({ ...order, people: known }).then(
+    (report) => process.send!({ report }),
+    (error: Error) => process.send!({ error: error.stack ?? error.message }),
+  );
+});

@@ -1,0 +1,50 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { SignIn } from '../flow/sign-in.ts';
+import type { SignInEnd } from '../flow/sign-in-end.ts';
+import type { Interactions } from '../oidc/interactions.ts';
+import type { LoginTransaction } from '../store/login-transactions.ts';
+import { clearBindingCookie } from './binding-cookie.ts';
+
+export interface CompletingNeeds {
+  readonly interactions: Interactions;
+  readonly signIn: SignIn;
+  readonly signInEnd: SignInEnd;
+  readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
+}
+
+export interface Completing {
+  /** Enough was shown: back to the web app. Otherwise to where the sign-in stands. */
+  complete(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
+  /** After one more proof: straight back to the web app where that was the last, without a page between. */
+  goOn(request: FastifyRequest, reply: FastifyReply, transaction: LoginTransaction): Promise<FastifyReply>;
+}
+
+/** How a sign-in at our pages ends where it ends well. */
+export function createCompleting(n: CompletingNeeds): Completing {
+  const complete: Completing['complete'] = async (request, reply) => {
+    const { paused, view } = request.signIn!;
+    if (view.step.step !== 'finish') return reply.redirect(`/interaction/${paused.uid}`, 303);
+    const { acr, amr } = view.step.assurance;
+    if (!(await n.signInEnd.finished(view, acr ?? '', request.origin)))
+      return reply.redirect(`/interaction/${paused.uid}`, 303);
+    clearBindingCookie(reply, n.bindingCookie);
+    const result = {
+      accountId: view.transaction.accountId!,
+      acr: acr!,
+      amr,
+      authTime: view.transaction.authTime ?? new Date(),
+    };
+    return reply.redirect(await n.interactions.finish(request.raw, paused, result), 303);
+  };
+  return {
+    complete,
+    async goOn(request, reply, transaction) {
+      const { paused, view: before } = request.signIn!;
+      const view = n.signIn.goneOn(before, transaction);
+      const mayAsk = n.signInEnd.mayRemember(view) !== undefined;
+      if (view.step.step !== 'finish' || mayAsk) return reply.redirect(`/interaction/${paused.uid}`, 303);
+      request.signIn = { paused, view };
+      return complete(request, reply);
+    },
+  };
+}
