@@ -54,7 +54,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const { publicUrl, isSecure, organisation, support } = config;
   const publicDir = join(ROOT, 'public');
 
-  const interactions = createInteractions(d.openid.current, d.entra);
+  const interactions = createInteractions({ ...d, current: d.openid.current });
   const portal = createPortalSignIn(d.openid.current, publicUrl);
 
   const app = Fastify({

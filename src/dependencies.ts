@@ -147,8 +147,8 @@ export async function createDependencies(options: DependencyOptions) {
   });
   const access = createAccess({ ...common, portal: { clientId: PORTAL_CLIENT_ID, requires: ACR_MFA } });
   const judgeSession: JudgeSession = async ({ accountId, loginTs, ...question }) => {
-    const account = await stores.accounts.byId(accountId);
-    return account?.status === 'active' ? access.judgeSession({ account, ...question }, loginTs) : undefined;
+    const signer = await stores.signers.byId(accountId);
+    return signer?.account.status === 'active' ? access.judgeSession({ ...signer, ...question }, loginTs) : undefined;
   };
   const signIn = createSignIn({
     ...common,

@@ -33,6 +33,7 @@ import { createPushSubscriptions } from './store/push-subscriptions.ts';
 import { createRecoveryCodes } from './store/recovery-codes.ts';
 import { createRememberedBrowsers } from './store/remembered-browsers.ts';
 import { createResealing } from './store/resealing.ts';
+import { createSigners } from './store/signers.ts';
 import { createSigningKeys } from './store/signing-keys.ts';
 import { createSupportCases } from './store/support-cases.ts';
 import { createTemporaryPasses } from './store/temporary-passes.ts';
@@ -76,6 +77,7 @@ export const openStores = (
   knownPlaces: createKnownPlaces(database, root),
   opSessions: createOpSessions(database),
   payloads: createOidcPayloads(database, sealer),
+  signers: createSigners(database, sealer),
   policies: createPolicies(database),
   rememberedBrowsers: createRememberedBrowsers(database),
   portalSessions: createPortalSessions(database),

@@ -102,7 +102,8 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
     },
 
     async finished({ transaction, account, client, judgement }, acr, origin) {
-      if (!(await n.transactions.finish(transaction.uid))) return false;
+      const strongFor = account && satisfies(acr, ACR_MFA) ? account.id : null;
+      if (!(await n.transactions.finish(transaction.uid, strongFor, n.clock.now()))) return false;
       await n.audit({
         action: 'sign_in.completed',
         object: `client:${transaction.clientId}`,
@@ -125,7 +126,6 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
         },
       });
       if (!account) return true;
-      if (satisfies(acr, ACR_MFA)) await n.accounts.signedInStrongly(account.id, n.clock.now());
       const place = n.placeOf(origin.ip);
       const seen = await n.knownPlaces.see(account.id, place ?? networkOf(origin.ip), n.clock.now());
       if (seen === 'new') {

@@ -6,12 +6,13 @@ import { accept, type Result, refuse } from '../core/refusals.ts';
 import { proofsOf } from '../policy/assurance.ts';
 import { requestedAcr } from '../policy/requirements.ts';
 import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
-import type { Account, Accounts } from '../store/accounts.ts';
+import type { Account } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis } from '../store/binding-sessions.ts';
 import type { Challenge, ChallengeChannel, Challenges } from '../store/challenges.ts';
 import type { Client, Clients } from '../store/clients.ts';
 import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
+import type { Signers } from '../store/signers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { type Access, floorOf, type Judgement } from './access.ts';
 import type { Approvals } from './approvals.ts';
@@ -47,8 +48,11 @@ export interface SignInView {
 export interface SignIn {
   /** Opens our row for an interaction, or finds it. @returns where it stands */
   open(request: SignInRequest, origin: Origin): Promise<SignInView>;
-  /** Where it stands; an approval that has come in is used on the way. */
-  look(uid: string, origin: Origin): Promise<SignInView | undefined>;
+  /**
+   * Where it stands; an approval that has come in is used on the way.
+   * @param known our row, where it was read a moment ago
+   */
+  look(uid: string, origin: Origin, known?: LoginTransaction): Promise<SignInView | undefined>;
   /** Where it stands after one more proof, by what was read for this request. */
   goneOn(view: SignInView, transaction: LoginTransaction): SignInView;
   /** Refusals: `wrong_credentials`, `wait`. The words and the time are the same for an unknown account. */
@@ -62,10 +66,10 @@ export interface SignIn {
 }
 
 export interface SignInNeeds {
-  accounts: Accounts;
   authenticators: Authenticators;
   challenges: Challenges;
   clients: Clients;
+  signers: Signers;
   throttle: Throttle;
   transactions: LoginTransactions;
   approvals: Approvals;
@@ -79,11 +83,11 @@ export interface SignInNeeds {
 
 export function createSignIn(n: SignInNeeds): SignIn {
   const situation = async (transaction: LoginTransaction, origin: Origin): Promise<Omit<SignInView, 'step'>> => {
-    const account = transaction.accountId ? await n.accounts.byId(transaction.accountId) : undefined;
-    const [client, authenticators] = await Promise.all([
+    const [client, signer] = await Promise.all([
       n.clients.byId(transaction.clientId),
-      account ? n.authenticators.ofAccount(account.id) : [],
+      transaction.accountId ? n.signers.byId(transaction.accountId) : undefined,
     ]);
+    const { account, authenticators = [] } = signer ?? {};
     const mayHaveAsked = authenticators.some(({ kind }) => kind === 'push' || kind === 'store_app');
     const challenge =
       account && mayHaveAsked ? await n.challenges.latestOfLogin(transaction.uid, account.id) : undefined;
@@ -153,8 +157,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
       return withStep(await situation(transaction, origin));
     },
 
-    async look(uid, origin) {
-      const transaction = await n.transactions.byUid(uid);
+    async look(uid, origin, known) {
+      const transaction = known ?? (await n.transactions.byUid(uid));
       if (!transaction) return undefined;
       const view = await situation(transaction, origin);
       const { account, challenge } = view;
@@ -184,7 +188,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const typed = email.trim().toLowerCase();
       const event = { action: 'password.verified', ...from(origin) } as const;
       const tried = await n.throttle.attempt(`password:${typed}`, WAITS, now);
-      const account = await n.accounts.byEmail(typed);
+      const signer = await n.signers.byEmail(typed);
+      const account = signer?.account;
       const subject = account
         ? { object: `account:${account.id}`, accountId: account.id }
         : { object: 'account:unknown' };
@@ -196,7 +201,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
       // A password that a directory knows, the directory locks: here one would stay locked with no way to renew it.
       const isSpent = tried.value > HARD_STOP && account?.source !== 'ldap';
       const usable = account?.status === 'active' && !isSpent ? account : undefined;
-      const isRight = await n.verifyPassword(usable, password).catch(async (error: unknown) => {
+      const isRight = await n.verifyPassword(usable && signer, password).catch(async (error: unknown) => {
         const { code } = error as { code?: string };
         // A password that is kept here was compared all the same: without a count it could be guessed meanwhile.
         if (code === 'directory_unreachable')

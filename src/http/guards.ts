@@ -58,7 +58,9 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
         reply.header('content-security-policy', contentSecurityPolicy([paused.redirectOrigin]));
       }
       // The first request of a sign-in opens our row; the ones after it only read.
-      const view = (await n.signIn.look(uid, request.origin)) ?? (await n.signIn.open(paused, request.origin));
+      const known =
+        paused.transaction === null ? undefined : await n.signIn.look(uid, request.origin, paused.transaction);
+      const view = known ?? (await n.signIn.open(paused, request.origin));
       request.signIn = { paused, view };
       return undefined;
     },

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { errors, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
 import { WAITS } from '../policy/throttling.ts';
@@ -25,6 +26,12 @@ const POLLED = new Set(['DeviceCode', 'BackchannelAuthenticationRequest']);
 export const POLL_SECONDS = 5;
 /** How long they can still be told that it is too late. */
 const TOLD_EXPIRED_SECONDS = 50;
+
+/** What has been read for a request already, so that the library does not read it again. */
+const read = new AsyncLocalStorage<{ readonly id: string; readonly payload: OidcPayload }>();
+/** Does some work of the library's with a pause that was read before. */
+export const withPause = <T>(id: string, payload: OidcPayload, work: () => Promise<T>): Promise<T> =>
+  read.run({ id, payload }, work);
 
 const none = async (): Promise<undefined> => undefined;
 const nothing = async (): Promise<void> => {};
@@ -67,7 +74,11 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
       if (!(await payloads.put(type, id, stored, expiry(clock, expiresIn))))
         throw new errors.InvalidRequest('the code is being used in another browser');
     },
-    find: (id) => (POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now())),
+    async find(id) {
+      const known = type === 'Interaction' ? read.getStore() : undefined;
+      if (known?.id === id) return known.payload;
+      return POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now());
+    },
     findByUid: (uid) => payloads.findByUid(type, uid, clock.now()),
     async findByUserCode(userCode) {
       // Eight letters are a guess that can be repeated: it waits as any other does.

@@ -1,7 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InteractionResults, Provider } from 'oidc-provider';
 import { ACR_MFA } from '../core/assurance.ts';
+import type { Clock } from '../core/clock.ts';
 import type { SignInRequest } from '../flow/sign-in.ts';
+import type { LoginTransaction } from '../store/login-transactions.ts';
+import type { OidcPayloads } from '../store/oidc-payloads.ts';
+import { withPause } from './adapter.ts';
 import { type Entra, isEntraUid } from './entra.ts';
 import { requestedAcrs } from './requested-acrs.ts';
 
@@ -10,6 +14,8 @@ export interface PausedSignIn extends SignInRequest {
   readonly redirectOrigin: string | undefined;
   readonly loginHint: string | undefined;
   readonly uiLocales: string | undefined;
+  /** Our row for it, where it was read on the way; null where there is none yet. */
+  readonly transaction?: LoginTransaction | null;
 }
 
 export type SignInResult =
@@ -31,15 +37,24 @@ export interface Interactions {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-export function createInteractions(current: () => Provider, entra: Entra): Interactions {
+export interface InteractionsNeeds {
+  current(): Provider;
+  readonly entra: Entra;
+  readonly payloads: OidcPayloads;
+  readonly clock: Clock;
+}
+
+export function createInteractions({ current, entra, payloads, clock }: InteractionsNeeds): Interactions {
   /** What was read for a request, so that ending the pause reads it no second time. */
   const read = new WeakMap<IncomingMessage, Awaited<ReturnType<Provider['interactionDetails']>>>();
   return {
     async find(request, response, uid) {
       if (isEntraUid(uid)) return entra.find(request, uid);
+      const pause = await payloads.findPause(uid, clock.now());
+      if (!pause) return undefined;
       let details: Awaited<ReturnType<Provider['interactionDetails']>>;
       try {
-        details = await current().interactionDetails(request, response);
+        details = await withPause(uid, pause.payload, () => current().interactionDetails(request, response));
       } catch (error) {
         if ((error as { name?: string }).name === 'SessionNotFound') return undefined;
         throw error;
@@ -52,6 +67,7 @@ export function createInteractions(current: () => Provider, entra: Entra): Inter
       const redirect = text(params.redirect_uri);
       return {
         uid,
+        transaction: pause.transaction ?? null,
         clientId: text(params.client_id) ?? '',
         prompt: prompt.name === 'mfa' ? 'mfa' : 'login',
         requestedAcrs: isDevice ? [ACR_MFA, ...requestedAcrs(params).values] : requestedAcrs(params).values,

@@ -92,7 +92,6 @@ export interface Accounts {
    */
   change(id: string, changes: AccountChanges, now: Date, version?: number): Promise<Result<Account>>;
   setLocale(id: string, locale: Locale, now: Date): Promise<void>;
-  signedInStrongly(id: string, now: Date): Promise<void>;
   /**
    * Counts one more sign-in without a second factor, after `seen`; the first one starts the time.
    * @returns false where another was counted meanwhile
@@ -111,9 +110,11 @@ export const isCovered = (account: string): string =>
   AND x.kind IN ('push', 'store_app', 'totp', 'webauthn'))`;
 
 export function createAccounts(db: Database): Accounts {
-  const { prisma, sql, relaxedSql } = db;
+  const { prisma, sql } = db;
   const byId: Accounts['byId'] = async (id) =>
-    UUID.test(id) ? (await db.query<Account>(`SELECT ${COLUMNS} FROM account WHERE id = $1`, [id]))[0] : undefined;
+    UUID.test(id)
+      ? (await db.query<Account>(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = $1`, [id]))[0]
+      : undefined;
   return {
     async add(account, now) {
       try {
@@ -139,7 +140,9 @@ export function createAccounts(db: Database): Accounts {
       }
     },
     async byEmail(email) {
-      return (await db.query<Account>(`SELECT ${COLUMNS} FROM account WHERE email = $1`, [email.toLowerCase()]))[0];
+      return (
+        await db.query<Account>(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE email = $1`, [email.toLowerCase()])
+      )[0];
     },
     byId,
     async byIds(ids) {
@@ -156,7 +159,7 @@ export function createAccounts(db: Database): Accounts {
     search: (filter, limit, { after, offset = 0 } = {}) =>
       db.query<Account>(
         ...whereStatement(
-          `SELECT ${COLUMNS} FROM account`,
+          `SELECT ${ACCOUNT_COLUMNS} FROM account`,
           [...conditionsOf(filter), ['email > ?', after]],
           `ORDER BY email LIMIT ${Number(limit)} OFFSET ${Number(offset)}`,
         ),
@@ -202,9 +205,6 @@ export function createAccounts(db: Database): Accounts {
     async setLocale(id, locale, now) {
       await prisma.account.update({ where: { id }, data: { locale, updatedAt: now } });
     },
-    async signedInStrongly(id, now) {
-      await relaxedSql`UPDATE account SET last_strong_at = ${now} WHERE id = ${id}`;
-    },
     async postponed(id, seen, now) {
       const rows =
         await sql`UPDATE account SET grace_sign_ins = grace_sign_ins + 1, grace_since = coalesce(grace_since, ${now})
@@ -224,7 +224,7 @@ export function createAccounts(db: Database): Accounts {
   };
 }
 
-const COLUMNS = `id, email, display_name, notify_email, locale, role, status, source, external_id, push_frozen_at,
+export const ACCOUNT_COLUMNS = `id, email, display_name, notify_email, locale, role, status, source, external_id, push_frozen_at,
   pass_required_at, groups, last_strong_at, grace_since, grace_sign_ins, version, created_at, updated_at`;
 
 function conditionsOf(f: AccountFilter): Condition[] {

@@ -37,8 +37,11 @@ export interface LoginTransactions {
   postpone(uid: string, now: Date): Promise<boolean>;
   /** Whether the sign-in of this account at this time (whole seconds) was put off, and finished so. */
   wasPostponed(accountId: string, authTime: number): Promise<boolean>;
-  /** @returns false where it had ended */
-  finish(uid: string): Promise<boolean>;
+  /**
+   * @param strongFor the account that has now signed in with two factors, which is noted
+   * @returns false where it had ended
+   */
+  finish(uid: string, strongFor: string | null, now: Date): Promise<boolean>;
   /** @returns whether this call ended it */
   end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
   /** Ends every sign-in of an account that is in progress but one: what was shown counts no longer. */
@@ -82,9 +85,11 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
         AND postponed_at IS NOT NULL AND state = 'finished' AND floor(extract(epoch FROM auth_time)) = ${authTime} LIMIT 1`;
       return rows.length === 1;
     },
-    async finish(uid) {
-      const rows =
-        await relaxedSql`UPDATE login_transaction SET state = 'finished' WHERE uid = ${uid} AND state <> 'ended' RETURNING uid`;
+    async finish(uid, strongFor, now) {
+      const rows = await relaxedSql`WITH done AS (UPDATE login_transaction SET state = 'finished'
+          WHERE uid = ${uid} AND state <> 'ended' RETURNING uid),
+        noted AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${strongFor} AND EXISTS (SELECT 1 FROM done))
+        SELECT uid FROM done`;
       return rows.length === 1;
     },
     async end(uid, accountId, reason) {

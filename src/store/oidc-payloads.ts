@@ -1,6 +1,7 @@
 import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import type { Database } from './database.ts';
+import type { LoginTransaction } from './login-transactions.ts';
 
 /**
  * oidc-provider's stored object. `jti`, which is the bearer token itself, is left out and put back by the reader; where
@@ -14,6 +15,11 @@ export interface OidcPayloads {
   /** Adds it only if it is not there. @returns false where it was: a replay */
   addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
+  /** A pause for a person, with our row for it where there is one, by one statement. */
+  findPause(
+    uid: string,
+    now: Date,
+  ): Promise<{ payload: OidcPayload; transaction: LoginTransaction | undefined } | undefined>;
   /** The same for what is asked for again and again: not if it was asked after `notAfter`. Expired ones from `since` on. */
   poll(
     type: string,
@@ -98,6 +104,17 @@ export function createOidcPayloads({ sql, relaxedSql }: Database, sealer: Sealer
       const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${now}`;
       return row && { ...opened(type, row), jti: id };
+    },
+    async findPause(uid, now) {
+      const [row] = await sql<Row & Partial<LoginTransaction>>`SELECT t.*, p.id_digest, p.payload, p.consumed_at
+        FROM oidc_payload p LEFT JOIN login_transaction t ON t.uid = ${uid}
+        WHERE p.type = 'Interaction' AND p.id_digest = ${digest(uid)} AND p.expires_at > ${now}`;
+      if (!row) return undefined;
+      const { idDigest, payload, consumedAt, ...transaction } = row;
+      return {
+        payload: { ...opened('Interaction', { idDigest, payload, consumedAt }), jti: uid },
+        transaction: transaction.uid ? (transaction as LoginTransaction) : undefined,
+      };
     },
     async poll(type, id, now, { notAfter, since }) {
       const [row] = await sql<Row>`UPDATE oidc_payload SET polled_at = ${now}

@@ -2,13 +2,19 @@ import { inSteps } from '../../core/even-time.ts';
 import type { PasswordHasher } from '../../crypto/password-hash.ts';
 import type { Account } from '../../store/accounts.ts';
 import type { Authenticators } from '../../store/authenticators.ts';
+import type { StoredPassword } from '../../store/signers.ts';
 
 /**
  * Whether the password is this account's; for an unknown account the same work is done for nothing.
  * A hash made with weaker parameters than today's is made again on the way.
  * @throws Fault `overloaded`, `directory_unreachable`
  */
-export type VerifyPassword = (account: Account | undefined, password: string) => Promise<boolean>;
+export type VerifyPassword = (who: SignerWithPassword | undefined, password: string) => Promise<boolean>;
+
+interface SignerWithPassword {
+  readonly account: Account;
+  readonly password: StoredPassword | undefined;
+}
 
 /** Whether a directory knows this as the password of the person with its id; for nobody, the same work for nothing. */
 export type CheckAtDirectory = (id: string | undefined, password: string) => Promise<boolean>;
@@ -26,10 +32,10 @@ export function createVerifyPassword(
   hasher: PasswordHasher,
   checkAtDirectory?: CheckAtDirectory,
 ): VerifyPassword {
-  const verify: VerifyPassword = async (account, password) => {
-    const stored = account && (await authenticators.passwordOf(account.id));
-    const isKeptThere = account?.source === 'ldap';
-    const idThere = isKeptThere && stored ? (account.externalId ?? undefined) : undefined;
+  const verify: VerifyPassword = async (who, password) => {
+    const stored = who?.password;
+    const isKeptThere = who?.account.source === 'ldap';
+    const idThere = isKeptThere && stored ? (who.account.externalId ?? undefined) : undefined;
     // In this order: whoever is turned away by a busy machine must not have tried a password at the directory.
     const isRightHere = (await hasher.verify(password, isKeptThere ? undefined : stored?.secret)) && !isKeptThere;
     if (isRightHere && stored?.secret && hasher.isOutdated(stored.secret))
@@ -41,5 +47,5 @@ export function createVerifyPassword(
     });
     return isRightHere || (idThere !== undefined && isRightThere);
   };
-  return checkAtDirectory ? (account, password) => inSteps(STEP_MS, () => verify(account, password)) : verify;
+  return checkAtDirectory ? (who, password) => inSteps(STEP_MS, () => verify(who, password)) : verify;
 }

@@ -1,0 +1,59 @@
+import type { Sealer } from '../crypto/seal.ts';
+import { ACCOUNT_COLUMNS, type Account } from './accounts.ts';
+import { type Authenticator, secretPlace, shown } from './authenticators.ts';
+import type { Database } from './database.ts';
+
+/** An account with what it signs in with, by one statement: what every step of a sign-in asks. */
+export interface Signers {
+  byId(accountId: string): Promise<{ account: Account; authenticators: Authenticator[] } | undefined>;
+  /** The active password, opened; its secret is missing where a directory knows it. */
+  byEmail(email: string): Promise<{ account: Account; password: StoredPassword | undefined } | undefined>;
+}
+
+export interface StoredPassword {
+  readonly id: string;
+  readonly secret: string | undefined;
+}
+
+const NAMES = ACCOUNT_COLUMNS.split(/,\s*/);
+const fieldOf = (column: string): string => column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+/** The account's columns beside another table's, and what they are called in its row. */
+const PREFIXED = NAMES.map((name) => `a.${name} AS account_${name}`).join(', ');
+const FIELDS = NAMES.map((name) => [fieldOf(name), fieldOf(`account_${name}`)] as const);
+
+const accountIn = (row: Record<string, unknown>): Account =>
+  Object.fromEntries(FIELDS.map(([field, prefixed]) => [field, row[prefixed]])) as unknown as Account;
+const without = (row: Record<string, unknown>): Record<string, unknown> => {
+  const rest = { ...row };
+  for (const [, prefixed] of FIELDS) if (prefixed !== 'accountId') delete rest[prefixed];
+  return rest;
+};
+
+export function createSigners({ query }: Database, sealer: Sealer): Signers {
+  return {
+    async byId(accountId) {
+      // The account's columns come last: its id is there where it has no authenticator.
+      const rows = await query<Record<string, unknown>>(
+        `SELECT x.*, ${PREFIXED} FROM account a LEFT JOIN authenticator x ON x.account_id = a.id
+          WHERE a.id = $1 ORDER BY x.created_at`,
+        [accountId],
+      );
+      const [first] = rows;
+      if (!first) return undefined;
+      const authenticators = first.id === null ? [] : rows.map((row) => shown(without(row) as never));
+      return { account: accountIn(first), authenticators };
+    },
+    async byEmail(email) {
+      const [row] = await query<Record<string, unknown>>(
+        `SELECT x.id, x.secret_sealed, ${PREFIXED} FROM account a
+          LEFT JOIN authenticator x ON x.account_id = a.id AND x.kind = 'password' AND x.state = 'active'
+          WHERE a.email = $1`,
+        [email.toLowerCase()],
+      );
+      if (!row) return undefined;
+      const { id, secretSealed } = row as { id: string | null; secretSealed: Buffer | null };
+      const secret = id && secretSealed ? sealer.open(secretPlace(id), secretSealed).toString() : undefined;
+      return { account: accountIn(row), password: id ? { id, secret } : undefined };
+    },
+  };
+}
