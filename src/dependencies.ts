@@ -146,8 +146,8 @@ export async function createDependencies(options: DependencyOptions) {
     bindWebauthn: createBindWebauthn(stores.authenticators, stores.webauthnStore, party, random),
   });
   const access = createAccess({ ...common, portal: { clientId: PORTAL_CLIENT_ID, requires: ACR_MFA } });
-  const judgeSession: JudgeSession = async ({ accountId, loginTs, ...question }) => {
-    const signer = await stores.signers.byId(accountId);
+  const judgeSession: JudgeSession = async ({ accountId, signer: known, loginTs, ...question }) => {
+    const signer = known?.account.id === accountId ? known : await stores.signers.byId(accountId);
     return signer?.account.status === 'active' ? access.judgeSession({ ...signer, ...question }, loginTs) : undefined;
   };
   const signIn = createSignIn({

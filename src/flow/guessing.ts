@@ -4,7 +4,7 @@ import { type Result, refuse } from '../core/refusals.ts';
 import { isHardStop, WAITS, WAITS_TOGETHER } from '../policy/throttling.ts';
 import type { Account } from '../store/accounts.ts';
 import type { AuthenticatorKind, Authenticators } from '../store/authenticators.ts';
-import type { Throttle } from '../store/throttle.ts';
+import type { Counter, Throttle } from '../store/throttle.ts';
 import { type Audit, byAccount } from './audit.ts';
 import type { Notify } from './notices.ts';
 
@@ -15,7 +15,8 @@ import type { Notify } from './notices.ts';
 export interface Guessing {
   /** Counts a guess before it is looked at. Refusal: `wait`. @returns failures of this kind in a row, this one included */
   attempt(account: Account, kind: AuthenticatorKind): Promise<Result<number>>;
-  right(account: Account, kind: AuthenticatorKind): Promise<void>;
+  /** What starts again where the guess was right, by whoever keeps the proof. */
+  forgiven(account: Account, kind: AuthenticatorKind): readonly Counter[];
   /** What to answer to a wrong guess. Refusals: `refusal`, or `authenticator_disabled` at the hard stop. */
   wrong(
     account: Account,
@@ -52,9 +53,7 @@ export function createGuessing(n: GuessingNeeds): Guessing {
       return n.throttle.attemptBoth(own, { what: togetherKey(id), waits: WAITS_TOGETHER }, now);
     },
 
-    async right({ id }, kind) {
-      await n.throttle.forgive(ownKey(kind, id), togetherKey(id));
-    },
+    forgiven: ({ id }, kind) => n.throttle.counters(ownKey(kind, id), togetherKey(id)),
 
     async wrong(account, kind, failures, refusal, origin) {
       if (kind === 'webauthn' || !isHardStop(failures)) return refuse(refusal);

@@ -77,10 +77,10 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
       await n.audit({ ...event, result: 'refused', detail: { kind, failures: tried.value } });
       return n.guessing.wrong(account, kind, tried.value, wrong, origin);
     }
-    await n.guessing.right(account, kind);
     // A code app's step was accepted by a statement that notes its use.
     if (kind !== 'totp') await n.authenticators.touch(used, now);
-    const proven = await n.transactions.prove(transaction.uid, account.id, kind, now);
+    const forgiven = n.guessing.forgiven(account, kind);
+    const proven = await n.transactions.prove(transaction.uid, account.id, kind, now, forgiven);
     if (!proven) return refuse(wrong);
     await n.audit({ ...event, result: 'success', detail: { kind, authenticator: used } });
     return accept(proven);
@@ -144,8 +144,9 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
         return n.guessing.wrong(account, 'webauthn', tried.value, 'key_invalid', origin);
       }
       if (verified.value.authenticator.state !== 'active') return refuse('key_invalid');
-      await n.guessing.right(account, 'webauthn');
-      const proven = await n.transactions.prove(transaction.uid, account.id, verified.value.proof, now);
+      const { proof } = verified.value;
+      const forgiven = n.guessing.forgiven(account, 'webauthn');
+      const proven = await n.transactions.prove(transaction.uid, account.id, proof, now, forgiven);
       if (!proven) return refuse('key_invalid');
       await provenKey(account, verified.value, origin);
       return accept(proven);

@@ -220,8 +220,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
         });
         return refuse('wrong_credentials');
       }
-      await n.throttle.forgive(`password:${typed}`);
-      if (!(await n.transactions.start(uid, usable.id, 'password', now))) return refuse('wrong_credentials');
+      const forgiven = n.throttle.counters(`password:${typed}`);
+      if (!(await n.transactions.start(uid, usable.id, 'password', now, forgiven))) return refuse('wrong_credentials');
       await n.audit({ ...event, ...subject, result: 'success', actor: `account:${usable.id}` });
       return accept(undefined);
     },

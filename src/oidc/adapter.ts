@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { errors, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
 import { WAITS } from '../policy/throttling.ts';
-import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
+import type { Ground, OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
 import type { Throttle } from '../store/throttle.ts';
 
@@ -26,6 +26,12 @@ const POLLED = new Set(['DeviceCode', 'BackchannelAuthenticationRequest']);
 export const POLL_SECONDS = 5;
 /** How long they can still be told that it is too late. */
 const TOLD_EXPIRED_SECONDS = 50;
+
+/** Whose every use asks for its session, its grant and its account next: all are read with it. */
+const STANDING = new Set(['AuthorizationCode', 'AccessToken', 'RefreshToken']);
+const grounds = new WeakMap<object, Ground>();
+/** What the code or token of the request in progress stands on. */
+export const groundInProgress = (): Ground | undefined => (Provider.ctx ? grounds.get(Provider.ctx) : undefined);
 
 /** What has been read for a request already, so that the library does not read it again. */
 const read = new AsyncLocalStorage<{ readonly id: string; readonly payload: OidcPayload }>();
@@ -75,6 +81,15 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
         throw new errors.InvalidRequest('the code is being used in another browser');
     },
     async find(id) {
+      if (type === 'Grant') {
+        const { grant } = groundInProgress() ?? {};
+        if (grant?.id === id) return grant.payload;
+      }
+      if (STANDING.has(type) && Provider.ctx) {
+        const found = await payloads.findWithGround(type, id, clock.now());
+        if (found) grounds.set(Provider.ctx, found.ground);
+        return found?.payload;
+      }
       const known = type === 'Interaction' ? read.getStore() : undefined;
       if (known?.id === id) return known.payload;
       return POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now());
@@ -147,7 +162,10 @@ export function sessionAdapter(sessions: OpSessions, clock: Clock): Adapter {
       );
     },
     find: (id) => sessions.find(id, clock.now()),
-    findByUid: (uid) => sessions.findByUid(uid, clock.now()),
+    async findByUid(uid) {
+      const { session } = groundInProgress() ?? {};
+      return session?.uid === uid ? session.payload : sessions.findByUid(uid, clock.now());
+    },
     async destroy(id) {
       const session = sessionInProgress();
       // A rotation of the id: the upsert that follows moves the row.

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import type { Client, KoaContextWithOIDC, Account as LibraryAccount } from 'oidc-provider';
-import type { Account, Accounts } from '../store/accounts.ts';
+import type { Account } from '../store/accounts.ts';
+import type { Signer, Signers } from '../store/signers.ts';
+import { groundInProgress } from './adapter.ts';
 import { ourClient } from './client-metadata.ts';
 
 /** Which scope releases which claims; those of `openid` are in every ID token. */
@@ -23,10 +25,17 @@ export function isClaimAllowed(claim: string, client: Client | undefined): boole
   return scope === undefined || scopes.includes(scope);
 }
 
+/** Whom the library looked for in a request: the policy asks about them next. */
+const signersOf = new WeakMap<object, Signer>();
+export const signerOf = (ctx: KoaContextWithOIDC): Signer | undefined => signersOf.get(ctx);
+
 export const createFindAccount =
-  (accounts: Accounts) =>
+  (signers: Signers) =>
   async (ctx: KoaContextWithOIDC, sub: string): Promise<LibraryAccount | undefined> => {
-    const account = await accounts.byId(sub);
+    const known = groundInProgress()?.account;
+    const signer = known?.id === sub ? undefined : await signers.byId(sub);
+    if (signer) signersOf.set(ctx, signer);
+    const account = signer?.account ?? (known?.id === sub ? known : undefined);
     if (account?.status !== 'active') return undefined;
     return {
       accountId: account.id,

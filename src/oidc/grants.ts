@@ -15,7 +15,11 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const accountId = session.accountId;
   const known = session.grantIdFor(clientId);
   const derived = createHash('sha256').update([session.uid, accountId, clientId].join('\0')).digest('base64url');
-  const found = (known && (await provider.Grant.find(known))) || (await provider.Grant.find(derived));
+  // A session that begins with this very request has no grants yet: no other tab holds it.
+  const isNew = (session as { new?: boolean }).new === true && !known;
+  const found = isNew
+    ? undefined
+    : (known && (await provider.Grant.find(known))) || (await provider.Grant.find(derived));
   const mine = found?.accountId === accountId ? found : undefined;
   const grant = mine ?? new provider.Grant({ jti: derived, clientId, accountId } as never);
   const hasChanged = extend(grant, ctx);

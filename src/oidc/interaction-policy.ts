@@ -2,6 +2,8 @@ import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provide
 import { ACR_MFA, ACR_PASSWORD, type Acr, satisfies } from '../core/assurance.ts';
 import type { Decision } from '../policy/decide.ts';
 import { requestedAcr, strongest } from '../policy/requirements.ts';
+import type { Signer } from '../store/signers.ts';
+import { signerOf } from './claims.ts';
 import { isImpossible, requestedAcrs } from './requested-acrs.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
@@ -12,6 +14,8 @@ export type SessionJudgement = Decision & { readonly isPutOff: boolean };
 /** What the policy says of the person who is signed in already, for this request. */
 export type JudgeSession = (question: {
   accountId: string;
+  /** Who that is, where it was read already. */
+  signer: Signer | undefined;
   /** When the person signed in, in whole seconds. */
   loginTs: number;
   clientId: string;
@@ -54,6 +58,7 @@ export function dubbelslotPolicy(judge: JudgeSession, rememberedCookie: string):
     if (!decision) {
       decision = judge({
         accountId,
+        signer: signerOf(ctx),
         loginTs: oidc.session?.loginTs ?? 0,
         clientId: oidc.client?.clientId ?? '',
         requested: strongest(requestedAcr(requestedAcrs(oidc.params ?? {}).values), isForDevice(ctx) ? ACR_MFA : null),

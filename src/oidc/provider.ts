@@ -9,6 +9,7 @@ import type { NewClientCall } from '../store/client-calls.ts';
 import type { Clients } from '../store/clients.ts';
 import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { Signers } from '../store/signers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { clientAdapter, payloadAdapter, sessionAdapter } from './adapter.ts';
 import { auditMiddleware } from './audit-middleware.ts';
@@ -32,6 +33,7 @@ export interface ProviderNeeds {
   readonly dpopNonceSecret: Buffer;
   readonly pairwiseKey: Uint8Array;
   readonly accounts: Accounts;
+  readonly signers: Signers;
   readonly clients: Clients;
   readonly payloads: OidcPayloads;
   readonly sessions: OpSessions;
@@ -152,7 +154,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
     // FAPI 2.0 Security Profile, section 5.3.2.1: bound to a key, a refresh token is not rotated.
     rotateRefreshToken: (ctx) => ourClient(ctx.oidc.client).profile !== 'fapi2',
     loadExistingGrant,
-    findAccount: createFindAccount(n.accounts),
+    findAccount: createFindAccount(n.signers),
     extraTokenClaims,
     pairwiseIdentifier: createPairwiseIdentifier(n.pairwiseKey) as never,
     fetch: n.fetch,

@@ -1,5 +1,6 @@
 import type { Acr, Proof } from '../core/assurance.ts';
 import type { Database } from './database.ts';
+import type { Counter } from './throttle.ts';
 
 /**
  * Our row for one sign-in in progress: the only place that decides `acr` and `amr`. What adds to it does not wait for the
@@ -30,10 +31,20 @@ export interface LoginTransactions {
     now: Date,
   ): Promise<LoginTransaction>;
   byUid(uid: string): Promise<LoginTransaction | undefined>;
-  /** A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so it stays). @returns false where it is no longer open */
-  start(uid: string, accountId: string, proof: Proof, now: Date): Promise<boolean>;
-  /** One more proof by the same account. @returns it as it is now; undefined where it is no longer open */
-  prove(uid: string, accountId: string, proof: Proof, now: Date): Promise<LoginTransaction | undefined>;
+  /** A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so it stays). @param forgiven counters of failures that start again @returns false where it is no longer open */
+  start(uid: string, accountId: string, proof: Proof, now: Date, forgiven?: readonly Counter[]): Promise<boolean>;
+  /**
+   * One more proof by the same account.
+   * @param forgiven counters of failures that start again
+   * @returns it as it is now; undefined where it is no longer open
+   */
+  prove(
+    uid: string,
+    accountId: string,
+    proof: Proof,
+    now: Date,
+    forgiven?: readonly Counter[],
+  ): Promise<LoginTransaction | undefined>;
   postpone(uid: string, now: Date): Promise<boolean>;
   /** Whether the sign-in of this account at this time (whole seconds) was put off, and finished so. */
   wasPostponed(accountId: string, authTime: number): Promise<boolean>;
@@ -61,16 +72,18 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       const [row] = await sql<LoginTransaction>`SELECT * FROM login_transaction WHERE uid = ${uid}`;
       return row;
     },
-    async start(uid, accountId, proof, now) {
-      const rows =
-        await relaxedSql`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
+    async start(uid, accountId, proof, now, forgiven = []) {
+      const rows = await relaxedSql`WITH forgiven AS (DELETE FROM throttle WHERE key = ANY(${forgiven}))
+        UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
           proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
             THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
         WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
       return rows.length === 1;
     },
-    async prove(uid, accountId, proof, now) {
-      const [row] = await relaxedSql<LoginTransaction>`UPDATE login_transaction
+    async prove(uid, accountId, proof, now, forgiven = []) {
+      const [row] =
+        await relaxedSql<LoginTransaction>`WITH forgiven AS (DELETE FROM throttle WHERE key = ANY(${forgiven}))
+        UPDATE login_transaction
           SET proofs = CASE WHEN ${proof} = ANY(proofs) THEN proofs ELSE proofs || ${proof}::text END
         WHERE uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING *`;
       return row;

@@ -1,7 +1,10 @@
 import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
+import type { Account } from './accounts.ts';
 import type { Database } from './database.ts';
 import type { LoginTransaction } from './login-transactions.ts';
+import { isSessionAlive } from './op-sessions.ts';
+import { ACCOUNT_BESIDE, accountIn } from './signers.ts';
 
 /**
  * oidc-provider's stored object. `jti`, which is the bearer token itself, is left out and put back by the reader; where
@@ -9,12 +12,21 @@ import type { LoginTransaction } from './login-transactions.ts';
  */
 export type OidcPayload = Record<string, unknown>;
 
+/** What a code or token stands on; undefined where it is gone. */
+export interface Ground {
+  readonly session: { readonly uid: string; readonly payload: OidcPayload | undefined } | undefined;
+  readonly grant: { readonly id: string; readonly payload: OidcPayload | undefined } | undefined;
+  readonly account: Account | undefined;
+}
+
 export interface OidcPayloads {
   /** @returns false where it was overtaken: a device code is confirmed by one browser and given to one person */
   put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   /** Adds it only if it is not there. @returns false where it was: a replay */
   addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
+  /** A code or token with all that it stands on, by one statement: what each use of it asks next. */
+  findWithGround(type: string, id: string, now: Date): Promise<{ payload: OidcPayload; ground: Ground } | undefined>;
   /** A pause for a person, with our row for it where there is one, by one statement. */
   findPause(
     uid: string,
@@ -60,7 +72,7 @@ export const SEALED: Readonly<Record<string, string>> = { DeviceCode: 'jti', Int
 export const place = (type: string, idDigest: Uint8Array): string =>
   `oidc_payload:${type}:${Buffer.from(idDigest).toString('base64url')}`;
 
-export function createOidcPayloads({ sql, relaxedSql }: Database, sealer: Sealer): OidcPayloads {
+export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer: Sealer): OidcPayloads {
   const sqlFor = (type: string): typeof sql => (RELAXED.has(type) ? relaxedSql : sql);
 
   const closed = (type: string, idDigest: Uint8Array, payload: OidcPayload): OidcPayload => {
@@ -104,6 +116,32 @@ export function createOidcPayloads({ sql, relaxedSql }: Database, sealer: Sealer
       const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${now}`;
       return row && { ...opened(type, row), jti: id };
+    },
+    async findWithGround(type, id, now) {
+      const [row] = await query<
+        Row & { session: OidcPayload | null; grant: OidcPayload | null; accountId: string | null }
+      >(
+        `SELECT p.id_digest, p.payload, p.consumed_at, s.payload - 'exp' AS session, g.payload AS grant, ${ACCOUNT_BESIDE}
+          FROM oidc_payload p
+          LEFT JOIN op_session s ON s.uid = p.payload->>'sessionUid' AND ${isSessionAlive('s', '$3')}
+          LEFT JOIN oidc_payload g ON g.type = 'Grant' AND g.id_digest = sha256(convert_to(p.grant_id, 'UTF8')) AND g.expires_at > $3
+          LEFT JOIN account a ON a.id = CASE WHEN p.account_id ~ '^[0-9a-f-]{36}$' THEN p.account_id::uuid END
+          WHERE p.type = $1 AND p.id_digest = $2 AND p.expires_at > $3`,
+        [type, digest(id), now],
+      );
+      if (!row) return undefined;
+      const { sessionUid, grantId } = row.payload;
+      return {
+        payload: { ...opened(type, row), jti: id },
+        ground: {
+          session: typeof sessionUid === 'string' ? { uid: sessionUid, payload: row.session ?? undefined } : undefined,
+          grant:
+            typeof grantId === 'string'
+              ? { id: grantId, payload: row.grant ? { ...row.grant, jti: grantId } : undefined }
+              : undefined,
+          account: row.accountId ? accountIn(row as unknown as Record<string, unknown>) : undefined,
+        },
+      };
     },
     async findPause(uid, now) {
       const [row] = await sql<Row & Partial<LoginTransaction>>`SELECT t.*, p.id_digest, p.payload, p.consumed_at

@@ -68,6 +68,10 @@ export interface OpSessions {
 /** NIST SP 800-63B-4, section 2.2.3 (AAL2): at most 24 hours, whatever the activity. */
 const ABSOLUTE_LIFETIME = '24 hours';
 
+/** Whether what was given on a session of this name in a statement is still worth something. */
+export const isSessionAlive = (session: string, now: string): string =>
+  `${session}.revoked_at IS NULL AND ${session}.created_at > ${now}::timestamptz - interval '${ABSOLUTE_LIFETIME}'`;
+
 export function createOpSessions({ sql }: Database): OpSessions {
   /**
    * Ends sessions of an account, with their tokens, and owes each of their web apps a logout token: all in one

@@ -1,3 +1,4 @@
+import { UUID } from '../core/uuid.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { ACCOUNT_COLUMNS, type Account } from './accounts.ts';
 import { type Authenticator, secretPlace, shown } from './authenticators.ts';
@@ -5,9 +6,14 @@ import type { Database } from './database.ts';
 
 /** An account with what it signs in with, by one statement: what every step of a sign-in asks. */
 export interface Signers {
-  byId(accountId: string): Promise<{ account: Account; authenticators: Authenticator[] } | undefined>;
+  byId(accountId: string): Promise<Signer | undefined>;
   /** The active password, opened; its secret is missing where a directory knows it. */
   byEmail(email: string): Promise<{ account: Account; password: StoredPassword | undefined } | undefined>;
+}
+
+export interface Signer {
+  readonly account: Account;
+  readonly authenticators: readonly Authenticator[];
 }
 
 export interface StoredPassword {
@@ -17,11 +23,12 @@ export interface StoredPassword {
 
 const NAMES = ACCOUNT_COLUMNS.split(/,\s*/);
 const fieldOf = (column: string): string => column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-/** The account's columns beside another table's, and what they are called in its row. */
-const PREFIXED = NAMES.map((name) => `a.${name} AS account_${name}`).join(', ');
+/** The columns of an account `a` beside another table's, and what they are called in its row. */
+export const ACCOUNT_BESIDE = NAMES.map((name) => `a.${name} AS account_${name}`).join(', ');
 const FIELDS = NAMES.map((name) => [fieldOf(name), fieldOf(`account_${name}`)] as const);
 
-const accountIn = (row: Record<string, unknown>): Account =>
+/** The account in such a row. */
+export const accountIn = (row: Record<string, unknown>): Account =>
   Object.fromEntries(FIELDS.map(([field, prefixed]) => [field, row[prefixed]])) as unknown as Account;
 const without = (row: Record<string, unknown>): Record<string, unknown> => {
   const rest = { ...row };
@@ -32,9 +39,10 @@ const without = (row: Record<string, unknown>): Record<string, unknown> => {
 export function createSigners({ query }: Database, sealer: Sealer): Signers {
   return {
     async byId(accountId) {
+      if (!UUID.test(accountId)) return undefined;
       // The account's columns come last: its id is there where it has no authenticator.
       const rows = await query<Record<string, unknown>>(
-        `SELECT x.*, ${PREFIXED} FROM account a LEFT JOIN authenticator x ON x.account_id = a.id
+        `SELECT x.*, ${ACCOUNT_BESIDE} FROM account a LEFT JOIN authenticator x ON x.account_id = a.id
           WHERE a.id = $1 ORDER BY x.created_at`,
         [accountId],
       );
@@ -45,7 +53,7 @@ export function createSigners({ query }: Database, sealer: Sealer): Signers {
     },
     async byEmail(email) {
       const [row] = await query<Record<string, unknown>>(
-        `SELECT x.id, x.secret_sealed, ${PREFIXED} FROM account a
+        `SELECT x.id, x.secret_sealed, ${ACCOUNT_BESIDE} FROM account a
           LEFT JOIN authenticator x ON x.account_id = a.id AND x.kind = 'password' AND x.state = 'active'
           WHERE a.email = $1`,
         [email.toLowerCase()],

@@ -4,6 +4,9 @@ import { keyedDigest } from '../crypto/digest.ts';
 import type { SecretKey } from '../crypto/secret-key.ts';
 import type { Database } from './database.ts';
 
+/** The key of a counter, which tells nothing of what is counted. */
+export type Counter = string & { readonly counter: true };
+
 /** What a try counts for, and how long to wait after how many. */
 export interface Waits {
   readonly what: string;
@@ -26,6 +29,8 @@ export interface Throttle {
   attemptBoth(first: Waits, second: Waits, now: Date): Promise<Result<number>>;
   /** The proof was right: the count starts again. */
   forgive(...what: readonly string[]): Promise<void>;
+  /** The same, by the statement of another table that keeps the proof (`LoginTransactions.prove`). */
+  counters(...what: readonly string[]): readonly Counter[];
   /** The proof was not looked at, by our own fault: the try does not count. */
   takeBack(what: string): Promise<void>;
 }
@@ -73,6 +78,7 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
     async takeBack(what) {
       await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${keyOf(what)}`;
     },
+    counters: (...what) => what.map((each) => keyOf(each) as Counter),
     async forgive(...what) {
       await sql`DELETE FROM throttle WHERE key = ANY(${what.map(keyOf)})`;
     },

@@ -1,0 +1,109 @@
+/**
+ * Full sign-ins (password, code, code exchange, userinfo) against bare argon2id in the same rounds, with the CPU of every
+ * process: `npm run bench:sign-ins` (see README.md).
+ */
+import { hash } from '@node-rs/argon2';
+import { bareHashes, type HashRate } from './lib/hashes.ts';
+import { makeInstallation } from './lib/installation.ts';
+import { type LoadReport, startLoad } from './lib/load-process.ts';
+import { MOST_DRIFT, median, percentile, rounded } from './lib/numbers.ts';
+import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './lib/processes.ts';
+import { writeReport } from './lib/report.ts';
+import { startServer } from './lib/server.ts';
+
+const isSmoke = process.argv.includes('--smoke');
+const PEOPLE = isSmoke ? 40 : 10_000;
+const ROUNDS = isSmoke ? 1 : 5;
+const PER_ROUND = isSmoke ? 10 : 400;
+const AT_ONCE = isSmoke ? 2 : 6;
+const HASH_SECONDS = isSmoke ? 0.3 : 3;
+
+const installation = await makeInstallation();
+const first = await startServer(installation.environment);
+await first.stop();
+const { application, people } = await installation.furnish(PEOPLE);
+const server = await startServer(installation.environment);
+const postmaster = installation.postmaster();
+const load = startLoad(application, people);
+const stored = await hash('a password', { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 });
+
+interface Round {
+  readonly before: HashRate;
+  readonly after: HashRate;
+  readonly ours: LoadReport;
+  readonly serverCpu: number;
+  readonly postgresCpu: number;
+}
+
+const memory = (): number => memoryMegabytes([server.pid]);
+const idleMemory = memory();
+await load.signIns(AT_ONCE, isSmoke ? 4 : 200);
+
+const rounds: Round[] = [];
+for (let number = 0; number < ROUNDS; number += 1) {
+  const before = await bareHashes(stored, HASH_SECONDS);
+  const began = [cpuSeconds(server.pid), postgresCpuSeconds(postmaster)] as const;
+  const ours = await load.signIns(AT_ONCE, PER_ROUND);
+  const serverCpu = cpuSeconds(server.pid) - began[0];
+  const postgresCpu = postgresCpuSeconds(postmaster) - began[1];
+  const after = await bareHashes(stored, HASH_SECONDS);
+  rounds.push({ before, after, ours, serverCpu, postgresCpu });
+  process.stderr.write(`round ${number + 1} of ${ROUNDS}\r`);
+}
+const isSteady = ({ before, after }: Round): boolean =>
+  Math.abs(before.perCpuSecond - after.perCpuSecond) <= MOST_DRIFT * before.perCpuSecond;
+const kept = rounds.filter(isSteady);
+const counted = kept.length > 0 ? kept : rounds;
+const afterwards = memory();
+if (!isSmoke) await new Promise((resolve) => setTimeout(resolve, 60_000));
+const later = memory();
+const postgresMemory = memoryMegabytes([postmaster, ...childrenOf(postmaster)]);
+load.stop();
+await server.stop();
+installation.remove();
+
+const over = (pick: (round: Round) => number): { median: number; spread: [number, number] } => {
+  const values = counted.map(pick);
+  return {
+    median: rounded(median(values), 3),
+    spread: [rounded(Math.min(...values), 3), rounded(Math.max(...values), 3)],
+  };
+};
+const each = (seconds: number): number => (seconds * 1000) / PER_ROUND;
+const hashCpuMs = ({ before, after }: Round): number => 2000 / (before.perCpuSecond + after.perCpuSecond);
+const latencies = counted.flatMap(({ ours }) => ours.latenciesMs);
+writeReport('sign-ins', {
+  people: PEOPLE,
+  atOnce: AT_ONCE,
+  signIns: PER_ROUND * ROUNDS,
+  rounds: { kept: kept.length, of: ROUNDS },
+  signInsPerCpuSecondOfEverythingAgainstBareHashes: over(
+    (round) => hashCpuMs(round) / each(round.serverCpu + round.postgresCpu + round.ours.cpuSeconds),
+  ),
+  signInsPerCpuSecondOfServerAndPostgresAgainstBareHashes: over(
+    (round) => hashCpuMs(round) / each(round.serverCpu + round.postgresCpu),
+  ),
+  signInsPerSecondAgainstBareHashes: over(
+    ({ ours, before, after }) => (2 * PER_ROUND) / ours.seconds / (before.perSecond + after.perSecond),
+  ),
+  signInsPerSecond: over(({ ours }) => PER_ROUND / ours.seconds),
+  cpuMs: {
+    bareHash: over(hashCpuMs),
+    server: over(({ serverCpu }) => each(serverCpu)),
+    serverBeyondTheHash: over((round) => each(round.serverCpu) - hashCpuMs(round)),
+    postgres: over(({ postgresCpu }) => each(postgresCpu)),
+    loadGenerator: over(({ ours }) => each(ours.cpuSeconds)),
+  },
+  latencyMs: {
+    p50: rounded(median(latencies)),
+    p95: rounded(percentile(latencies, 0.95)),
+    p99: rounded(percentile(latencies, 0.99)),
+  },
+  startToReadyMs: { firstEver: Math.round(first.startMs), existingDatabase: Math.round(server.startMs) },
+  memoryMegabytes: {
+    idle: Math.round(idleMemory),
+    after: Math.round(afterwards),
+    aMinuteLater: Math.round(later),
+    postgres: Math.round(postgresMemory),
+  },
+});
