@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Provider } from 'oidc-provider';
 import { passCertificateOn } from './client-certificate.ts';
+import { createDocuments } from './documents.ts';
 
 /**
  * Puts oidc-provider under /oidc and /.well-known. In a scope of its own, because it reads the raw body itself.
@@ -47,12 +48,15 @@ export async function mountProvider(
     config: { public: true, csp: 'oidc' },
     handler,
   });
-  for (const document of ['openid-configuration', 'oauth-authorization-server']) {
-    app.route({
-      method: ['GET', 'OPTIONS'],
-      url: `/.well-known/${document}`,
-      config: { public: true },
-      handler,
+  const documents = createDocuments(callbackOf, options.publicUrl);
+  for (const path of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/oidc/jwks']) {
+    const config = { public: true as const, ...(path.startsWith('/oidc/') ? ({ csp: 'oidc' } as const) : {}) };
+    app.route({ method: ['HEAD', 'OPTIONS'], url: path, config, handler });
+    app.get(path, { config, exposeHeadRoute: false }, async (request, reply) => {
+      // Of a page elsewhere the library decides what it may read.
+      if (request.headers.origin !== undefined) return handler(request, reply);
+      const { headers, body } = await documents(options.current(), path);
+      return reply.headers(headers).send(body);
     });
   }
 }

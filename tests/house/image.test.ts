@@ -36,7 +36,7 @@ afterAll(() => {
 
 /** Does what the file says, as far as that needs no container: both stages in one folder. */
 function build(): { environment: Record<string, string>; command: string[]; health: string[]; user: string } {
-  let environment: Record<string, string> = {};
+  const environment: Record<string, string> = {};
   let [command, health, user] = [[] as string[], [] as string[], ''];
   for (const place of Object.values(places)) mkdirSync(place, { recursive: true });
   chmodSync(home, 0o755);
@@ -52,7 +52,8 @@ function build(): { environment: Record<string, string>; command: string[]; heal
     } else if (what === 'RUN')
       execFileSync('sh', ['-ec', here(rest)], { cwd: places['/app'], stdio: 'pipe', env: { ...process.env, PATH } });
     else if (what === 'ENV')
-      environment = Object.fromEntries(words.map((word) => here(word).split(/=(.*)/s) as [string, string]));
+      for (const [, name, value] of rest.matchAll(/(\w+)=("[^"]*"|\S+)/g))
+        environment[name!] = here(value!.replaceAll('"', ''));
     else if (what === 'USER') user = rest;
     else if (what === 'HEALTHCHECK') health = JSON.parse(rest.slice(rest.indexOf('['))) as string[];
     else if (what === 'CMD') command = JSON.parse(rest) as string[];

@@ -38,7 +38,10 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
     };
     request.origin = {
       ip: request.ip,
-      browser: browserName(request.headers['user-agent']),
+      // Few requests ask.
+      get browser() {
+        return browserName(request.headers['user-agent']);
+      },
       requestId: request.id,
       rememberedToken: request.cookies[rememberedCookieName(options.isSecure)],
     };

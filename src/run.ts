@@ -1,0 +1,20 @@
+import { loadConfig } from './config/load.ts';
+import { systemRandom } from './core/random.ts';
+import { createLog } from './log.ts';
+import { failStart, startServer, stopOnSignal } from './server.ts';
+
+try {
+  const config = loadConfig(process.env, systemRandom);
+  const log = createLog(config.logLevel);
+  const server = await startServer(config, log);
+  stopOnSignal(server.stop, log);
+  process.stdout.write(`\nDubbelslot runs at ${config.publicUrl}. Press Ctrl-C to stop.\n`);
+  const code = await server.dependencies.administration.inviteFirstAdministrator();
+  if (code) {
+    process.stdout.write(
+      `\nThere is no administrator yet. Create the first one here (works once, for 24 hours):\n  ${config.publicUrl}/setup?code=${code}\n\n`,
+    );
+  }
+} catch (error) {
+  failStart(error);
+}
