@@ -2,7 +2,6 @@
  * The protocol's endpoints, from outside: `npm run bench:oidc` (see README.md). Requests a second and CPU of each, for
  * one server process and for two on one database, and how many SQL statements each takes. Every answer is checked.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -20,6 +19,7 @@ import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
 import { cpuSeconds, postgresCpuSeconds } from './lib/processes.ts';
+import { type RunningServer, startServer } from './lib/server.ts';
 
 const isSmoke = process.argv.includes('--smoke');
 const SECONDS = isSmoke ? 0.2 : 3;
@@ -69,26 +69,7 @@ const ports = [await freePort(), await freePort()] as const;
 const publicUrl = `http://localhost:${ports[0]}`;
 const environment = { DATA_DIR: dataDir, LOG_LEVEL: 'warn', PUBLIC_URL: publicUrl };
 
-async function start(port: number): Promise<ChildProcess> {
-  const server = spawn(process.execPath, ['src/main.ts'], {
-    env: { ...process.env, ...environment, PORT: String(port) },
-    stdio: 'ignore',
-  });
-  for (;;) {
-    const isReady = await fetch(`http://localhost:${port}/health/ready`).then(
-      (answer) => answer.ok,
-      () => false,
-    );
-    if (isReady) return server;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const stop = (server: ChildProcess): Promise<unknown> =>
-  new Promise((resolve) => {
-    server.once('exit', resolve);
-    server.kill('SIGTERM');
-  });
+const start = (port: number): Promise<RunningServer> => startServer({ ...environment, PORT: String(port) });
 
 // In this process first: makes the clients, and counts statements.
 const installation = await openInstallation(
@@ -227,10 +208,10 @@ interface Measured {
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
 
-async function measure(servers: readonly ChildProcess[], bases: readonly string[]): Promise<Record<string, Measured>> {
+async function measure(servers: readonly RunningServer[], bases: readonly string[]): Promise<Record<string, Measured>> {
   const postmaster = Number(readFileSync(join(postgresHome(dataDir), 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
   const workers = await makeWorkers(rp, AT_ONCE);
-  const serverCpu = () => servers.reduce((sum, { pid }) => sum + cpuSeconds(pid!), 0);
+  const serverCpu = () => servers.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
   const results: Record<string, Measured> = {};
   for (const [name, operation] of Object.entries(OPERATIONS)) {
     const rounds: Measured[] = [];
@@ -268,8 +249,8 @@ const first = await start(ports[0]);
 const one = await measure([first], [publicUrl]);
 const second = await start(ports[1]);
 const two = await measure([first, second], [publicUrl, `http://localhost:${ports[1]}`]);
-await stop(second);
-await stop(first);
+await second.stop();
+await first.stop();
 removeDataDir(dataDir);
 agent.destroy();
 

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface RunningServer {
   readonly process: ChildProcess;
@@ -8,13 +10,19 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** `src/main.ts` as an operator starts it. @param flags of Node */
+const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  scripts: { start: string };
+};
+/** `node <flags> src/main.ts`, as `npm start` says. */
+const START = scripts.start.split(' ').slice(1);
+
+/** The server as an operator starts it. @param flags more of Node's */
 export async function startServer(
   environment: Record<string, string>,
   flags: readonly string[] = [],
 ): Promise<RunningServer> {
   const began = performance.now();
-  const server = spawn(process.execPath, [...flags, 'src/main.ts'], {
+  const server = spawn(process.execPath, [...flags, ...START], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -121,10 +121,12 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
       const [row] = await query<
         Row & { session: OidcPayload | null; grant: OidcPayload | null; accountId: string | null }
       >(
-        `SELECT p.id_digest, p.payload, p.consumed_at, s.payload - 'exp' AS session, g.payload AS grant, ${ACCOUNT_BESIDE}
+        // As joins, session and grant are read from one end to the other while their tables are young.
+        `SELECT p.id_digest, p.payload, p.consumed_at, ${ACCOUNT_BESIDE},
+          (SELECT s.payload - 'exp' FROM op_session s WHERE s.uid = p.payload->>'sessionUid' AND ${isSessionAlive('s', '$3')}) AS session,
+          (SELECT g.payload FROM oidc_payload g WHERE g.type = 'Grant' AND g.expires_at > $3
+            AND g.id_digest = sha256(convert_to(p.grant_id, 'UTF8'))) AS grant
           FROM oidc_payload p
-          LEFT JOIN op_session s ON s.uid = p.payload->>'sessionUid' AND ${isSessionAlive('s', '$3')}
-          LEFT JOIN oidc_payload g ON g.type = 'Grant' AND g.id_digest = sha256(convert_to(p.grant_id, 'UTF8')) AND g.expires_at > $3
           LEFT JOIN account a ON a.id = CASE WHEN p.account_id ~ '^[0-9a-f-]{36}$' THEN p.account_id::uuid END
           WHERE p.type = $1 AND p.id_digest = $2 AND p.expires_at > $3`,
         [type, digest(id), now],
