@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openAdministering } from './administering.ts';
@@ -89,7 +90,9 @@ export async function createDependencies(options: DependencyOptions) {
   const database = openDatabase(databaseUrl, config.databasePool);
   const secrets = await openSecrets(config.secretKeys, database, random);
   const { root, settings, cookieKeysFor } = secrets;
-  const hasher = createPasswordHasher(root, options.hashWorkers);
+  // Several processes share the cores.
+  const share = config.workers > 1 ? Math.max(1, Math.floor(availableParallelism() / config.workers)) : undefined;
+  const hasher = createPasswordHasher(root, options.hashWorkers ?? share);
   const stores = { settings, ...openStores(database, secrets.sealer, root, secrets.auditKey, random) };
   const signals = await openSignals(databaseUrl, (error) =>
     log.warn({ err: error }, 'lost the database; listening again soon'),

@@ -1,19 +1,28 @@
+import cluster from 'node:cluster';
 import { loadConfig } from './config/load.ts';
 import { systemRandom } from './core/random.ts';
 import { createLog } from './log.ts';
 import { failStart, startServer, stopOnSignal } from './server.ts';
+import { startWorkers } from './workers.ts';
 
 try {
   const config = loadConfig(process.env, systemRandom);
   const log = createLog(config.logLevel);
-  const server = await startServer(config, log);
-  stopOnSignal(server.stop, log);
-  process.stdout.write(`\nDubbelslot runs at ${config.publicUrl}. Press Ctrl-C to stop.\n`);
-  const code = await server.dependencies.administration.inviteFirstAdministrator();
-  if (code) {
-    process.stdout.write(
-      `\nThere is no administrator yet. Create the first one here (works once, for 24 hours):\n  ${config.publicUrl}/setup?code=${code}\n\n`,
-    );
+  if (config.workers > 1 && cluster.isPrimary) {
+    stopOnSignal((await startWorkers(config, log)).stop, log);
+  } else {
+    const server = await startServer(config, log);
+    stopOnSignal(server.stop, log);
+    process.send?.('serves');
+    if (cluster.isPrimary || cluster.worker?.id === 1) {
+      process.stdout.write(`\nDubbelslot runs at ${config.publicUrl}. Press Ctrl-C to stop.\n`);
+      const code = await server.dependencies.administration.inviteFirstAdministrator();
+      if (code) {
+        process.stdout.write(
+          `\nThere is no administrator yet. Create the first one here (works once, for 24 hours):\n  ${config.publicUrl}/setup?code=${code}\n\n`,
+        );
+      }
+    }
   }
 } catch (error) {
   failStart(error);

@@ -22,7 +22,7 @@ export async function startServer(
   flags: readonly string[] = [],
 ): Promise<RunningServer> {
   const began = performance.now();
-  const server = spawn(process.execPath, [...flags, ...START], {
+  const server = spawn(process.execPath, [...START.slice(0, -1), ...flags, ...START.slice(-1)], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

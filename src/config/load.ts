@@ -15,6 +15,8 @@ export interface Config {
   readonly host: string;
   readonly databaseUrl: string | undefined;
   readonly databaseOwnerUrl: string | undefined;
+  /** Processes that serve on this port. */
+  readonly workers: number;
   readonly databasePool: number;
   readonly dataDir: string;
   /** At least one; the first seals. */
@@ -70,6 +72,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     host: found.HOST,
     databaseUrl: found.DATABASE_URL,
     databaseOwnerUrl: found.DATABASE_OWNER_URL,
+    workers: found.WEB_CONCURRENCY,
     databasePool: found.DATABASE_POOL,
     dataDir,
     secretKeys: splitKeys(found.SECRET_KEY ?? keptSecretKey(dataDir, random)),

@@ -48,7 +48,24 @@ export const settings = z.object({
     .describe(
       'The same database as the owner of its tables, for migrations and the retention of the audit log. With it, the role in `DATABASE_URL` needs no rights of its own, and can only add to the audit log. Without it, that role owns the tables.',
     ),
-  DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to the database, at most.'),
+  WEB_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe(
+      'How many processes serve, on one port: at most one for each core. Each is an instance of its own, with `DATABASE_POOL` connections.',
+    ),
+  DATABASE_POOL: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(200)
+    .default(10)
+    .describe(
+      'Connections to the database of each process, at most, and half as many again for what need not wait for the disk.',
+    ),
   DATA_DIR: z
     .string()
     .min(1)
