@@ -229,8 +229,9 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
         await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by},
             is_user_verified = ${isUserVerified}, answer_signature = ${signature ?? null}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id, login_uid),
-        ended AS (UPDATE login_transaction t SET state = 'ended', end_reason = ${state} FROM done
-          WHERE ${state} <> 'approved' AND t.uid = done.login_uid AND t.account_id = done.account_id AND t.state = 'open')
+        ended AS (UPDATE login_transaction t SET state = 'ended', end_reason = ${state}
+          WHERE ${state} <> 'approved' AND t.uid = (SELECT login_uid FROM done)
+            AND t.account_id = (SELECT account_id FROM done) AND t.state = 'open')
         SELECT id, pg_notify('dubbelslot', 'challenge:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
       return rows.length === 1;
     },

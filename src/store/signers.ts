@@ -54,7 +54,8 @@ export function createSigners({ query }: Database, sealer: Sealer): Signers {
     async byEmail(email) {
       const [row] = await query<Record<string, unknown>>(
         `SELECT x.id, x.secret_sealed, ${ACCOUNT_BESIDE} FROM account a
-          LEFT JOIN authenticator x ON x.account_id = a.id AND x.kind = 'password' AND x.state = 'active'
+          LEFT JOIN LATERAL (SELECT id, secret_sealed FROM authenticator
+            WHERE account_id = a.id AND kind = 'password' AND state = 'active' LIMIT 1) x ON true
           WHERE a.email = $1`,
         [email.toLowerCase()],
       );
