@@ -7,7 +7,7 @@ import type { Database } from './database.ts';
 /** An account with what it signs in with, by one statement: what every step of a sign-in asks. */
 export interface Signers {
   byId(accountId: string): Promise<Signer | undefined>;
-  /** The active password, opened; its secret is missing where a directory knows it. */
+  /** The active password, still sealed. */
   byEmail(email: string): Promise<{ account: Account; password: StoredPassword | undefined } | undefined>;
 }
 
@@ -18,7 +18,8 @@ export interface Signer {
 
 export interface StoredPassword {
   readonly id: string;
-  readonly secret: string | undefined;
+  /** The hash; undefined where a directory knows the password. */
+  open(): string | undefined;
 }
 
 const NAMES = ACCOUNT_COLUMNS.split(/,\s*/);
@@ -61,8 +62,8 @@ export function createSigners({ query }: Database, sealer: Sealer): Signers {
       );
       if (!row) return undefined;
       const { id, secretSealed } = row as { id: string | null; secretSealed: Buffer | null };
-      const secret = id && secretSealed ? sealer.open(secretPlace(id), secretSealed).toString() : undefined;
-      return { account: accountIn(row), password: id ? { id, secret } : undefined };
+      const open = () => (id && secretSealed ? sealer.open(secretPlace(id), secretSealed).toString() : undefined);
+      return { account: accountIn(row), password: id ? { id, open } : undefined };
     },
   };
 }

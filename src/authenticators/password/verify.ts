@@ -37,8 +37,9 @@ export function createVerifyPassword(
     const isKeptThere = who?.account.source === 'ldap';
     const idThere = isKeptThere && stored ? (who.account.externalId ?? undefined) : undefined;
     // In this order: whoever is turned away by a busy machine must not have tried a password at the directory.
-    const isRightHere = (await hasher.verify(password, isKeptThere ? undefined : stored?.secret)) && !isKeptThere;
-    if (isRightHere && stored?.secret && hasher.isOutdated(stored.secret))
+    const hash = isKeptThere ? undefined : stored?.open();
+    const isRightHere = (await hasher.verify(password, hash)) && !isKeptThere;
+    if (isRightHere && stored && hash && hasher.isOutdated(hash))
       await authenticators.rewriteSecret(stored.id, await hasher.hash(password));
     if (!checkAtDirectory) return isRightHere;
     const isRightThere = await checkAtDirectory(idThere, password).catch((error: unknown) => {
