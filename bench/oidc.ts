@@ -18,6 +18,7 @@ import { Laptop } from '../tests/support/laptop.ts';
 import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
+import { median, rounded } from './lib/numbers.ts';
 import { cpuSeconds, postgresCpuSeconds } from './lib/processes.ts';
 import { type RunningServer, startServer } from './lib/server.ts';
 
@@ -205,9 +206,6 @@ interface Measured {
   readonly postgresMs: number;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
-
 async function measure(servers: readonly RunningServer[], bases: readonly string[]): Promise<Record<string, Measured>> {
   const postmaster = Number(readFileSync(join(postgresHome(dataDir), 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
   const workers = await makeWorkers(rp, AT_ONCE);
@@ -237,9 +235,9 @@ async function measure(servers: readonly RunningServer[], bases: readonly string
       });
     }
     results[name] = {
-      perSecond: round(median(rounds.map((each) => each.perSecond)), 0),
-      serverMs: round(median(rounds.map((each) => each.serverMs))),
-      postgresMs: round(median(rounds.map((each) => each.postgresMs))),
+      perSecond: rounded(median(rounds.map((each) => each.perSecond)), 0),
+      serverMs: rounded(median(rounds.map((each) => each.serverMs))),
+      postgresMs: rounded(median(rounds.map((each) => each.postgresMs))),
     };
   }
   return results;
@@ -260,7 +258,7 @@ const rows = Object.keys(OPERATIONS).map((name) => ({
   statements: statementsOf[name]!,
   one: one[name]!,
   two: two[name]!,
-  cpuAgainstReference: round(
+  cpuAgainstReference: rounded(
     (one[name]!.serverMs + one[name]!.postgresMs) / (reference.serverMs + reference.postgresMs),
     1,
   ),

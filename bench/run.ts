@@ -2,11 +2,10 @@
  * Measures the whole server from outside: `npm run bench` (see README.md). Everything real: embedded PostgreSQL with
  * fsync, audit, throttling; every ID token is checked. Figures are ratios against something in the same run.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hash, verify } from '@node-rs/argon2';
+import { hash } from '@node-rs/argon2';
 import * as oidc from 'openid-client';
 import { loadConfig } from '../src/config/load.ts';
 import { systemRandom } from '../src/core/random.ts';
@@ -18,7 +17,10 @@ import type { Phone } from '../tests/support/phone.ts';
 import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
+import { bareHashes } from './lib/hashes.ts';
+import { MOST_DRIFT, median, percentile, rounded } from './lib/numbers.ts';
 import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './lib/processes.ts';
+import { startServer } from './lib/server.ts';
 
 const isSmoke = process.argv.includes('--smoke');
 const SIGN_INS = isSmoke ? 12 : 1000;
@@ -39,55 +41,10 @@ const port = await freePort();
 const environment = { PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'warn' };
 const url = `http://localhost:${port}`;
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-const percentile = (values: readonly number[], p: number): number =>
-  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? 0;
+const stored = await hash('a password', { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 });
 
-/** @returns the process, and milliseconds from its start to its first "ready" */
-async function start(): Promise<{ server: ChildProcess; ms: number }> {
-  const began = performance.now();
-  const server = spawn(process.execPath, ['src/main.ts'], { env: { ...process.env, ...environment }, stdio: 'ignore' });
-  for (;;) {
-    const isReady = await fetch(`${url}/health/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isReady) return { server, ms: performance.now() - began };
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-const stop = (server: ChildProcess): Promise<unknown> =>
-  new Promise((resolve) => {
-    server.once('exit', resolve);
-    server.kill('SIGTERM');
-  });
-
-async function bareHashes(seconds: number): Promise<{ perSecond: number; perCpuSecond: number }> {
-  const options = { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 } as const;
-  const stored = await hash('a password', options);
-  const until = performance.now() + seconds * 1000;
-  const cpuBefore = process.cpuUsage();
-  const began = performance.now();
-  let count = 0;
-  await Promise.all(
-    Array.from({ length: availableParallelism() }, async () => {
-      while (performance.now() < until) {
-        await verify(stored, 'a password');
-        count += 1;
-      }
-    }),
-  );
-  const cpu = process.cpuUsage(cpuBefore);
-  return {
-    perSecond: (count * 1000) / (performance.now() - began),
-    perCpuSecond: (count * 1e6) / (cpu.user + cpu.system),
-  };
-}
-
-const first = await start();
-await stop(first.server);
+const first = await startServer(environment);
+await first.stop();
 
 // People and the web app, through the same flows as the command line.
 const installation = await openInstallation(loadConfig(environment, systemRandom), createLog('error'));
@@ -108,9 +65,8 @@ for (let index = 0; index < PEOPLE; index += 1) {
 }
 await installation.close();
 
-const second = await start();
-const { server } = second;
-const serverPid = server.pid!;
+const second = await startServer(environment);
+const serverPid = second.pid;
 const postmaster = Number(readFileSync(join(postgresHome(dataDir), 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
 const rp = await RelyingParty.discover(url, 'bench', secret ?? '', redirectUri);
 
@@ -170,9 +126,9 @@ async function signIns(
 await signIns(isSmoke ? 2 : 50);
 const rounds = [];
 for (let round = 0; round < ROUNDS; round += 1) {
-  const before = await bareHashes(isSmoke ? 0.3 : 3);
+  const before = await bareHashes(stored, isSmoke ? 0.3 : 3);
   const ours = await signIns(Math.ceil(SIGN_INS / ROUNDS));
-  const after = await bareHashes(isSmoke ? 0.3 : 3);
+  const after = await bareHashes(stored, isSmoke ? 0.3 : 3);
   const drift = Math.abs(before.perCpuSecond - after.perCpuSecond) / before.perCpuSecond;
   rounds.push({
     ours,
@@ -181,7 +137,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
     drift,
   });
 }
-const kept = rounds.filter(({ drift }) => drift <= 0.1);
+const kept = rounds.filter(({ drift }) => drift <= MOST_DRIFT);
 const counted = kept.length > 0 ? kept : rounds;
 
 /** From the server's "accepted" to the phone, to the address that the laptop is sent on to. */
@@ -226,36 +182,35 @@ const memory = {
   server: memoryMegabytes([serverPid]),
   postgres: memoryMegabytes([postmaster, ...childrenOf(postmaster)]),
 };
-await stop(server);
+await second.stop();
 removeDataDir(dataDir);
 
 const over = (pick: (round: (typeof counted)[number]) => number): number => median(counted.map(pick));
-const round = (value: number, digits = 2): number => Number(value.toFixed(digits));
 const results = {
   machine: { cpu: cpus()[0]?.model, cores: availableParallelism(), node: process.version },
   signIns: { people: PEOPLE, atOnce: CLIENTS, count: SIGN_INS, roundsKept: kept.length, rounds: rounds.length },
-  signInsPerSecond: round(over(({ ours }) => ours.perSecond)),
-  bareArgon2PerSecond: round(over(({ hashes }) => hashes)),
-  ratioToBareArgon2: round(
+  signInsPerSecond: rounded(over(({ ours }) => ours.perSecond)),
+  bareArgon2PerSecond: rounded(over(({ hashes }) => hashes)),
+  ratioToBareArgon2: rounded(
     over(({ ours, hashes }) => ours.perSecond / hashes),
     3,
   ),
-  ratioPerCpuSecondOfServerAndPostgres: round(
+  ratioPerCpuSecondOfServerAndPostgres: rounded(
     over(({ ours, perCpuSecond }) => 1 / (ours.cpu.server + ours.cpu.postgres) / perCpuSecond),
     3,
   ),
   cpuMsPerSignIn: {
-    server: round(over(({ ours }) => ours.cpu.server * 1000)),
-    postgres: round(over(({ ours }) => ours.cpu.postgres * 1000)),
-    loadGenerator: round(over(({ ours }) => ours.cpu.load * 1000)),
-    oneBareHash: round(over(({ perCpuSecond }) => 1000 / perCpuSecond)),
+    server: rounded(over(({ ours }) => ours.cpu.server * 1000)),
+    postgres: rounded(over(({ ours }) => ours.cpu.postgres * 1000)),
+    loadGenerator: rounded(over(({ ours }) => ours.cpu.load * 1000)),
+    oneBareHash: rounded(over(({ perCpuSecond }) => 1000 / perCpuSecond)),
   },
   approveAcceptedToRedirect: {
-    loopbackRequestMs: round(median(loopback), 3),
-    p50InLoopbackRequests: round(median(redirects) / median(loopback), 1),
-    p99InLoopbackRequests: round(percentile(redirects, 0.99) / median(loopback), 1),
+    loopbackRequestMs: rounded(median(loopback), 3),
+    p50InLoopbackRequests: rounded(median(redirects) / median(loopback), 1),
+    p99InLoopbackRequests: rounded(percentile(redirects, 0.99) / median(loopback), 1),
   },
-  startToReadyMs: { firstEver: Math.round(first.ms), existingDatabase: Math.round(second.ms) },
+  startToReadyMs: { firstEver: Math.round(first.startMs), existingDatabase: Math.round(second.startMs) },
   memoryMegabytesAfter: { server: Math.round(memory.server), postgres: Math.round(memory.postgres) },
 };
 mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });

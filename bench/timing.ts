@@ -2,7 +2,6 @@
  * Whether the time of an answer tells which accounts there are: `npm run bench:timing`. Wrong passwords for people who are
  * there and who are not, in turn, at the first try and once they must wait; compared by rank (Mann and Whitney, 1947).
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +13,8 @@ import { removeDataDir } from '../tests/support/data-dir.ts';
 import { Laptop } from '../tests/support/laptop.ts';
 import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
+import { median } from './lib/numbers.ts';
+import { startServer } from './lib/server.ts';
 
 const isSmoke = process.argv.includes('--smoke');
 const PEOPLE = isSmoke ? 20 : 1000;
@@ -25,8 +26,6 @@ const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-timing-'));
 const port = await freePort();
 const environment = { PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'error' };
 const url = `http://localhost:${port}`;
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /** The probability of two samples as different as these where nothing is: two-sided, by the normal approximation. */
 function rankSum(a: readonly number[], b: readonly number[]): number {
@@ -43,18 +42,6 @@ function rankSum(a: readonly number[], b: readonly number[]): number {
   return polynomial * Math.exp(-((z / Math.SQRT2) ** 2));
 }
 
-async function startServer(): Promise<ChildProcess> {
-  const server = spawn(process.execPath, ['src/main.ts'], { env: { ...process.env, ...environment }, stdio: 'ignore' });
-  for (;;) {
-    const isReady = await fetch(`${url}/health/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isReady) return server;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 const installation = await openInstallation(loadConfig(environment, systemRandom), createLog('silent'));
 const d = installation.dependencies;
 const redirectUri = 'http://localhost:1/callback';
@@ -67,7 +54,7 @@ for (let from = 0; from < PEOPLE; from += 10)
       d.administration.addAccount({ email: `er${from + index}@example.org`, displayName: 'x', password }, BY),
     ),
   );
-const server = await startServer();
+const server = await startServer(environment);
 const rp = await RelyingParty.discover(url, 'app', registered.value ?? '', redirectUri);
 
 /** Milliseconds from a wrong password to its answer; opening the page does not count. */
@@ -98,7 +85,7 @@ for (let index = 0; index < PEOPLE; index += 1) {
     for (let more = 0; more < 10; more += 1) waiting[which].push(await tryOnce(laptop, email));
   }
 }
-server.kill('SIGTERM');
+await server.stop();
 await installation.close();
 removeDataDir(dataDir);
 
