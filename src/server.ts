@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -102,7 +103,9 @@ export function stopOnSignal(stop: () => Promise<void>, log: Logger): void {
   let isStopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (isStopping) process.exit(1);
+      // Of several processes each hears what a terminal sends to all of them, and then it again from the one that watches.
+      if (isStopping && cluster.isPrimary) process.exit(1);
+      if (isStopping) return;
       isStopping = true;
       stop().then(
         () => process.exit(0),

@@ -81,7 +81,10 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
     if (kind !== 'totp') await n.authenticators.touch(used, now);
     const forgiven = n.guessing.forgiven(account, kind);
     const proven = await n.transactions.prove(transaction.uid, account.id, kind, now, forgiven);
-    if (!proven) return refuse(wrong);
+    if (!proven) {
+      await n.audit({ ...event, result: 'refused', detail: { kind, reason: 'ended' } });
+      return refuse(wrong);
+    }
     await n.audit({ ...event, result: 'success', detail: { kind, authenticator: used } });
     return accept(proven);
   };

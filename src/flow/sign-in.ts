@@ -251,9 +251,11 @@ export function createSignIn(n: SignInNeeds): SignIn {
         detail: { kind: 'store_app' },
       };
       const used = await n.approvals.useWithCode(challenge, code);
-      await n.audit({ ...event, result: used.ok ? 'success' : 'refused' });
+      const proven = used.ok
+        ? await n.transactions.prove(transaction.uid, account.id, 'push', n.clock.now())
+        : undefined;
+      await n.audit({ ...event, result: proven ? 'success' : 'refused' });
       if (!used.ok) return used;
-      const proven = await n.transactions.prove(transaction.uid, account.id, 'push', n.clock.now());
       return proven ? accept(proven) : refuse('challenge_closed');
     },
 

@@ -34,7 +34,8 @@ export function createCompleting(n: CompletingNeeds): Completing {
       amr,
       authTime: view.transaction.authTime ?? new Date(),
     };
-    return reply.redirect(await n.interactions.finish(request.raw, paused, result), 303);
+    const path = await n.interactions.finish(request.raw, paused, result);
+    return path === undefined ? reply.page('expired', {}, 400) : reply.redirect(path, 303);
   };
   return {
     complete,

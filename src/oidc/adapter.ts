@@ -77,6 +77,11 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
           ? new errors.InvalidDpopProof('the DPoP proof or the client assertion was used before')
           : new errors.InvalidClientAuth('the client assertion was used before');
       }
+      // Whatever ended a sign-in has taken its pause away: an answer that comes late does not bring it back.
+      if (type === 'Interaction' && payload.result !== undefined) {
+        if (await payloads.replace(type, id, stored, expiry(clock, expiresIn))) return;
+        throw new errors.SessionNotFound('the sign-in has ended');
+      }
       if (!(await payloads.put(type, id, stored, expiry(clock, expiresIn))))
         throw new errors.InvalidRequest('the code is being used in another browser');
     },

@@ -31,8 +31,11 @@ export type SignInResult =
 export interface Interactions {
   /** The pause that this browser's cookie and this uid agree on, or undefined: expired, or somebody else's link. */
   find(request: IncomingMessage, response: ServerResponse, uid: string): Promise<PausedSignIn | undefined>;
-  /** Ends the pause that `find` found for this very request. @returns where to send the browser */
-  finish(request: IncomingMessage, paused: PausedSignIn, result: SignInResult): Promise<string>;
+  /**
+   * Ends the pause that `find` found for this very request.
+   * @returns where to send the browser; undefined where something ended the sign-in meanwhile
+   */
+  finish(request: IncomingMessage, paused: PausedSignIn, result: SignInResult): Promise<string | undefined>;
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -89,10 +92,15 @@ export function createInteractions({ current, entra, payloads, clock }: Interact
       if (isEntraUid(uid)) return entra.finish(uid, result);
       const details = read.get(request);
       if (!details) throw new Error('a pause is ended by the request that found it');
-      const end = async (results: InteractionResults): Promise<string> => {
+      const end = async (results: InteractionResults): Promise<string | undefined> => {
         details.result = results;
-        await details.save(details.exp - Math.floor(Date.now() / 1000));
-        return details.returnTo;
+        try {
+          await details.save(details.exp - Math.floor(Date.now() / 1000));
+          return details.returnTo;
+        } catch (error) {
+          if ((error as { name?: string }).name === 'SessionNotFound') return undefined;
+          throw error;
+        }
       };
       if ('error' in result) return end({ error: result.error, error_description: result.description });
       // `ts` keeps auth_time true: without it the library takes now, and a step-up would look like a new sign-in.

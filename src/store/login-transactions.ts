@@ -55,7 +55,10 @@ export interface LoginTransactions {
   finish(uid: string, strongFor: string | null, now: Date): Promise<boolean>;
   /** @returns whether this call ended it */
   end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
-  /** Ends every sign-in of an account that is in progress but one: what was shown counts no longer. */
+  /**
+   * Ends every sign-in of an account that is in progress but one: what was shown counts no longer. One that was finished
+   * and not yet picked up loses its pause with it.
+   */
   endAll(accountId: string, reason: string, exceptUid?: string): Promise<void>;
 }
 
@@ -73,7 +76,8 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       return row;
     },
     async start(uid, accountId, proof, now, forgiven = []) {
-      const rows = await relaxedSql`WITH forgiven AS (DELETE FROM throttle WHERE key = ANY(${forgiven}))
+      const rows = await relaxedSql`WITH forgiven AS (DELETE FROM throttle WHERE key IN
+          (SELECT key FROM throttle WHERE key = ANY(${forgiven}) ORDER BY key COLLATE "C" FOR UPDATE))
         UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
           proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
             THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
@@ -81,8 +85,8 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       return rows.length === 1;
     },
     async prove(uid, accountId, proof, now, forgiven = []) {
-      const [row] =
-        await relaxedSql<LoginTransaction>`WITH forgiven AS (DELETE FROM throttle WHERE key = ANY(${forgiven}))
+      const [row] = await relaxedSql<LoginTransaction>`WITH forgiven AS (DELETE FROM throttle WHERE key IN
+          (SELECT key FROM throttle WHERE key = ANY(${forgiven}) ORDER BY key COLLATE "C" FOR UPDATE))
         UPDATE login_transaction
           SET proofs = CASE WHEN ${proof} = ANY(proofs) THEN proofs ELSE proofs || ${proof}::text END
         WHERE uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING *`;
@@ -111,8 +115,12 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       return rows.length === 1;
     },
     async endAll(accountId, reason, exceptUid) {
-      await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
-        WHERE account_id = ${accountId} AND state = 'open' AND uid IS DISTINCT FROM ${exceptUid ?? null}`;
+      await sql`WITH open AS (UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
+          WHERE account_id = ${accountId} AND state = 'open' AND uid IS DISTINCT FROM ${exceptUid ?? null}),
+        finished AS (UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
+          WHERE account_id = ${accountId} AND state = 'finished' AND uid IS DISTINCT FROM ${exceptUid ?? null} RETURNING uid)
+        DELETE FROM oidc_payload WHERE type = 'Interaction'
+          AND id_digest IN (SELECT sha256(convert_to(uid, 'UTF8')) FROM finished)`;
     },
   };
 }

@@ -22,6 +22,8 @@ export interface Ground {
 export interface OidcPayloads {
   /** @returns false where it was overtaken: a device code is confirmed by one browser and given to one person */
   put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
+  /** Changes what is there. @returns false where it is gone meanwhile: it does not come back */
+  replace(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   /** Adds it only if it is not there. @returns false where it was: a replay */
   addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
@@ -59,6 +61,15 @@ const RELAXED = new Set([
   'ReplayDetection',
   'PushedAuthorizationRequest',
   'AccessToken',
+]);
+
+/** Used up by a request whose event waits for the disk after it. */
+const TOLD = new Set([
+  'AuthorizationCode',
+  'RefreshToken',
+  'DeviceCode',
+  'BackchannelAuthenticationRequest',
+  'PushedAuthorizationRequest',
 ]);
 
 interface Row {
@@ -105,6 +116,13 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
           WHERE excluded.type <> 'DeviceCode' OR excluded.payload ? 'error'
             OR NOT oidc_payload.payload ? CASE WHEN excluded.payload ? 'accountId' THEN 'accountId' ELSE 'inFlight' END
           RETURNING 1`;
+      return rows.length === 1;
+    },
+    async replace(type, id, plain, expiresAt) {
+      const rows = await sqlFor(
+        type,
+      )`UPDATE oidc_payload SET payload = ${closed(type, digest(id), plain)}, expires_at = ${expiresAt}
+        WHERE type = ${type} AND id_digest = ${digest(id)} RETURNING 1`;
       return rows.length === 1;
     },
     async addOnce(type, id, payload, expiresAt) {
@@ -176,7 +194,8 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
       return row && opened(type, row);
     },
     async consume(type, id, now) {
-      const rows = await relaxedSql`UPDATE oidc_payload SET consumed_at = ${now}
+      const run = TOLD.has(type) ? relaxedSql : sql;
+      const rows = await run`UPDATE oidc_payload SET consumed_at = ${now}
         WHERE type = ${type} AND id_digest = ${digest(id)} AND consumed_at IS NULL RETURNING 1`;
       return rows.length === 1;
     },

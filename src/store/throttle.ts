@@ -60,7 +60,7 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
       const rows = await sql<{ key: string; failures: number }>`WITH waiting AS (SELECT 1 FROM throttle
           WHERE key = ANY(${[one, two]}) AND retry_at > ${now})
         INSERT INTO throttle (key, failures, updated_at)
-          SELECT key, 1, ${now} FROM unnest(${[one, two]}::text[]) AS key WHERE NOT EXISTS (SELECT 1 FROM waiting)
+          SELECT key, 1, ${now} FROM unnest(${[one, two].sort()}::text[]) AS key WHERE NOT EXISTS (SELECT 1 FROM waiting)
         ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now},
           retry_at = ${now}::timestamptz + make_interval(secs => nullif((CASE WHEN throttle.key = ${one}
             THEN (${first.waits}::int[])[least(throttle.failures + 2, ${first.waits.length}::int)]
@@ -80,7 +80,9 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
     },
     counters: (...what) => what.map((each) => keyOf(each) as Counter),
     async forgive(...what) {
-      await sql`DELETE FROM throttle WHERE key = ANY(${what.map(keyOf)})`;
+      // In one order, as they are counted: two at once must not wait for each other.
+      await sql`DELETE FROM throttle WHERE key IN (SELECT key FROM throttle
+        WHERE key = ANY(${what.map(keyOf)}) ORDER BY key COLLATE "C" FOR UPDATE)`;
     },
   };
 }

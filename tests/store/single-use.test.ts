@@ -92,6 +92,23 @@ describe('a denial', () => {
   });
 });
 
+describe('a sign-in that was finished and not picked up', () => {
+  it('ends with all of its account: its pause is gone, and an answer that comes late brings it back no more', async () => {
+    const transactions = createLoginTransactions(db);
+    const payloads = createOidcPayloads(db, sealer);
+    const uid = randomUUID();
+    const common = { clientId: 'app', prompt: 'login', requiredAcr: ACR_MFA, authTime: null } as const;
+    await payloads.put('Interaction', uid, { params: {} }, soon());
+    await transactions.open({ ...common, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
+    expect(await transactions.finish(uid, accountId, new Date())).toBe(true);
+    expect(await payloads.findPause(uid, new Date())).toBeDefined();
+    await transactions.endAll(accountId, 'reset');
+    expect(await payloads.replace('Interaction', uid, { params: {}, result: { login: {} } }, soon())).toBe(false);
+    expect(await payloads.findPause(uid, new Date())).toBeUndefined();
+    expect(await transactions.finish(uid, accountId, new Date())).toBe(false);
+  });
+});
+
 describe('exactly one of several at once', () => {
   it('answers a challenge', async () => {
     expect(

@@ -42,7 +42,10 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     reply: FastifyReply,
     paused: PausedSignIn,
     result: SignInResult,
-  ): Promise<FastifyReply> => reply.redirect(await n.interactions.finish(request.raw, paused, result), 303);
+  ): Promise<FastifyReply> => {
+    const path = await n.interactions.finish(request.raw, paused, result);
+    return path === undefined ? reply.page('expired', {}, 400) : reply.redirect(path, 303);
+  };
 
   const passwordPage = async (
     request: FastifyRequest,
