@@ -3,7 +3,6 @@
  * one server process and for two on one database, and how many SQL statements each takes. Every answer is checked.
  */
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { Agent, request as httpRequest } from 'node:http';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -18,6 +17,7 @@ import { Laptop } from '../tests/support/laptop.ts';
 import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
+import { type Answer, call } from './lib/browser.ts';
 import { median, rounded } from './lib/numbers.ts';
 import { cpuSeconds, postgresCpuSeconds } from './lib/processes.ts';
 import { type RunningServer, startServer } from './lib/server.ts';
@@ -30,32 +30,6 @@ const COUNTED = 20;
 const API = 'https://api.example.org/';
 const BY = { actor: 'bench', origin: 'bench', authority: { kind: 'operator' } } as const;
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly body: string;
-}
-
-const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-
-function call(url: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {}) {
-  return new Promise<Answer>((resolve, reject) => {
-    const { method = options.body === undefined ? 'GET' : 'POST', headers = {}, body } = options;
-    const form = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
-    const sent = httpRequest(url, { method, agent, headers: { ...form, ...headers } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body: text }));
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
-
-const form = (fields: Record<string, string>): string => new URLSearchParams(fields).toString();
 const basic = (id: string, secret: string) => ({
   authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
 });
@@ -125,7 +99,7 @@ const clientCredentials =
     ok(
       await call(`${base}/oidc/token`, {
         headers: basic('robot', robotSecret),
-        body: form({ grant_type: 'client_credentials', ...more }),
+        form: { grant_type: 'client_credentials', ...more },
       }),
     );
 
@@ -143,14 +117,14 @@ const codeFlow =
     const code = new URL(String(answer.headers.location)).searchParams.get('code');
     if (!code) throw new Error(`no code: ${answer.headers.location}`);
     const { resource } = more;
-    const body = form({
+    const form = {
       grant_type: 'authorization_code',
       code,
       redirect_uri: redirectUri,
       code_verifier: request.codeVerifier,
       ...(resource ? { resource } : {}),
-    });
-    ok(await call(`${base}/oidc/token`, { headers: basic('web', webSecret), body }));
+    };
+    ok(await call(`${base}/oidc/token`, { headers: basic('web', webSecret), form }));
   };
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -163,14 +137,14 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const answer = ok(
       await call(`${base}/oidc/token`, {
         headers: basic('web', webSecret),
-        body: form({ grant_type: 'refresh_token', refresh_token: worker.refresh }),
+        form: { grant_type: 'refresh_token', refresh_token: worker.refresh },
       }),
     );
     worker.refresh = (JSON.parse(answer.body) as { refresh_token: string }).refresh_token;
   },
   introspection: async (base, worker) => {
-    const body = form({ token: worker.access, token_type_hint: 'access_token' });
-    const answer = ok(await call(`${base}/oidc/introspect`, { headers: basic('web', webSecret), body }));
+    const form = { token: worker.access, token_type_hint: 'access_token' };
+    const answer = ok(await call(`${base}/oidc/introspect`, { headers: basic('web', webSecret), form }));
     if (!answer.body.includes('"active":true')) throw new Error(answer.body);
   },
   userinfo: async (base, worker) =>
@@ -250,7 +224,6 @@ const two = await measure([first, second], [publicUrl, `http://localhost:${ports
 await second.stop();
 await first.stop();
 removeDataDir(dataDir);
-agent.destroy();
 
 const reference = one['health (the reference)']!;
 const rows = Object.keys(OPERATIONS).map((name) => ({

@@ -1,58 +1,32 @@
 /** Where the server's time goes in sign-ins: `node bench/profile.ts [count]`, writes results/*.cpuprofile and prints a summary. */
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConfig } from '../src/config/load.ts';
-import { systemRandom } from '../src/core/random.ts';
-import { createLog } from '../src/log.ts';
-import { openInstallation } from '../src/server.ts';
-import { postgresHome, removeDataDir } from '../tests/support/data-dir.ts';
-import { freePort } from '../tests/support/ports.ts';
+import { makeInstallation } from './lib/installation.ts';
 import { startLoad } from './lib/load-process.ts';
-import { addPeople } from './lib/people.ts';
 import { cpuSeconds, postgresCpuSeconds } from './lib/processes.ts';
 import { startServer } from './lib/server.ts';
 
-const COUNT = Number(process.argv[2] ?? 400);
+const COUNT = process.argv.includes('--smoke') ? 20 : Number(process.argv[2] ?? 400);
 const results = join(import.meta.dirname, 'results');
-const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-bench-'));
-const port = await freePort();
-const issuer = `http://localhost:${port}`;
-const environment = { PORT: String(port), DATA_DIR: dataDir, PUBLIC_URL: issuer, LOG_LEVEL: 'warn' };
-const config = loadConfig(environment, systemRandom);
-const BY = { actor: 'bench', origin: 'bench', authority: { kind: 'operator' } } as const;
-
-const installation = await openInstallation(config, createLog('error'));
-const redirectUri = `http://localhost:${await freePort()}/callback`;
-const registered = await installation.dependencies.clientRegistration.register(
-  { id: 'web', redirectUris: [redirectUri] },
-  BY,
-);
-if (!registered.ok) throw new Error('no client');
-const people = await addPeople(
-  config,
-  installation.dependencies.database.url,
-  Math.max(100, Math.min(COUNT + 50, 2000)),
-  () => {},
-);
-await installation.close();
+const installation = await makeInstallation();
+const { application, people } = await installation.furnish(Math.max(100, Math.min(COUNT + 50, 2000)));
 
 mkdirSync(results, { recursive: true });
 const profileName = `sign-ins-${Date.now()}.cpuprofile`;
-const server = await startServer(environment, [
+const server = await startServer(installation.environment, [
   '--cpu-prof',
   `--cpu-prof-dir=${results}`,
   `--cpu-prof-name=${profileName}`,
 ]);
-const postmaster = Number(readFileSync(join(postgresHome(dataDir), 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
-const load = startLoad({ issuer, clientId: 'web', secret: registered.value!, redirectUri }, people);
+const postmaster = installation.postmaster();
+const load = startLoad(application, people);
 await load.signIns(4, 30);
 const before = [cpuSeconds(server.pid), postgresCpuSeconds(postmaster)] as const;
 const report = await load.signIns(4, COUNT);
 const after = [cpuSeconds(server.pid), postgresCpuSeconds(postmaster)] as const;
 load.stop();
 await server.stop();
-removeDataDir(dataDir);
+installation.remove();
 
 const ms = (seconds: number): string => ((seconds * 1000) / COUNT).toFixed(2);
 console.log(

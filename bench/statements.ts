@@ -2,40 +2,24 @@
  * Which statements a sign-in takes, request by request: `node bench/statements.ts`. In this process, one after the other;
  * `~` marks those that do not wait for the disk, `!` those that write and do.
  */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { createApp } from '../src/app.ts';
-import { loadConfig } from '../src/config/load.ts';
-import { systemRandom } from '../src/core/random.ts';
 import { createLog } from '../src/log.ts';
 import { openInstallation } from '../src/server.ts';
-import { removeDataDir } from '../tests/support/data-dir.ts';
-import { freePort } from '../tests/support/ports.ts';
 import { totpCode } from '../tests/support/totp.ts';
 import { Browser } from './lib/browser.ts';
-import { addPeople } from './lib/people.ts';
+import { makeInstallation } from './lib/installation.ts';
 import { relyingParty } from './lib/relying-party.ts';
 
 const WARM_UP = 3;
-const BY = { actor: 'bench', origin: 'bench', authority: { kind: 'operator' } } as const;
-const port = await freePort();
-const issuer = `http://localhost:${port}`;
-const redirectUri = `http://localhost:${await freePort()}/callback`;
-const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-bench-'));
-const config = loadConfig(
-  { DATA_DIR: dataDir, PUBLIC_URL: issuer, PORT: String(port), LOG_LEVEL: 'warn' },
-  systemRandom,
-);
-const installation = await openInstallation(config, createLog('error'));
+const bench = await makeInstallation();
+const { application, people } = await bench.furnish(WARM_UP + 1);
+const { redirectUri } = application;
+const installation = await openInstallation(bench.config, createLog('error'));
 const { dependencies: d } = installation;
-const registered = await d.clientRegistration.register({ id: 'web', redirectUris: [redirectUri] }, BY);
-if (!registered.ok) throw new Error('the web app was refused');
-const people = await addPeople(config, d.database.url, WARM_UP + 1, () => {});
 const app = await createApp(d);
-await app.listen({ port, host: 'localhost' });
-const web = await relyingParty({ issuer, clientId: 'web', secret: registered.value!, redirectUri });
+await app.listen({ port: bench.config.port, host: 'localhost' });
+const web = await relyingParty(application);
 
 let statements: string[] = [];
 type Client = { connectionParameters?: { options?: string } };
@@ -80,4 +64,4 @@ for (const [index, person] of people.entries()) {
 console.log(`\n${totals.statements} statements, ${totals.waits} of them wait for the disk`);
 await app.close();
 await installation.close();
-removeDataDir(dataDir);
+bench.remove();

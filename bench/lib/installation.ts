@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type Config, loadConfig } from '../../src/config/load.ts';
 import { systemRandom } from '../../src/core/random.ts';
-import type { ClientToAdd } from '../../src/flow/clients.ts';
 import { createLog } from '../../src/log.ts';
 import { findDatabase, openInstallation } from '../../src/server.ts';
 import { postgresHome, removeDataDir } from '../../tests/support/data-dir.ts';
@@ -20,7 +19,7 @@ export interface BenchInstallation {
   readonly config: Config;
   readonly issuer: string;
   /** A web app and people, past the pages. */
-  furnish(people: number, client?: Partial<ClientToAdd>): Promise<{ application: Application; people: Person[] }>;
+  furnish(people: number): Promise<{ application: Application; people: Person[] }>;
   /** The postmaster's process, once a server has started it. */
   postmaster(): number;
   remove(): void;
@@ -36,10 +35,10 @@ export async function makeInstallation(): Promise<BenchInstallation> {
     environment,
     config,
     issuer,
-    async furnish(count, client = {}) {
+    async furnish(count) {
       const { dependencies: d, close } = await openInstallation(config, createLog('error'));
       const redirectUri = `http://localhost:${await freePort()}/callback`;
-      const registered = await d.clientRegistration.register({ id: 'web', redirectUris: [redirectUri], ...client }, BY);
+      const registered = await d.clientRegistration.register({ id: 'web', redirectUris: [redirectUri] }, BY);
       if (!registered.ok) throw new Error(registered.mistakes.join(' '));
       const people = await addPeople(config, d.database.url, count, (done) =>
         process.stderr.write(`\r${done} of ${count} people`),

@@ -19,7 +19,6 @@ export interface LoadReport {
 }
 
 export interface Load {
-  readonly pid: number;
   signIns(atOnce: number, count: number): Promise<LoadReport>;
   stop(): void;
 }
@@ -29,7 +28,6 @@ export function startLoad(application: Application, people: readonly Person[]): 
   const child: ChildProcess = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit' });
   let isFirst = true;
   return {
-    pid: child.pid!,
     signIns(atOnce, count) {
       const answer = new Promise<LoadReport>((resolve, reject) => {
         child.once('message', ({ report, error }: { report?: LoadReport; error?: string }) =>

@@ -169,16 +169,19 @@ export function storable(value: unknown): unknown {
 
 const fieldNames = new Map<string, string>();
 
+/** What a column is called in the rows that `Sql` gives: `display_name` is `displayName`. */
+export function fieldName(column: string): string {
+  let field = fieldNames.get(column);
+  if (field === undefined) {
+    field = column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    fieldNames.set(column, field);
+  }
+  return field;
+}
+
 function camelCased(row: Record<string, unknown>): Record<string, unknown> {
   const out: Record<string, unknown> = {};
-  for (const [column, value] of Object.entries(row)) {
-    let field = fieldNames.get(column);
-    if (field === undefined) {
-      field = column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-      fieldNames.set(column, field);
-    }
-    out[field] = value;
-  }
+  for (const [column, value] of Object.entries(row)) out[fieldName(column)] = value;
   return out;
 }
 

@@ -31,7 +31,12 @@ export interface LoginTransactions {
     now: Date,
   ): Promise<LoginTransaction>;
   byUid(uid: string): Promise<LoginTransaction | undefined>;
-  /** A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so it stays). @param forgiven counters of failures that start again @returns false where it is no longer open */
+  /**
+   * A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so
+   * it stays).
+   * @param forgiven counters of failures that start again
+   * @returns false where it is no longer open
+   */
   start(uid: string, accountId: string, proof: Proof, now: Date, forgiven?: readonly Counter[]): Promise<boolean>;
   /**
    * One more proof by the same account.

@@ -2,7 +2,7 @@ import { UUID } from '../core/uuid.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { ACCOUNT_COLUMNS, type Account } from './accounts.ts';
 import { type Authenticator, secretPlace, shown } from './authenticators.ts';
-import type { Database } from './database.ts';
+import { type Database, fieldName } from './database.ts';
 
 /** An account with what it signs in with, by one statement: what every step of a sign-in asks. */
 export interface Signers {
@@ -23,10 +23,9 @@ export interface StoredPassword {
 }
 
 const NAMES = ACCOUNT_COLUMNS.split(/,\s*/);
-const fieldOf = (column: string): string => column.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 /** The columns of an account `a` beside another table's, and what they are called in its row. */
 export const ACCOUNT_BESIDE = NAMES.map((name) => `a.${name} AS account_${name}`).join(', ');
-const FIELDS = NAMES.map((name) => [fieldOf(name), fieldOf(`account_${name}`)] as const);
+const FIELDS = NAMES.map((name) => [fieldName(name), fieldName(`account_${name}`)] as const);
 
 /** The account in such a row. */
 export const accountIn = (row: Record<string, unknown>): Account =>

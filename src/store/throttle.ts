@@ -42,6 +42,9 @@ export interface Throttle {
 export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey): Throttle {
   const key = secret.derive('throttle');
   const keyOf = (what: string): string => keyedDigest(key, what).toString('base64url');
+  const takeBack = async (counter: string): Promise<void> => {
+    await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${counter}`;
+  };
   return {
     async attempt(what, waits, now) {
       const id = keyOf(what);
@@ -53,7 +56,7 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
           WHERE throttle.retry_at IS NULL OR throttle.retry_at <= ${now} RETURNING failures`;
       if (row) return accept(row.failures);
       const [blocked] = await sql<{ retryAt: Date | null }>`SELECT retry_at FROM throttle WHERE key = ${id}`;
-      return refuse('wait', { retryAfterSeconds: Math.max(1, secondsUntil(now, blocked?.retryAt ?? now)) });
+      return wait(blocked?.retryAt, now);
     },
     async attemptBoth(first, second, now) {
       const [one, two] = [keyOf(first.what), keyOf(second.what)];
@@ -69,15 +72,12 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
       const counted = rows.find(({ key }) => key === one);
       if (counted && rows.length === 2) return accept(counted.failures);
       // Of many at once one may have begun to wait between our look and our count.
-      for (const { key } of rows)
-        await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${key}`;
+      for (const { key: counter } of rows) await takeBack(counter);
       const [blocked] = await sql<{ retryAt: Date | null }>`SELECT max(retry_at) AS retry_at FROM throttle
         WHERE key = ANY(${[one, two]})`;
-      return refuse('wait', { retryAfterSeconds: Math.max(1, secondsUntil(now, blocked?.retryAt ?? now)) });
+      return wait(blocked?.retryAt, now);
     },
-    async takeBack(what) {
-      await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${keyOf(what)}`;
-    },
+    takeBack: (what) => takeBack(keyOf(what)),
     counters: (...what) => what.map((each) => keyOf(each) as Counter),
     async forgive(...what) {
       // In one order, as they are counted: two at once must not wait for each other.
@@ -86,3 +86,6 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
     },
   };
 }
+
+const wait = (until: Date | null | undefined, now: Date): Result<never> =>
+  refuse('wait', { retryAfterSeconds: Math.max(1, secondsUntil(now, until ?? now)) });
