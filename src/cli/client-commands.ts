@@ -232,7 +232,7 @@ export const clientCommands: readonly Command[] = [
       const id = oneId(parseArgs({ args, allowPositionals: true, options: {} }).positionals);
       const client = await d.clients.byId(id);
       if (!client) throw new UsageError(`There is no web app “${id}”.`);
-      return { text: JSON.stringify(withoutDigests(client), null, 2), data: withoutDigests(client) };
+      return { text: JSON.stringify(client, null, 2), data: client };
     },
   },
   {
@@ -261,16 +261,10 @@ export const clientCommands: readonly Command[] = [
     async run(d) {
       const clients = await d.clients.list();
       const none = 'There are no web apps yet. Register one: client add <id> --redirect <address>';
-      return { text: clients.map(line).join('\n') || none, data: clients.map(withoutDigests) };
+      return { text: clients.map(line).join('\n') || none, data: clients };
     },
   },
 ];
-
-/** When secrets were given and end; nothing of themselves. */
-const withoutDigests = ({ secrets, ...client }: Client) => ({
-  ...client,
-  secrets: secrets.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
-});
 
 const line = ({ id, name, profile, requiredAcr, disabledAt, metadata }: Client): string =>
   [id, name, profile, requiredAcr ?? 'by policy', disabledAt ? 'disabled' : '', metadata.redirect_uris.join(' ')]

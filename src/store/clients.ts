@@ -6,13 +6,6 @@ import type { Client as ClientRow, ClientSecret as ClientSecretRow, Prisma } fro
 /** What kind of app it is: decides what it may do and how it must prove itself (flow/client-profiles.ts). */
 export type ClientProfile = 'web' | 'app' | 'machine' | 'nl_gov' | 'fapi2' | 'entra';
 
-/** When it was given, and until when it works; of the secret itself a digest. */
-export interface ClientSecret {
-  readonly createdAt: Date;
-  readonly expiresAt: Date | null;
-  readonly secretDigest: Buffer;
-}
-
 /** The registration of a web app. */
 export interface Client {
   readonly id: string;
@@ -26,7 +19,7 @@ export interface Client {
   /** Grows with each change. */
   readonly version: number;
   /** Newest first; those that have ended are left out by `secretsInUse`. */
-  readonly secrets: readonly ClientSecret[];
+  readonly secrets: readonly { readonly createdAt: Date; readonly expiresAt: Date | null }[];
   readonly createdAt: Date;
   readonly disabledAt: Date | null;
 }
@@ -107,7 +100,7 @@ export interface Clients {
 const FRESH_MS = 1000;
 
 export function createClients({ prisma, sql }: Database): Clients {
-  const read = new Map<string, { client: Promise<Client | undefined>; at: number }>();
+  const read = new Map<string, { row: Promise<Row | null>; at: number }>();
   const columns = (client: NewClient) => ({
     name: client.name,
     profile: client.profile,
@@ -116,6 +109,18 @@ export function createClients({ prisma, sql }: Database): Clients {
     requiredAcr: client.requiredAcr,
   });
   const include = { secrets: { orderBy: { createdAt: 'desc' } } } as const;
+  const rowOf = (id: string): Promise<Row | null> => {
+    const known = read.get(id);
+    if (known && performance.now() - known.at < FRESH_MS) return known.row;
+    const row = prisma.client.findUnique({ where: { id }, include }).then((found) => found);
+    // Only what exists is remembered: a stranger's made-up ids would fill the memory.
+    row.then(
+      (found) => found ?? read.delete(id),
+      () => read.delete(id),
+    );
+    read.set(id, { row, at: performance.now() });
+    return row;
+  };
 
   return {
     async put(client, secret, now) {
@@ -145,28 +150,17 @@ export function createClients({ prisma, sql }: Database): Clients {
       read.delete(client.id);
       return count === 1;
     },
-    byId(id) {
-      const known = read.get(id);
-      if (known && performance.now() - known.at < FRESH_MS) return known.client;
-      const client = prisma.client
-        .findUnique({ where: { id }, include })
-        .then((row) => (row ? toClient(row) : undefined));
-      // Only what exists is remembered: a stranger's made-up ids would fill the memory.
-      client.then(
-        (found) => found ?? read.delete(id),
-        () => read.delete(id),
-      );
-      read.set(id, { client, at: performance.now() });
-      return client;
+    async byId(id) {
+      const row = await rowOf(id);
+      return row ? toClient(row) : undefined;
     },
     async list() {
       return (await prisma.client.findMany({ orderBy: { id: 'asc' }, include })).map(toClient);
     },
     async isSecret(id, secret, now) {
-      const client = await this.byId(id);
-      if (!client) return false;
       const given = digest(secret);
-      return secretsInUse(client, now).some(({ secretDigest }) => equalInConstantTime(secretDigest, given));
+      const { secrets = [] } = (await rowOf(id)) ?? {};
+      return inUse(secrets, now).some(({ secretDigest }) => equalInConstantTime(secretDigest, given));
     },
     async addSecret(id, secret, now, othersUntil) {
       const rows = await sql`WITH others AS (UPDATE client_secret SET expires_at = least(expires_at, ${othersUntil})
@@ -189,10 +183,14 @@ export function createClients({ prisma, sql }: Database): Clients {
 }
 
 /** The secrets that still work. */
-export const secretsInUse = ({ secrets }: Client, now: Date): Client['secrets'] =>
+export const secretsInUse = ({ secrets }: Client, now: Date): Client['secrets'] => inUse(secrets, now);
+
+const inUse = <Secret extends { readonly expiresAt: Date | null }>(secrets: readonly Secret[], now: Date): Secret[] =>
   secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
 
-function toClient(row: ClientRow & { secrets: ClientSecretRow[] }): Client {
+type Row = ClientRow & { secrets: ClientSecretRow[] };
+
+function toClient(row: Row): Client {
   return {
     id: row.id,
     name: row.name,
@@ -201,11 +199,7 @@ function toClient(row: ClientRow & { secrets: ClientSecretRow[] }): Client {
     settings: row.settings as ClientSettings,
     requiredAcr: row.requiredAcr as Acr,
     version: row.version,
-    secrets: row.secrets.map(({ createdAt, expiresAt, secretDigest }) => ({
-      createdAt,
-      expiresAt,
-      secretDigest: Buffer.from(secretDigest),
-    })),
+    secrets: row.secrets.map(({ createdAt, expiresAt }) => ({ createdAt, expiresAt })),
     createdAt: row.createdAt,
     disabledAt: row.disabledAt,
   };
