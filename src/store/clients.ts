@@ -112,6 +112,7 @@ export function createClients({ prisma, sql }: Database): Clients {
   const rowOf = (id: string): Promise<Row | null> => {
     const known = read.get(id);
     if (known && performance.now() - known.at < FRESH_MS) return known.row;
+    // Prisma's own promise asks anew for each that waits.
     const row = prisma.client.findUnique({ where: { id }, include }).then((found) => found);
     // Only what exists is remembered: a stranger's made-up ids would fill the memory.
     row.then(
