@@ -16,7 +16,6 @@ import { createVerifyRecoveryCode } from './authenticators/recovery-code/verify.
 import { makeAppKey, openAppKey } from './authenticators/store-app/key.ts';
 import { createVerifyTemporaryPass } from './authenticators/temporary-pass/verify.ts';
 import { createBindTotp } from './authenticators/totp/bind.ts';
-import { createVerifyTotp } from './authenticators/totp/verify.ts';
 import { createBindWebauthn } from './authenticators/webauthn/bind.ts';
 import { createWebauthnChallenges } from './authenticators/webauthn/challenge.ts';
 import type { WebauthnParty } from './authenticators/webauthn/relying-party.ts';
@@ -167,7 +166,6 @@ export async function createDependencies(options: DependencyOptions) {
     guessing,
     keys,
     verifyWebauthn,
-    verifyTotp: createVerifyTotp(stores.totpSecrets),
     verifyRecoveryCode: createVerifyRecoveryCode(stores.recoveryCodes),
     verifyTemporaryPass: createVerifyTemporaryPass(stores.temporaryPasses),
   });

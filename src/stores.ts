@@ -3,7 +3,7 @@ import type { Sealer } from './crypto/seal.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
 import { createAccounts } from './store/accounts.ts';
 import { createAlerts } from './store/alerts.ts';
-import { createAuditStore } from './store/audit.ts';
+import { createAuditStore, createEventOf } from './store/audit.ts';
 import { createAuditChain } from './store/audit-chain.ts';
 import { createAuthenticators } from './store/authenticators.ts';
 import { createBindingSessions } from './store/binding-sessions.ts';
@@ -38,7 +38,6 @@ import { createSigningKeys } from './store/signing-keys.ts';
 import { createSupportCases } from './store/support-cases.ts';
 import { createTemporaryPasses } from './store/temporary-passes.ts';
 import { createThrottle } from './store/throttle.ts';
-import { createTotpSecrets } from './store/totp-secrets.ts';
 import { createUsedProofs } from './store/used-proofs.ts';
 import { createWebauthnStore } from './store/webauthn.ts';
 import { createWebhooks } from './store/webhooks.ts';
@@ -52,45 +51,47 @@ export const openStores = (
   root: SecretKey,
   auditKey: Uint8Array,
   random: Random,
-) => ({
-  accounts: createAccounts(database),
-  alerts: createAlerts(database, random),
-  auditChain: createAuditChain(database, auditKey),
-  auditStore: createAuditStore(database, auditKey, random),
-  authenticators: createAuthenticators(database, sealer),
-  bindings: createBindingSessions(database, sealer),
-  callCounts: createCallCounts(database),
-  campaigns: createCampaigns(database),
-  challenges: createChallenges(database, sealer),
-  clientCalls: createClientCalls(database, sealer),
-  clientProblems: createClientProblems(database),
-  clients: createClients(database),
-  coverageStore: createCoverageStore(database),
-  directoryGroups: createDirectoryGroups(database),
-  directorySyncs: createDirectorySyncs(database),
-  entraAccounts: createEntraAccounts(database),
-  idempotentCalls: createIdempotentCalls(database, sealer),
-  imports: createImports(database),
-  invitations: createInvitations(database),
-  mailLinks: createMailLinks(database),
-  mails: createMails(database, sealer),
-  knownPlaces: createKnownPlaces(database, root),
-  opSessions: createOpSessions(database),
-  payloads: createOidcPayloads(database, sealer),
-  signers: createSigners(database, sealer),
-  policies: createPolicies(database),
-  rememberedBrowsers: createRememberedBrowsers(database),
-  portalSessions: createPortalSessions(database),
-  recoveryCodes: createRecoveryCodes(database),
-  resealing: createResealing(database, sealer),
-  signingKeyStore: createSigningKeys(database, sealer),
-  subscriptions: createPushSubscriptions(database, sealer),
-  supportCases: createSupportCases(database),
-  temporaryPasses: createTemporaryPasses(database),
-  throttle: createThrottle(database, root),
-  totpSecrets: createTotpSecrets(database, sealer),
-  transactions: createLoginTransactions(database),
-  usedProofs: createUsedProofs(database),
-  webauthnStore: createWebauthnStore(database),
-  webhooks: createWebhooks(database, sealer, random),
-});
+) => {
+  const eventOf = createEventOf(auditKey, random);
+  return {
+    accounts: createAccounts(database),
+    alerts: createAlerts(database, random),
+    auditChain: createAuditChain(database, auditKey),
+    auditStore: createAuditStore(database, eventOf),
+    authenticators: createAuthenticators(database, sealer),
+    bindings: createBindingSessions(database, sealer),
+    callCounts: createCallCounts(database),
+    campaigns: createCampaigns(database),
+    challenges: createChallenges(database, sealer),
+    clientCalls: createClientCalls(database, sealer),
+    clientProblems: createClientProblems(database),
+    clients: createClients(database),
+    coverageStore: createCoverageStore(database),
+    directoryGroups: createDirectoryGroups(database),
+    directorySyncs: createDirectorySyncs(database),
+    entraAccounts: createEntraAccounts(database),
+    idempotentCalls: createIdempotentCalls(database, sealer),
+    imports: createImports(database),
+    invitations: createInvitations(database),
+    mailLinks: createMailLinks(database),
+    mails: createMails(database, sealer),
+    knownPlaces: createKnownPlaces(database, root),
+    opSessions: createOpSessions(database),
+    payloads: createOidcPayloads(database, sealer),
+    signers: createSigners(database, sealer),
+    policies: createPolicies(database),
+    rememberedBrowsers: createRememberedBrowsers(database),
+    portalSessions: createPortalSessions(database),
+    recoveryCodes: createRecoveryCodes(database),
+    resealing: createResealing(database, sealer),
+    signingKeyStore: createSigningKeys(database, sealer),
+    subscriptions: createPushSubscriptions(database, sealer),
+    supportCases: createSupportCases(database),
+    temporaryPasses: createTemporaryPasses(database),
+    throttle: createThrottle(database, root),
+    transactions: createLoginTransactions(database, eventOf),
+    usedProofs: createUsedProofs(database),
+    webauthnStore: createWebauthnStore(database, root, random),
+    webhooks: createWebhooks(database, sealer, random),
+  };
+};

@@ -29,7 +29,7 @@ export function createAnnounceBound(n: {
 }): AnnounceBound {
   return async ({ session, account }, { id, kind, label }, proof, origin, detail = {}) => {
     await n.guessing.forget(account.id, kind);
-    if (session.loginUid) await n.transactions.prove(session.loginUid, account.id, proof, n.clock.now());
+    if (session.loginUid) await n.transactions.prove(session.loginUid, { accountId: account.id, proof }, n.clock.now());
     await n.audit({
       action: 'authenticator.activated',
       object: `authenticator:${id}`,

@@ -135,18 +135,16 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
     async start(uid, code, origin) {
       const found = await find(code);
       if (!found) return false;
-      const started = await n.transactions.start(uid, found.account.id, 'mail_link', n.clock.now());
-      if (started) {
-        await n.audit({
-          action: 'mail_link.followed',
-          object: `account:${found.account.id}`,
-          result: 'success',
-          ...byAccount(found.account, origin),
-          actor: 'mail link',
-          detail: { purpose: found.link.purpose },
-        });
-      }
-      return started;
+      const { account, link } = found;
+      const event = {
+        action: 'mail_link.followed',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...byAccount(account, origin),
+        actor: 'mail link',
+        detail: { purpose: link.purpose },
+      } as const;
+      return n.transactions.start(uid, { accountId: account.id, proof: 'mail_link', event }, n.clock.now());
     },
 
     async setPassword({ transaction, account, step }, code, password, origin) {
@@ -163,7 +161,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
       await n.bindings.endAll(account.id);
       await n.transactions.endAll(account.id, 'revoked', transaction.uid);
       await n.opSessions.revokeAll(account.id, now);
-      await n.transactions.prove(transaction.uid, account.id, 'password', now);
+      await n.transactions.prove(transaction.uid, { accountId: account.id, proof: 'password' }, now);
       await replaced(account, found.link.purpose, origin);
       return accept(undefined);
     },

@@ -1,6 +1,6 @@
 import type { VerifyRecoveryCode } from '../authenticators/recovery-code/verify.ts';
 import type { VerifyTemporaryPass } from '../authenticators/temporary-pass/verify.ts';
-import type { VerifyTotp } from '../authenticators/totp/verify.ts';
+import { verifyTotp } from '../authenticators/totp/verify.ts';
 import type { RequestOptions, WebauthnChallenges } from '../authenticators/webauthn/challenge.ts';
 import type { AuthenticationResponseJSON, VerifiedKey, VerifyWebauthn } from '../authenticators/webauthn/verify.ts';
 import type { Origin } from '../core/audit.ts';
@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import { accept, type Refusal, type Result, refuse } from '../core/refusals.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
-import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
+import type { LoginTransaction, LoginTransactions, Shown } from '../store/login-transactions.ts';
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import type { Guessing } from './guessing.ts';
@@ -40,7 +40,6 @@ export interface SecondFactorNeeds {
   transactions: LoginTransactions;
   guessing: Guessing;
   keys: WebauthnChallenges;
-  verifyTotp: VerifyTotp;
   verifyWebauthn: VerifyWebauthn;
   verifyRecoveryCode: VerifyRecoveryCode;
   verifyTemporaryPass: VerifyTemporaryPass;
@@ -53,40 +52,71 @@ export interface SecondFactorNeeds {
 const subjectOf = (uid: string): string => `sign_in:${uid}`;
 
 export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
+  /** What a right guess was: its authenticator, and what the proof is still to use up by itself. */
+  interface Right {
+    readonly authenticatorId: string;
+    readonly step?: number;
+  }
+  type Verify = (view: SignInView, account: Account, code: string, now: Date) => Promise<Right | undefined>;
+
+  /** What is used up when it is looked at. */
+  const usedUp =
+    (verify: VerifyRecoveryCode | VerifyTemporaryPass): Verify =>
+    async (_view, account, code, now) => {
+      const authenticatorId = await verify(account.id, code, now);
+      if (authenticatorId) await n.authenticators.touch(authenticatorId, now);
+      return authenticatorId === undefined ? undefined : { authenticatorId };
+    };
+  const totp: Verify = async ({ codeApps }, _account, code, now) => verifyTotp(codeApps, code, now);
   const typed = {
-    totp: { action: 'code.verified', wrong: 'code_wrong', verify: n.verifyTotp },
-    recovery_code: { action: 'recovery_code.used', wrong: 'recovery_code_wrong', verify: n.verifyRecoveryCode },
-    temporary_pass: { action: 'temporary_pass.used', wrong: 'temporary_pass_wrong', verify: n.verifyTemporaryPass },
+    totp: { action: 'code.verified', wrong: 'code_wrong', verify: totp },
+    recovery_code: {
+      action: 'recovery_code.used',
+      wrong: 'recovery_code_wrong',
+      verify: usedUp(n.verifyRecoveryCode),
+    },
+    temporary_pass: {
+      action: 'temporary_pass.used',
+      wrong: 'temporary_pass_wrong',
+      verify: usedUp(n.verifyTemporaryPass),
+    },
   } as const;
 
   /** One guess at something typed: counted first, looked at, told. */
   const guess = async (
-    { transaction, account }: SignInView,
+    view: SignInView,
     kind: keyof typeof typed,
     code: string,
     origin: Origin,
   ): Promise<Result<LoginTransaction>> => {
     const { action, wrong, verify } = typed[kind];
+    const { transaction, account } = view;
     if (!account) return refuse(wrong);
     const tried = await n.guessing.attempt(account, kind);
     if (!tried.ok) return tried;
     const now = n.clock.now();
     const event = { action, object: `account:${account.id}`, ...byAccount(account, origin) };
-    const used = await verify(account.id, code, now);
-    if (used === undefined) {
+    const right = await verify(view, account, code, now);
+    if (right === undefined) {
       await n.audit({ ...event, result: 'refused', detail: { kind, failures: tried.value } });
       return n.guessing.wrong(account, kind, tried.value, wrong, origin);
     }
-    // A code app's step was accepted by a statement that notes its use.
-    if (kind !== 'totp') await n.authenticators.touch(used, now);
-    const forgiven = n.guessing.forgiven(account, kind);
-    const proven = await n.transactions.prove(transaction.uid, account.id, kind, now, forgiven);
-    if (!proven) {
-      await n.audit({ ...event, result: 'refused', detail: { kind, reason: 'ended' } });
-      return refuse(wrong);
-    }
-    await n.audit({ ...event, result: 'success', detail: { kind, authenticator: used } });
-    return accept(proven);
+    const { authenticatorId, step } = right;
+    const proven = await n.transactions.prove(
+      transaction.uid,
+      {
+        accountId: account.id,
+        proof: kind,
+        forgiven: n.guessing.forgiven(account, kind),
+        ...(step === undefined ? {} : { step: { authenticatorId, step } }),
+        event: { ...event, result: 'success', detail: { kind, authenticator: authenticatorId } },
+      },
+      now,
+    );
+    if (proven) return accept(proven);
+    // The sign-in has ended meanwhile, or the same code was used at the same moment.
+    await n.audit({ ...event, result: 'refused', detail: { kind, reason: 'overtaken' } });
+    return refuse(wrong);
   };
 
   /** A counter that did not grow: somebody may have a copy of the key. It is out of use until its owner is asked. */
@@ -116,14 +146,18 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
     return { code: refusal.code };
   };
 
-  const provenKey = async (account: Account, { authenticator, proof }: VerifiedKey, origin: Origin): Promise<void> =>
-    n.audit({
+  /** A key's proof, and the event of it. */
+  const shownKey = (account: Account, { authenticator, proof }: VerifiedKey, origin: Origin): Shown => ({
+    accountId: account.id,
+    proof,
+    event: {
       action: 'key.verified',
       object: `authenticator:${authenticator.id}`,
       result: 'success',
       ...byAccount(account, origin),
       detail: { proof },
-    });
+    },
+  });
 
   return {
     totp: (view, code, origin) => guess(view, 'totp', code, origin),
@@ -147,12 +181,10 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
         return n.guessing.wrong(account, 'webauthn', tried.value, 'key_invalid', origin);
       }
       if (verified.value.authenticator.state !== 'active') return refuse('key_invalid');
-      const { proof } = verified.value;
       const forgiven = n.guessing.forgiven(account, 'webauthn');
-      const proven = await n.transactions.prove(transaction.uid, account.id, proof, now, forgiven);
-      if (!proven) return refuse('key_invalid');
-      await provenKey(account, verified.value, origin);
-      return accept(proven);
+      const shown = { ...shownKey(account, verified.value, origin), forgiven };
+      const proven = await n.transactions.prove(transaction.uid, shown, now);
+      return proven ? accept(proven) : refuse('key_invalid');
     },
 
     passkeyOptions: (uid) => n.keys.request(subjectOf(uid), undefined, n.clock.now()),
@@ -161,12 +193,11 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
       const now = n.clock.now();
       const verified = await n.verifyWebauthn(subjectOf(uid), undefined, response, now);
       if (!verified.ok) return { ok: false, refusal: await refusedKey(verified.refusal, undefined, origin) };
-      const { authenticator, proof } = verified.value;
+      const { authenticator } = verified.value;
       const account = await n.accounts.byId(authenticator.accountId);
       if (account?.status !== 'active' || authenticator.state !== 'active') return refuse('key_invalid');
-      if (!(await n.transactions.start(uid, account.id, proof, now))) return refuse('key_invalid');
-      await provenKey(account, verified.value, origin);
-      return accept(undefined);
+      const started = await n.transactions.start(uid, shownKey(account, verified.value, origin), now);
+      return started ? accept(undefined) : refuse('key_invalid');
     },
 
     async recoveryCode(view, code, origin) {

@@ -1,5 +1,5 @@
 import { ACR_MFA, isStrong, satisfies } from '../core/assurance.ts';
-import type { Origin } from '../core/audit.ts';
+import type { AuditEvent, Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
 import { networkOf } from '../policy/networks.ts';
@@ -103,8 +103,7 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
 
     async finished({ transaction, account, client, judgement }, acr, origin) {
       const strongFor = account && satisfies(acr, ACR_MFA) ? account.id : null;
-      if (!(await n.transactions.finish(transaction.uid, strongFor, n.clock.now()))) return false;
-      await n.audit({
+      const event: AuditEvent = {
         action: 'sign_in.completed',
         object: `client:${transaction.clientId}`,
         result: 'success',
@@ -124,7 +123,8 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
               }
             : {}),
         },
-      });
+      };
+      if (!(await n.transactions.finish(transaction.uid, strongFor, event, n.clock.now()))) return false;
       if (!account) return true;
       const place = n.placeOf(origin.ip);
       const seen = await n.knownPlaces.see(account.id, place ?? networkOf(origin.ip), n.clock.now());

@@ -11,8 +11,8 @@ import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis } from '../store/binding-sessions.ts';
 import type { Challenge, ChallengeChannel, Challenges } from '../store/challenges.ts';
 import type { Client, Clients } from '../store/clients.ts';
-import type { LoginTransaction, LoginTransactions } from '../store/login-transactions.ts';
-import type { Signers } from '../store/signers.ts';
+import type { LoginTransaction, LoginTransactions, NewTransaction, Shown } from '../store/login-transactions.ts';
+import type { CodeApp, Signer, Signers } from '../store/signers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { type Access, floorOf, type Judgement } from './access.ts';
 import type { Approvals } from './approvals.ts';
@@ -38,6 +38,7 @@ export interface SignInView {
   readonly client: Client | undefined;
   readonly account: Account | undefined;
   readonly authenticators: readonly Authenticator[];
+  readonly codeApps: readonly CodeApp[];
   /** What the policy says, once it is known who signs in. */
   readonly judgement: Judgement | undefined;
   /** The newest challenge of this sign-in, answered or not. */
@@ -45,14 +46,20 @@ export interface SignInView {
   readonly step: Step;
 }
 
+export interface Known {
+  readonly transaction: LoginTransaction;
+  /** Undefined where it is not known yet who signs in. */
+  readonly signer: Signer | undefined;
+}
+
 export interface SignIn {
   /** Opens our row for an interaction, or finds it. @returns where it stands */
   open(request: SignInRequest, origin: Origin): Promise<SignInView>;
   /**
    * Where it stands; an approval that has come in is used on the way.
-   * @param known our row, where it was read a moment ago
+   * @param known our row and whose sign-in it is, where they were read a moment ago
    */
-  look(uid: string, origin: Origin, known?: LoginTransaction): Promise<SignInView | undefined>;
+  look(uid: string, origin: Origin, known?: Known): Promise<SignInView | undefined>;
   /** Where it stands after one more proof, by what was read for this request. */
   goneOn(view: SignInView, transaction: LoginTransaction): SignInView;
   /** Refusals: `wrong_credentials`, `wait`. The words and the time are the same for an unknown account. */
@@ -81,13 +88,30 @@ export interface SignInNeeds {
   ttlSeconds: number;
 }
 
+/** Our row for a sign-in that begins; a step-up begins with what the session has shown. */
+export function newTransaction({ session, ...request }: SignInRequest, expiresAt: Date): NewTransaction {
+  const isStepUp = request.prompt === 'mfa' && session !== undefined;
+  return {
+    uid: request.uid,
+    clientId: request.clientId,
+    prompt: request.prompt,
+    requiredAcr: requestedAcr(request.requestedAcrs),
+    accountId: isStepUp ? session.accountId : null,
+    proofs: isStepUp ? proofsOf(session.amr) : [],
+    authTime: isStepUp ? session.authTime : null,
+    expiresAt,
+  };
+}
+
 export function createSignIn(n: SignInNeeds): SignIn {
-  const situation = async (transaction: LoginTransaction, origin: Origin): Promise<Omit<SignInView, 'step'>> => {
-    const [client, signer] = await Promise.all([
-      n.clients.byId(transaction.clientId),
-      transaction.accountId ? n.signers.byId(transaction.accountId) : undefined,
-    ]);
-    const { account, authenticators = [] } = signer ?? {};
+  const known = async (transaction: LoginTransaction): Promise<Known> => ({
+    transaction,
+    signer: transaction.accountId ? await n.signers.byId(transaction.accountId) : undefined,
+  });
+
+  const situation = async ({ transaction, signer }: Known, origin: Origin): Promise<Omit<SignInView, 'step'>> => {
+    const client = await n.clients.byId(transaction.clientId);
+    const { account, authenticators = [], codeApps = [] } = signer ?? {};
     const mayHaveAsked = authenticators.some(({ kind }) => kind === 'push' || kind === 'store_app');
     const challenge =
       account && mayHaveAsked ? await n.challenges.latestOfLogin(transaction.uid, account.id) : undefined;
@@ -101,7 +125,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
         rememberedToken: origin.rememberedToken,
         authenticators,
       }));
-    return { transaction, client, account, authenticators, challenge, judgement };
+    return { transaction, client, account, authenticators, codeApps, challenge, judgement };
   };
 
   const withStep = (view: Omit<SignInView, 'step'>): SignInView => ({
@@ -139,29 +163,15 @@ export function createSignIn(n: SignInNeeds): SignIn {
 
     async open(request, origin) {
       const now = n.clock.now();
-      const { session } = request;
-      const isStepUp = request.prompt === 'mfa' && session !== undefined;
-      const transaction = await n.transactions.open(
-        {
-          uid: request.uid,
-          clientId: request.clientId,
-          prompt: request.prompt,
-          requiredAcr: requestedAcr(request.requestedAcrs),
-          accountId: isStepUp ? session.accountId : null,
-          proofs: isStepUp ? proofsOf(session.amr) : [],
-          authTime: isStepUp ? session.authTime : null,
-          expiresAt: addSeconds(now, n.ttlSeconds),
-        },
-        now,
-      );
-      return withStep(await situation(transaction, origin));
+      const transaction = await n.transactions.open(newTransaction(request, addSeconds(now, n.ttlSeconds)), now);
+      return withStep(await situation(await known(transaction), origin));
     },
 
-    async look(uid, origin, known) {
-      const transaction = known ?? (await n.transactions.byUid(uid));
-      if (!transaction) return undefined;
-      const view = await situation(transaction, origin);
-      const { account, challenge } = view;
+    async look(uid, origin, given) {
+      const found = given?.transaction ?? (await n.transactions.byUid(uid));
+      if (!found) return undefined;
+      const view = await situation(given ?? (await known(found)), origin);
+      const { transaction, account, challenge } = view;
       if (
         account &&
         challenge?.accountId === account.id &&
@@ -169,15 +179,13 @@ export function createSignIn(n: SignInNeeds): SignIn {
         (await n.approvals.use(challenge))
       ) {
         const proof: Proof = challenge.isUserVerified ? 'verified_push' : 'push';
-        const proven = await n.transactions.prove(uid, account.id, proof, n.clock.now());
-        if (proven) {
-          await n.audit({
-            action: 'challenge.used',
-            object: `challenge:${challenge.id}`,
-            result: 'success',
-            ...byAccount(account, origin),
-          });
-        }
+        const event = {
+          action: 'challenge.used',
+          object: `challenge:${challenge.id}`,
+          result: 'success',
+          ...byAccount(account, origin),
+        } as const;
+        const proven = await n.transactions.prove(uid, { accountId: account.id, proof, event }, n.clock.now());
         return withStep({ ...view, transaction: proven ?? (await n.transactions.byUid(uid)) ?? transaction });
       }
       return withStep(view);
@@ -220,10 +228,13 @@ export function createSignIn(n: SignInNeeds): SignIn {
         });
         return refuse('wrong_credentials');
       }
-      const forgiven = n.throttle.counters(`password:${typed}`);
-      if (!(await n.transactions.start(uid, usable.id, 'password', now, forgiven))) return refuse('wrong_credentials');
-      await n.audit({ ...event, ...subject, result: 'success', actor: `account:${usable.id}` });
-      return accept(undefined);
+      const shown: Shown = {
+        accountId: usable.id,
+        proof: 'password',
+        forgiven: n.throttle.counters(`password:${typed}`),
+        event: { ...event, ...subject, result: 'success', actor: `account:${usable.id}` },
+      };
+      return (await n.transactions.start(uid, shown, now)) ? accept(undefined) : refuse('wrong_credentials');
     },
 
     async askApproval({ account, transaction }, origin, onlyFirst, channel = 'companion') {
@@ -251,12 +262,11 @@ export function createSignIn(n: SignInNeeds): SignIn {
         detail: { kind: 'store_app' },
       };
       const used = await n.approvals.useWithCode(challenge, code);
-      const proven = used.ok
-        ? await n.transactions.prove(transaction.uid, account.id, 'push', n.clock.now())
-        : undefined;
-      await n.audit({ ...event, result: proven ? 'success' : 'refused' });
-      if (!used.ok) return used;
-      return proven ? accept(proven) : refuse('challenge_closed');
+      const shown: Shown = { accountId: account.id, proof: 'push', event: { ...event, result: 'success' } };
+      const proven = used.ok ? await n.transactions.prove(transaction.uid, shown, n.clock.now()) : undefined;
+      if (proven) return accept(proven);
+      await n.audit({ ...event, result: 'refused' });
+      return used.ok ? refuse('challenge_closed') : used;
     },
 
     async enrol({ transaction, account, step }, origin) {

@@ -57,9 +57,8 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
       if (paused.redirectOrigin) {
         reply.header('content-security-policy', contentSecurityPolicy([paused.redirectOrigin]));
       }
-      // The first request of a sign-in opens our row; the ones after it only read.
-      const known =
-        paused.transaction === null ? undefined : await n.signIn.look(uid, request.origin, paused.transaction);
+      // Where the pause did not open our row (a step-up), the first request does; the ones after it only read.
+      const known = paused.known === null ? undefined : await n.signIn.look(uid, request.origin, paused.known);
       const view = known ?? (await n.signIn.open(paused, request.origin));
       request.signIn = { paused, view };
       return undefined;

@@ -1,10 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { errors, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
+import { newTransaction } from '../flow/sign-in.ts';
 import { WAITS } from '../policy/throttling.ts';
-import type { Ground, OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
+import type { Ground, OidcPayload, OidcPayloads, PayloadWrite } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
+import type { Signer } from '../store/signers.ts';
 import type { Throttle } from '../store/throttle.ts';
+import { askedBy } from './asked.ts';
 
 /** What oidc-provider asks of a store, class by class (its Adapter interface). */
 export interface Adapter {
@@ -30,6 +33,30 @@ const TOLD_EXPIRED_SECONDS = 50;
 /** Whose every use asks for its session, its grant and its account next: all are read with it. */
 const STANDING = new Set(['AuthorizationCode', 'AccessToken', 'RefreshToken']);
 const grounds = new WeakMap<object, Ground>();
+/** Whose sign-in has ended in this request, read with its pause. */
+const signers = new WeakMap<object, Signer>();
+export const signerInProgress = (): Signer | undefined => (Provider.ctx ? signers.get(Provider.ctx) : undefined);
+
+/**
+ * What the session of the same request is written with, by one statement: the answer is sent after that. `flushPuts`
+ * writes what no session took along.
+ */
+const WITH_SESSION = new Set(['Grant', 'AuthorizationCode']);
+const puts = new WeakMap<object, PayloadWrite[]>();
+function takePuts(ctx: object | undefined): readonly PayloadWrite[] {
+  const owed = (ctx && puts.get(ctx)) ?? [];
+  if (ctx) puts.delete(ctx);
+  return owed;
+}
+
+/** Runs around the library: what it gave out is kept before anybody is told. */
+export const flushPuts =
+  (payloads: OidcPayloads) =>
+  async (ctx: object, next: () => Promise<void>): Promise<void> => {
+    await next();
+    for (const { type, id, payload, expiresAt } of takePuts(ctx)) await payloads.put(type, id, payload, expiresAt);
+  };
+
 /** What the code or token of the request in progress stands on. */
 export const groundInProgress = (): Ground | undefined => (Provider.ctx ? grounds.get(Provider.ctx) : undefined);
 
@@ -38,6 +65,9 @@ const read = new AsyncLocalStorage<{ readonly id: string; readonly payload: Oidc
 /** Does some work of the library's with a pause that was read before. */
 export const withPause = <T>(id: string, payload: OidcPayload, work: () => Promise<T>): Promise<T> =>
   read.run({ id, payload }, work);
+
+/** Routes that end with the session being written. */
+const SESSION_ROUTES = new Set(['authorization', 'resume']);
 
 const none = async (): Promise<undefined> => undefined;
 const nothing = async (): Promise<void> => {};
@@ -82,6 +112,20 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
         if (await payloads.replace(type, id, stored, expiry(clock, expiresIn))) return;
         throw new errors.SessionNotFound('the sign-in has ended');
       }
+      if (type === 'Interaction') {
+        const asked = askedBy(payload);
+        // A step-up begins with what a session has shown: our row is opened where that is read.
+        if (asked.prompt === 'login') {
+          const expiresAt = expiry(clock, expiresIn);
+          const transaction = newTransaction({ ...asked, uid: id, session: undefined }, expiresAt);
+          return payloads.putPause(id, stored, transaction, clock.now());
+        }
+      }
+      if (WITH_SESSION.has(type) && Provider.ctx && SESSION_ROUTES.has(routeInProgress() ?? '')) {
+        const owed = puts.get(Provider.ctx) ?? [];
+        puts.set(Provider.ctx, [...owed, { type, id, payload: stored, expiresAt: expiry(clock, expiresIn) }]);
+        return;
+      }
       if (!(await payloads.put(type, id, stored, expiry(clock, expiresIn))))
         throw new errors.InvalidRequest('the code is being used in another browser');
     },
@@ -97,6 +141,14 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
       }
       const known = type === 'Interaction' ? read.getStore() : undefined;
       if (known?.id === id) return known.payload;
+      // The library reads what a person has ended and takes it away then: here one of two at once has it. Where another
+      // account is signed in it asks first, and the pause must stay.
+      const isResumed = type === 'Interaction' && routeInProgress() === 'resume' && !sessionInProgress()?.accountId;
+      const taken = isResumed ? await payloads.takePause(id, clock.now()) : undefined;
+      if (taken) {
+        if (taken.signer && Provider.ctx) signers.set(Provider.ctx, taken.signer);
+        return taken.payload;
+      }
       return POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now());
     },
     findByUid: (uid) => payloads.findByUid(type, uid, clock.now()),
@@ -115,7 +167,10 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
       if (type === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used before');
       throw new errors.InvalidGrant(`${type} was used before`);
     },
-    destroy: (id) => payloads.destroy(type, id),
+    async destroy(id) {
+      const isTaken = type === 'Interaction' && signerInProgress() !== undefined;
+      if (!isTaken) await payloads.destroy(type, id);
+    },
     revokeByGrantId: (grantId) => payloads.revokeByGrant(type, grantId),
   };
 }
@@ -132,6 +187,7 @@ function storable(type: string, payload: OidcPayload): OidcPayload {
 
 /** What we use of the library's session beyond its types; tests/oidc/races.test.ts holds the library to it. */
 interface SessionInProgress {
+  accountId?: string;
   uid?: string;
   jti?: string;
   oldId?: string;
@@ -147,7 +203,7 @@ const sessionInProgress = (): SessionInProgress | undefined =>
  * once would lose each other's grants, and a silent renewal could revive a session that was signed out
  * (store/op-sessions.ts merges instead).
  */
-export function sessionAdapter(sessions: OpSessions, clock: Clock): Adapter {
+export function sessionAdapter(sessions: OpSessions, payloads: OidcPayloads, clock: Clock): Adapter {
   return {
     async upsert(id, payload, expiresIn) {
       const { jti, ...stored } = payload;
@@ -164,6 +220,7 @@ export function sessionAdapter(sessions: OpSessions, clock: Clock): Adapter {
           ip: Provider.ctx?.ip ?? '',
         },
         clock.now(),
+        payloads.puts(takePuts(Provider.ctx)),
       );
     },
     find: (id) => sessions.find(id, clock.now()),

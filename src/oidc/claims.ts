@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { Client, KoaContextWithOIDC, Account as LibraryAccount } from 'oidc-provider';
 import type { Account } from '../store/accounts.ts';
 import type { Signer, Signers } from '../store/signers.ts';
-import { groundInProgress } from './adapter.ts';
+import { groundInProgress, signerInProgress } from './adapter.ts';
 import { ourClient } from './client-metadata.ts';
 
 /** Which scope releases which claims; those of `openid` are in every ID token. */
@@ -33,7 +33,8 @@ export const createFindAccount =
   (signers: Signers) =>
   async (ctx: KoaContextWithOIDC, sub: string): Promise<LibraryAccount | undefined> => {
     const known = groundInProgress()?.account;
-    const signer = known?.id === sub ? undefined : await signers.byId(sub);
+    const read = signerInProgress();
+    const signer = known?.id === sub ? undefined : read?.account.id === sub ? read : await signers.byId(sub);
     if (signer) signersOf.set(ctx, signer);
     const account = signer?.account ?? (known?.id === sub ? known : undefined);
     if (account?.status !== 'active') return undefined;

@@ -1,21 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InteractionResults, Provider } from 'oidc-provider';
-import { ACR_MFA } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
-import type { SignInRequest } from '../flow/sign-in.ts';
-import type { LoginTransaction } from '../store/login-transactions.ts';
+import type { Known, SignInRequest } from '../flow/sign-in.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
 import { withPause } from './adapter.ts';
+import { askedBy } from './asked.ts';
 import { type Entra, isEntraUid } from './entra.ts';
-import { requestedAcrs } from './requested-acrs.ts';
 
 export interface PausedSignIn extends SignInRequest {
   /** Where the browser goes afterwards, for `form-action` in the page's Content-Security-Policy. */
   readonly redirectOrigin: string | undefined;
   readonly loginHint: string | undefined;
   readonly uiLocales: string | undefined;
-  /** Our row for it, where it was read on the way; null where there is none yet. */
-  readonly transaction?: LoginTransaction | null;
+  /** Our row for it and whose it is, where they were read on the way; null where there is none yet. */
+  readonly known?: Known | null;
 }
 
 export type SignInResult =
@@ -64,16 +62,14 @@ export function createInteractions({ current, entra, payloads, clock }: Interact
       }
       if (details.uid !== uid) return undefined;
       read.set(request, details);
-      const { params, prompt, session } = details;
+      const { params, session } = details;
       const isDevice = details.deviceCode !== undefined;
       const known = session?.uid ? await current().Session.findByUid(session.uid) : undefined;
       const redirect = text(params.redirect_uri);
       return {
         uid,
-        transaction: pause.transaction ?? null,
-        clientId: text(params.client_id) ?? '',
-        prompt: prompt.name === 'mfa' ? 'mfa' : 'login',
-        requestedAcrs: isDevice ? [ACR_MFA, ...requestedAcrs(params).values] : requestedAcrs(params).values,
+        known: pause.transaction ? { transaction: pause.transaction, signer: pause.signer } : null,
+        ...askedBy(pause.payload),
         session:
           known?.accountId !== undefined
             ? {

@@ -11,7 +11,7 @@ import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
 import type { Signers } from '../store/signers.ts';
 import type { Throttle } from '../store/throttle.ts';
-import { clientAdapter, payloadAdapter, sessionAdapter } from './adapter.ts';
+import { clientAdapter, flushPuts, payloadAdapter, sessionAdapter } from './adapter.ts';
 import { auditMiddleware } from './audit-middleware.ts';
 import { CLAIMS, createFindAccount, createPairwiseIdentifier, extraTokenClaims } from './claims.ts';
 import { OUR_PARAMETER, ourClient, toMetadata } from './client-metadata.ts';
@@ -85,7 +85,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   const configuration: Configuration = {
     adapter: (name: string) => {
       if (name === 'Client') return clientAdapter(findClient) as never;
-      if (name === 'Session') return sessionAdapter(n.sessions, n.clock) as never;
+      if (name === 'Session') return sessionAdapter(n.sessions, n.payloads, n.clock) as never;
       return payloadAdapter(name, n) as never;
     },
     jwks: { keys: keys as never },
@@ -173,6 +173,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   const provider = new Provider(n.publicUrl, configuration);
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
+  provider.use(flushPuts(n.payloads) as never);
   provider.use(auditMiddleware(provider, n.audit) as never);
   provider.on('error' as 'server_error', (error: unknown) =>
     n.onError(error as ProtocolError, {

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../core/audit.ts';
 import type { Random } from '../core/random.ts';
 import { macOf } from '../crypto/audit-chain.ts';
-import { type Condition, type Database, type Sql, storable, whereStatement } from './database.ts';
+import { type Condition, type Database, type Fragment, fragment, storable, whereStatement } from './database.ts';
 
 export interface RecordedEvent extends AuditEvent<string> {
   readonly id: string;
@@ -47,11 +47,43 @@ export interface AuditStore {
   eventOf(accountId: string, id: string): Promise<RecordedEvent | undefined>;
 }
 
+/**
+ * The part of another table's statement that keeps an event of what it did: with it, or not at all. Two queries for its
+ * WITH list.
+ * @param of the name of a query in that list: one event where it gives a row, none where it gives none
+ */
+export type EventOf = (event: AuditEvent<string>, at: Date, of: Fragment) => Fragment;
+
 /** @param key of the digest that an event carries */
-export function createAuditStore(db: Database, key: Uint8Array, random: Random): AuditStore {
+export const createEventOf =
+  (key: Uint8Array, random: Random): EventOf =>
+  (event, at, of) => {
+    // As the database will give it back: without what JSON does not keep, and without what PostgreSQL does not.
+    const text = (value: string): string => storable(value) as string;
+    const e = {
+      key: random.uuid(),
+      at,
+      action: text(event.action),
+      object: text(event.object),
+      result: event.result,
+      origin: text(event.origin),
+      actor: text(event.actor),
+      accountId: event.accountId ?? null,
+      requestId: event.requestId === undefined ? null : text(event.requestId),
+      detail: JSON.parse(storable(event.detail ?? {}) as string) as object,
+    };
+    return fragment`added AS (INSERT INTO audit_event (at, action, object, result, origin, actor, account_id, request_id, detail, key, mac)
+        SELECT ${e.at}::timestamptz, ${e.action}::text, ${e.object}::text, ${e.result}::text, ${e.origin}::text, ${e.actor}::text,
+          ${e.accountId}::uuid, ${e.requestId}::text, ${e.detail}::jsonb, ${e.key}::uuid, ${macOf(key, e)}::bytea FROM ${of} RETURNING id),
+      noted AS (INSERT INTO audit_pending SELECT id FROM added)`;
+  };
+
+export function createAuditStore(db: Database, eventOf: EventOf): AuditStore {
   const { sql } = db;
   return {
-    append: (event, at) => appendEvent(sql, key, random, event, at),
+    async append(event, at) {
+      await sql`WITH ${eventOf(event, at, fragment`(VALUES (1)) one`)} SELECT FROM added`;
+    },
     search: (filter, limit, before) =>
       db.query<RecordedEvent>(
         ...statementFor(
@@ -102,31 +134,4 @@ function statementFor(f: AuditFilter, more: readonly Condition[], order: string)
     ],
     `ORDER BY ${order}`,
   );
-}
-
-/** Within the caller's transaction, or by itself. */
-export async function appendEvent(
-  sql: Sql,
-  key: Uint8Array,
-  random: Random,
-  event: AuditEvent<string>,
-  at: Date,
-): Promise<void> {
-  // As the database will give it back: without what JSON does not keep, and without what PostgreSQL does not.
-  const text = (value: string): string => storable(value) as string;
-  const e = {
-    key: random.uuid(),
-    at,
-    action: text(event.action),
-    object: text(event.object),
-    result: event.result,
-    origin: text(event.origin),
-    actor: text(event.actor),
-    accountId: event.accountId ?? null,
-    requestId: event.requestId === undefined ? null : text(event.requestId),
-    detail: JSON.parse(storable(event.detail ?? {}) as string) as object,
-  };
-  await sql`WITH added AS (INSERT INTO audit_event (at, action, object, result, origin, actor, account_id, request_id, detail, key, mac)
-      VALUES (${e.at}, ${e.action}, ${e.object}, ${e.result}, ${e.origin}, ${e.actor}, ${e.accountId}, ${e.requestId}, ${e.detail}, ${e.key}, ${macOf(key, e)}) RETURNING id)
-    INSERT INTO audit_pending SELECT id FROM added`;
 }

@@ -259,6 +259,10 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
 
 type Row = Authenticator & Record<string, unknown>;
 
+/** What `shown` leaves of a row. */
+export const AUTHENTICATOR_COLUMNS = `id, account_id, kind, label, state, public_jwk, thumbprint, gate, parent_id, credential_id,
+  credential, expires_at, created_at, last_used_at`;
+
 /** Leaves out what is sealed, digested or of a moment: that is read by whoever needs it, by name. */
 export function shown(row: Row): Authenticator {
   const { secretSealed, passDigest, lastStep, gateChallenge, gateChallengeExpiresAt, endedAt, ...rest } = row;

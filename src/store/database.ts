@@ -4,7 +4,26 @@ import pg from 'pg';
 import { databaseAway } from '../core/errors.ts';
 import { PrismaClient } from './generated/client.ts';
 
-/** Runs one prepared statement; column names come back in camelCase. */
+/** A piece of a statement, with its values: what one table's room gives to a statement of another's. */
+export class Fragment {
+  readonly strings: readonly string[];
+  readonly values: readonly unknown[];
+  constructor(strings: readonly string[], values: readonly unknown[]) {
+    this.strings = strings;
+    this.values = values;
+  }
+}
+export const fragment = (strings: TemplateStringsArray, ...values: unknown[]): Fragment =>
+  new Fragment(strings, values);
+
+/** Text of our own, in a fragment. */
+export const constant = (text: string): Fragment => new Fragment([text], []);
+
+/** Fragments, with commas between. */
+export const listed = (fragments: readonly Fragment[]): Fragment =>
+  fragments.reduce((sum, each) => fragment`${sum}, ${each}`);
+
+/** Runs one prepared statement, fragments put in; column names come back in camelCase. */
 export type Sql = <Row = Record<string, unknown>>(text: TemplateStringsArray, ...values: unknown[]) => Promise<Row[]>;
 
 export interface Database {
@@ -95,8 +114,14 @@ export function whereStatement(
   return [`${select}${where ? ` WHERE ${where}` : ''} ${rest}`, asked.map(([, value]) => value)];
 }
 
+interface Prepared {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+}
+
 interface Queryable {
-  query(query: { name: string; text: string; values: unknown[] }): Promise<{ rows: Record<string, unknown>[] }>;
+  query(query: Prepared): Promise<{ rows: Record<string, unknown>[] }>;
 }
 
 const statements = new WeakMap<TemplateStringsArray, { name: string; text: string }>();
@@ -111,19 +136,49 @@ const statementName = (text: string): string => {
   return name;
 };
 
+/** One statement of a template and the fragments in it. */
+function joined(strings: readonly string[], values: readonly unknown[]): Fragment {
+  const texts = [strings[0] ?? ''];
+  const all: unknown[] = [];
+  const append = (text: string): void => void texts.push(texts.pop() + text);
+  for (const [index, value] of values.entries()) {
+    if (value instanceof Fragment) {
+      const inner = joined(value.strings, value.values);
+      append(inner.strings[0] ?? '');
+      texts.push(...inner.strings.slice(1));
+      all.push(...inner.values);
+      append(strings[index + 1] ?? '');
+    } else {
+      all.push(value);
+      texts.push(strings[index + 1] ?? '');
+    }
+  }
+  return new Fragment(texts, all);
+}
+
+const numbered = (strings: readonly string[]): string => strings.reduce((sum, part, index) => `${sum}$${index}${part}`);
+
 function statementOf(strings: TemplateStringsArray): { name: string; text: string } {
   let statement = statements.get(strings);
   if (!statement) {
-    const text = strings.reduce((sum, part, index) => `${sum}$${index}${part}`);
+    const text = numbered(strings);
     statement = { name: statementName(text), text };
     statements.set(strings, statement);
   }
   return statement;
 }
 
+function prepared(strings: TemplateStringsArray, values: readonly unknown[]): Prepared {
+  if (!values.some((value) => value instanceof Fragment))
+    return { ...statementOf(strings), values: values.map(storable) };
+  const whole = joined(strings, values);
+  const text = numbered(whole.strings);
+  return { name: statementName(text), text, values: whole.values.map(storable) };
+}
+
 function sqlOn(client: Queryable): Sql {
   return async <Row>(strings: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
-    const { rows } = await client.query({ ...statementOf(strings), values: values.map(storable) }).catch(asFault);
+    const { rows } = await client.query(prepared(strings, values)).catch(asFault);
     return rows.map(camelCased) as Row[];
   };
 }
@@ -177,6 +232,17 @@ export function fieldName(column: string): string {
     fieldNames.set(column, field);
   }
   return field;
+}
+
+/** Columns of a table beside another's, under names with a prefix; and the same part of a row that has them. */
+export function columnsBeside<Row>(table: string, prefix: string, names: string) {
+  const columns = names.split(/,\s*/);
+  const fields = columns.map((name) => [fieldName(name), fieldName(`${prefix}_${name}`)] as const);
+  return {
+    select: columns.map((name) => `${table}.${name} AS ${prefix}_${name}`).join(', '),
+    read: (row: Record<string, unknown>): Row =>
+      Object.fromEntries(fields.map(([field, prefixed]) => [field, row[prefixed]])) as Row,
+  };
 }
 
 function camelCased(row: Record<string, unknown>): Record<string, unknown> {

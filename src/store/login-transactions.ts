@@ -1,5 +1,7 @@
 import type { Acr, Proof } from '../core/assurance.ts';
-import type { Database } from './database.ts';
+import type { AuditEvent } from '../core/audit.ts';
+import type { EventOf } from './audit.ts';
+import { columnsBeside, type Database, type Fragment, fragment } from './database.ts';
 import type { Counter } from './throttle.ts';
 
 /**
@@ -24,40 +26,47 @@ export interface LoginTransaction {
   readonly expiresAt: Date;
 }
 
+export type NewTransaction = Omit<LoginTransaction, 'state' | 'endReason' | 'postponedAt'>;
+
+/** What somebody has just shown; what is kept with it is kept by the same statement, with it or not at all. */
+export interface Shown {
+  readonly accountId: string;
+  readonly proof: Proof;
+  /** Counters of failures that start again. */
+  readonly forgiven?: readonly Counter[];
+  /**
+   * The time step of a code app, accepted for good: the same or an older one is never accepted again (RFC 6238, 5.2).
+   * Notes that the app was used, too.
+   */
+  readonly step?: { readonly authenticatorId: string; readonly step: number };
+  /** The event of it; the statement then waits for the disk. */
+  readonly event?: AuditEvent;
+}
+
 export interface LoginTransactions {
   /** Adds it, or returns the one that is there. */
-  open(
-    transaction: Omit<LoginTransaction, 'state' | 'endReason' | 'postponedAt'>,
-    now: Date,
-  ): Promise<LoginTransaction>;
+  open(transaction: NewTransaction, now: Date): Promise<LoginTransaction>;
   byUid(uid: string): Promise<LoginTransaction | undefined>;
   /**
    * A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so
    * it stays).
-   * @param forgiven counters of failures that start again
    * @returns false where it is no longer open
    */
-  start(uid: string, accountId: string, proof: Proof, now: Date, forgiven?: readonly Counter[]): Promise<boolean>;
+  start(uid: string, shown: Shown, now: Date): Promise<boolean>;
   /**
    * One more proof by the same account.
-   * @param forgiven counters of failures that start again
-   * @returns it as it is now; undefined where it is no longer open
+   * @returns it as it is now; undefined where it is no longer open, or the step of a code app was used before
    */
-  prove(
-    uid: string,
-    accountId: string,
-    proof: Proof,
-    now: Date,
-    forgiven?: readonly Counter[],
-  ): Promise<LoginTransaction | undefined>;
+  prove(uid: string, shown: Shown, now: Date): Promise<LoginTransaction | undefined>;
   postpone(uid: string, now: Date): Promise<boolean>;
   /** Whether the sign-in of this account at this time (whole seconds) was put off, and finished so. */
   wasPostponed(accountId: string, authTime: number): Promise<boolean>;
   /**
    * @param strongFor the account that has now signed in with two factors, which is noted
+   * @param event of it, by the same statement
    * @returns false where it had ended
    */
-  finish(uid: string, strongFor: string | null, now: Date): Promise<boolean>;
+  finish(uid: string, strongFor: string | null, event: AuditEvent, now: Date): Promise<boolean>;
   /** @returns whether this call ended it */
   end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
   /**
@@ -67,12 +76,48 @@ export interface LoginTransactions {
   endAll(accountId: string, reason: string, exceptUid?: string): Promise<void>;
 }
 
-export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTransactions {
+/** A transaction `t` beside another table's columns. */
+export const transactionBeside = columnsBeside<LoginTransaction>(
+  't',
+  'transaction',
+  'uid, client_id, prompt, required_acr, account_id, proofs, auth_time, state, end_reason, postponed_at, expires_at',
+);
+
+/** Adds one, as a statement of its own or in another's WITH list. */
+export const openTransaction = (t: NewTransaction, now: Date): Fragment =>
+  fragment`INSERT INTO login_transaction
+      (uid, client_id, prompt, required_acr, account_id, proofs, auth_time, created_at, expires_at)
+    VALUES (${t.uid}, ${t.clientId}, ${t.prompt}, ${t.requiredAcr}, ${t.accountId}, ${t.proofs}, ${t.authTime}, ${now}, ${t.expiresAt})`;
+
+/** Whether this is the first use of a code app's time step. `true` where the proof is no code. */
+const accepted = (step: Shown['step'], now: Date): Fragment =>
+  step === undefined
+    ? fragment`accepted AS (VALUES (1))`
+    : fragment`accepted AS (UPDATE authenticator SET last_step = ${step.step}, last_used_at = ${now}
+        WHERE id = ${step.authenticatorId} AND state = 'active' AND (last_step IS NULL OR last_step < ${step.step}) RETURNING 1)`;
+
+/** Counters that start again, where the proof counts. In one order, as they are counted: two at once do not block each other. */
+const forgive = (counters: readonly Counter[]): Fragment =>
+  fragment`forgiven AS (DELETE FROM throttle WHERE EXISTS (SELECT 1 FROM accepted) AND key IN
+      (SELECT key FROM throttle WHERE key = ANY(${counters}) ORDER BY key COLLATE "C" FOR UPDATE))`;
+
+export function createLoginTransactions({ sql, relaxedSql }: Database, eventOf: EventOf): LoginTransactions {
+  /** @param change of the row, which gives it back */
+  const change = async (
+    { forgiven = [], step, event }: Shown,
+    changed: Fragment,
+    now: Date,
+  ): Promise<LoginTransaction | undefined> => {
+    const run = event ? sql : relaxedSql;
+    const told = event ? fragment`, ${eventOf(event, now, fragment`changed`)}` : fragment``;
+    const [row] =
+      await run<LoginTransaction>`WITH ${accepted(step, now)}, ${forgive(forgiven)}, changed AS (${changed})${told}
+      SELECT * FROM changed`;
+    return row;
+  };
   return {
     async open(t, now) {
-      const [row] = await relaxedSql<LoginTransaction>`INSERT INTO login_transaction
-          (uid, client_id, prompt, required_acr, account_id, proofs, auth_time, created_at, expires_at)
-        VALUES (${t.uid}, ${t.clientId}, ${t.prompt}, ${t.requiredAcr}, ${t.accountId}, ${t.proofs}, ${t.authTime}, ${now}, ${t.expiresAt})
+      const [row] = await relaxedSql<LoginTransaction>`${openTransaction(t, now)}
         ON CONFLICT (uid) DO UPDATE SET uid = excluded.uid RETURNING *`;
       return row!;
     },
@@ -80,22 +125,21 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
       const [row] = await sql<LoginTransaction>`SELECT * FROM login_transaction WHERE uid = ${uid}`;
       return row;
     },
-    async start(uid, accountId, proof, now, forgiven = []) {
-      const rows = await relaxedSql`WITH forgiven AS (DELETE FROM throttle WHERE key IN
-          (SELECT key FROM throttle WHERE key = ANY(${forgiven}) ORDER BY key COLLATE "C" FOR UPDATE))
-        UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
+    async start(uid, shown, now) {
+      const { accountId, proof } = shown;
+      const started = fragment`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
           proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
             THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
-        WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING uid`;
-      return rows.length === 1;
+        WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING *`;
+      return (await change(shown, started, now)) !== undefined;
     },
-    async prove(uid, accountId, proof, now, forgiven = []) {
-      const [row] = await relaxedSql<LoginTransaction>`WITH forgiven AS (DELETE FROM throttle WHERE key IN
-          (SELECT key FROM throttle WHERE key = ANY(${forgiven}) ORDER BY key COLLATE "C" FOR UPDATE))
-        UPDATE login_transaction
+    prove(uid, shown, now) {
+      const { accountId, proof } = shown;
+      const proven = fragment`UPDATE login_transaction
           SET proofs = CASE WHEN ${proof} = ANY(proofs) THEN proofs ELSE proofs || ${proof}::text END
-        WHERE uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING *`;
-      return row;
+        WHERE EXISTS (SELECT 1 FROM accepted)
+          AND uid = ${uid} AND account_id = ${accountId} AND state = 'open' AND expires_at > ${now} RETURNING *`;
+      return change(shown, proven, now);
     },
     async postpone(uid, now) {
       const rows = await sql`UPDATE login_transaction SET postponed_at = ${now}
@@ -107,10 +151,11 @@ export function createLoginTransactions({ sql, relaxedSql }: Database): LoginTra
         AND postponed_at IS NOT NULL AND state = 'finished' AND floor(extract(epoch FROM auth_time)) = ${authTime} LIMIT 1`;
       return rows.length === 1;
     },
-    async finish(uid, strongFor, now) {
-      const rows = await relaxedSql`WITH done AS (UPDATE login_transaction SET state = 'finished'
+    async finish(uid, strongFor, event, now) {
+      const rows = await sql`WITH done AS (UPDATE login_transaction SET state = 'finished'
           WHERE uid = ${uid} AND state <> 'ended' RETURNING uid),
-        noted AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${strongFor} AND EXISTS (SELECT 1 FROM done))
+        strong AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${strongFor} AND EXISTS (SELECT 1 FROM done)),
+        ${eventOf(event, now, fragment`done`)}
         SELECT uid FROM done`;
       return rows.length === 1;
     },

@@ -1,10 +1,15 @@
 import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import type { Account } from './accounts.ts';
-import type { Database } from './database.ts';
-import type { LoginTransaction } from './login-transactions.ts';
+import { constant, type Database, type Fragment, fragment, listed } from './database.ts';
+import {
+  type LoginTransaction,
+  type NewTransaction,
+  openTransaction,
+  transactionBeside,
+} from './login-transactions.ts';
 import { isSessionAlive } from './op-sessions.ts';
-import { ACCOUNT_BESIDE, accountIn } from './signers.ts';
+import { ACCOUNT_BESIDE, accountIn, createSignerIn, SIGNER_BESIDE, type Signer } from './signers.ts';
 
 /**
  * oidc-provider's stored object. `jti`, which is the bearer token itself, is left out and put back by the reader; where
@@ -19,7 +24,23 @@ export interface Ground {
   readonly account: Account | undefined;
 }
 
+export interface Pause {
+  readonly payload: OidcPayload;
+  readonly transaction: LoginTransaction | undefined;
+  readonly signer: Signer | undefined;
+}
+
+/** A payload that is still to be written. */
+export interface PayloadWrite {
+  readonly type: string;
+  readonly id: string;
+  readonly payload: OidcPayload;
+  readonly expiresAt: Date;
+}
+
 export interface OidcPayloads {
+  /** Writes several, as part of another table's statement (its WITH list). */
+  puts(writes: readonly PayloadWrite[]): Fragment;
   /** @returns false where it was overtaken: a device code is confirmed by one browser and given to one person */
   put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   /** Changes what is there. @returns false where it is gone meanwhile: it does not come back */
@@ -29,11 +50,12 @@ export interface OidcPayloads {
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
   /** A code or token with all that it stands on, by one statement: what each use of it asks next. */
   findWithGround(type: string, id: string, now: Date): Promise<{ payload: OidcPayload; ground: Ground } | undefined>;
-  /** A pause for a person, with our row for it where there is one, by one statement. */
-  findPause(
-    uid: string,
-    now: Date,
-  ): Promise<{ payload: OidcPayload; transaction: LoginTransaction | undefined } | undefined>;
+  /** Adds a pause for a person who is to sign in, with our row for it. */
+  putPause(uid: string, payload: OidcPayload, transaction: NewTransaction, now: Date): Promise<void>;
+  /** A pause for a person, with our row for it and whose it is, where that is known, by one statement. */
+  findPause(uid: string, now: Date): Promise<Pause | undefined>;
+  /** Uses up a pause that a person has ended. @returns undefined where it has no result yet, or is gone */
+  takePause(uid: string, now: Date): Promise<Pause | undefined>;
   /** The same for what is asked for again and again: not if it was asked after `notAfter`. Expired ones from `since` on. */
   poll(
     type: string,
@@ -78,6 +100,9 @@ interface Row {
   consumedAt: Date | null;
 }
 
+type PauseRow = Row & Record<string, unknown>;
+const PAUSE_COLUMNS = constant(`${transactionBeside.select}, ${SIGNER_BESIDE}`);
+
 /** What else in a payload is a bearer token, and must be read again: sealed where it stands. */
 export const SEALED: Readonly<Record<string, string>> = { DeviceCode: 'jti', Interaction: 'deviceCode' };
 export const place = (type: string, idDigest: Uint8Array): string =>
@@ -104,19 +129,41 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
     };
   };
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-  return {
-    async put(type, id, plain, expiresAt) {
-      const payload = closed(type, digest(id), plain);
-      const rows = await sqlFor(
-        type,
-      )`INSERT INTO oidc_payload (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
-        VALUES (${type}, ${digest(id)}, ${payload}, ${text(payload.grantId)}, ${text(payload.accountId)}, ${text(payload.uid)}, ${text(payload.userCode)}, ${expiresAt})
+  const values = ({ type, id, payload: plain, expiresAt }: PayloadWrite): Fragment => {
+    const payload = closed(type, digest(id), plain);
+    return fragment`(${type}, ${digest(id)}::bytea, ${payload}::jsonb, ${text(payload.grantId)}, ${text(payload.accountId)}, ${text(payload.uid)}, ${text(payload.userCode)}, ${expiresAt}::timestamptz)`;
+  };
+  const put = (writes: readonly PayloadWrite[]): Fragment => fragment`INSERT INTO oidc_payload
+        (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
+        VALUES ${listed(writes.map(values))}
         ON CONFLICT (type, id_digest) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
           account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code, expires_at = excluded.expires_at
           WHERE excluded.type <> 'DeviceCode' OR excluded.payload ? 'error'
             OR NOT oidc_payload.payload ? CASE WHEN excluded.payload ? 'accountId' THEN 'accountId' ELSE 'inFlight' END
           RETURNING 1`;
+  const signerIn = createSignerIn(sealer);
+  const pauseIn = (uid: string, rows: readonly PauseRow[]): Pause | undefined => {
+    const [row] = rows;
+    return (
+      row && {
+        payload: { ...opened('Interaction', row), jti: uid },
+        transaction: row.transactionUid === null ? undefined : transactionBeside.read(row),
+        signer: signerIn(rows),
+      }
+    );
+  };
+  /** What stands beside a pause `p`. */
+  const besidePause = (uid: string): Fragment => fragment`LEFT JOIN login_transaction t ON t.uid = ${uid}
+      LEFT JOIN account a ON a.id = t.account_id LEFT JOIN authenticator x ON x.account_id = a.id`;
+  return {
+    puts: (writes) => fragment`puts AS (${writes.length === 0 ? fragment`VALUES (1)` : put(writes)})`,
+    async put(type, id, payload, expiresAt) {
+      const rows = await sqlFor(type)`${put([{ type, id, payload, expiresAt }])}`;
       return rows.length === 1;
+    },
+    async putPause(uid, payload, transaction, now) {
+      const write = { type: 'Interaction', id: uid, payload, expiresAt: transaction.expiresAt };
+      await relaxedSql`WITH opened AS (${openTransaction(transaction, now)}) ${put([write])}`;
     },
     async replace(type, id, plain, expiresAt) {
       const rows = await sqlFor(
@@ -164,15 +211,17 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
       };
     },
     async findPause(uid, now) {
-      const [row] = await sql<Row & Partial<LoginTransaction>>`SELECT t.*, p.id_digest, p.payload, p.consumed_at
-        FROM oidc_payload p LEFT JOIN login_transaction t ON t.uid = ${uid}
-        WHERE p.type = 'Interaction' AND p.id_digest = ${digest(uid)} AND p.expires_at > ${now}`;
-      if (!row) return undefined;
-      const { idDigest, payload, consumedAt, ...transaction } = row;
-      return {
-        payload: { ...opened('Interaction', { idDigest, payload, consumedAt }), jti: uid },
-        transaction: transaction.uid ? (transaction as LoginTransaction) : undefined,
-      };
+      const rows = await sql<PauseRow>`SELECT p.id_digest, p.payload, p.consumed_at, ${PAUSE_COLUMNS}
+        FROM oidc_payload p ${besidePause(uid)}
+        WHERE p.type = 'Interaction' AND p.id_digest = ${digest(uid)} AND p.expires_at > ${now} ORDER BY x.created_at`;
+      return pauseIn(uid, rows);
+    },
+    async takePause(uid, now) {
+      const rows = await relaxedSql<PauseRow>`WITH p AS (DELETE FROM oidc_payload
+          WHERE type = 'Interaction' AND id_digest = ${digest(uid)} AND expires_at > ${now} AND payload ? 'result'
+          RETURNING id_digest, payload, consumed_at)
+        SELECT p.*, ${PAUSE_COLUMNS} FROM p ${besidePause(uid)} ORDER BY x.created_at`;
+      return pauseIn(uid, rows);
     },
     async poll(type, id, now, { notAfter, since }) {
       const [row] = await sql<Row>`UPDATE oidc_payload SET polled_at = ${now}

@@ -1,5 +1,5 @@
 import { digest } from '../crypto/digest.ts';
-import type { Database } from './database.ts';
+import { type Database, type Fragment, fragment } from './database.ts';
 import type { OidcPayload } from './oidc-payloads.ts';
 
 export interface OpSessionWrite {
@@ -33,8 +33,9 @@ export interface OpSessions {
   /**
    * Several tabs write the same session whole. Merged here by its stable uid: only a writer that still holds the
    * current id may change who is signed in and how; a stale one may only add its own clients; a sign-out wins always.
+   * @param puts what is written by the same statement (`OidcPayloads.puts`)
    */
-  put(write: OpSessionWrite, now: Date): Promise<void>;
+  put(write: OpSessionWrite, now: Date, puts?: Fragment): Promise<void>;
   find(id: string, now: Date): Promise<OidcPayload | undefined>;
   /**
    * By its uid, for what was given on it (refresh tokens): also where it has been idle for too long to sign anybody
@@ -105,10 +106,10 @@ export function createOpSessions({ sql }: Database): OpSessions {
     return rows.filter(({ isOpen }) => isOpen).length;
   };
   return {
-    async put(w, now) {
+    async put(w, now, puts = fragment`nothing AS (VALUES (1))`) {
       const id = digest(w.id);
       const oldId = w.oldId === undefined ? null : digest(w.oldId);
-      await sql`INSERT INTO op_session (uid, id_digest, account_id, payload, user_agent, ip, created_at, last_used_at, expires_at)
+      await sql`WITH ${puts} INSERT INTO op_session (uid, id_digest, account_id, payload, user_agent, ip, created_at, last_used_at, expires_at)
         VALUES (${w.uid}, ${id}, ${w.accountId ?? null}, ${w.payload}, ${w.userAgent}, ${w.ip}, ${now}, ${now}, ${w.expiresAt})
         ON CONFLICT (uid) DO UPDATE SET
           payload = (CASE WHEN op_session.id_digest IN (${id}, ${oldId}) THEN excluded.payload ELSE op_session.payload END)

@@ -1,8 +1,8 @@
 import { UUID } from '../core/uuid.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { ACCOUNT_COLUMNS, type Account } from './accounts.ts';
-import { type Authenticator, secretPlace, shown } from './authenticators.ts';
-import { type Database, fieldName } from './database.ts';
+import { AUTHENTICATOR_COLUMNS, type Authenticator, secretPlace } from './authenticators.ts';
+import { columnsBeside, type Database } from './database.ts';
 
 /** An account with what it signs in with, by one statement: what every step of a sign-in asks. */
 export interface Signers {
@@ -14,6 +14,16 @@ export interface Signers {
 export interface Signer {
   readonly account: Account;
   readonly authenticators: readonly Authenticator[];
+  readonly codeApps: readonly CodeApp[];
+}
+
+/** An active code app, its secret still sealed. */
+export interface CodeApp {
+  readonly id: string;
+  /** The newest time step that it was accepted for. */
+  readonly lastStep: number | null;
+  /** The secret, base 32. */
+  open(): string;
 }
 
 export interface StoredPassword {
@@ -22,34 +32,60 @@ export interface StoredPassword {
   open(): string | undefined;
 }
 
-const NAMES = ACCOUNT_COLUMNS.split(/,\s*/);
-/** The columns of an account `a` beside another table's, and what they are called in its row. */
-export const ACCOUNT_BESIDE = NAMES.map((name) => `a.${name} AS account_${name}`).join(', ');
-const FIELDS = NAMES.map((name) => [fieldName(name), fieldName(`account_${name}`)] as const);
+const accounts = columnsBeside<Account>('a', 'account', ACCOUNT_COLUMNS);
+const authenticators = columnsBeside<Authenticator>('x', 'authenticator', AUTHENTICATOR_COLUMNS);
 
+/** The columns of an account `a` beside another table's. */
+export const ACCOUNT_BESIDE = accounts.select;
 /** The account in such a row. */
-export const accountIn = (row: Record<string, unknown>): Account =>
-  Object.fromEntries(FIELDS.map(([field, prefixed]) => [field, row[prefixed]])) as unknown as Account;
-const without = (row: Record<string, unknown>): Record<string, unknown> => {
-  const rest = { ...row };
-  for (const [, prefixed] of FIELDS) if (prefixed !== 'accountId') delete rest[prefixed];
-  return rest;
-};
+export const accountIn = accounts.read;
+
+/** The columns of an account `a` and an authenticator `x` beside another table's: a row for each authenticator. */
+export const SIGNER_BESIDE = `${ACCOUNT_BESIDE}, ${authenticators.select}, x.secret_sealed AS authenticator_secret, x.last_step`;
+
+/** The signer in such rows; undefined where there is no account. */
+export function createSignerIn(sealer: Sealer): (rows: readonly Record<string, unknown>[]) => Signer | undefined {
+  const codeApp = (row: Record<string, unknown>): CodeApp => {
+    const {
+      authenticatorId: id,
+      authenticatorSecret: sealed,
+      lastStep,
+    } = row as {
+      authenticatorId: string;
+      authenticatorSecret: Buffer;
+      lastStep: string | null;
+    };
+    return {
+      id,
+      lastStep: lastStep === null ? null : Number(lastStep),
+      open: () => sealer.open(secretPlace(id), sealed).toString(),
+    };
+  };
+  return (rows) => {
+    const [first] = rows;
+    if (!first || first.accountId === null) return undefined;
+    const own = rows.filter(({ authenticatorId }) => authenticatorId !== null);
+    const isCodeApp = ({ authenticatorKind: kind, authenticatorState: state }: Record<string, unknown>): boolean =>
+      kind === 'totp' && state === 'active';
+    return {
+      account: accountIn(first),
+      authenticators: own.map(authenticators.read),
+      codeApps: own.filter(isCodeApp).map(codeApp),
+    };
+  };
+}
 
 export function createSigners({ query }: Database, sealer: Sealer): Signers {
+  const signerIn = createSignerIn(sealer);
   return {
     async byId(accountId) {
       if (!UUID.test(accountId)) return undefined;
-      // The account's columns come last: its id is there where it has no authenticator.
       const rows = await query<Record<string, unknown>>(
-        `SELECT x.*, ${ACCOUNT_BESIDE} FROM account a LEFT JOIN authenticator x ON x.account_id = a.id
+        `SELECT ${SIGNER_BESIDE} FROM account a LEFT JOIN authenticator x ON x.account_id = a.id
           WHERE a.id = $1 ORDER BY x.created_at`,
         [accountId],
       );
-      const [first] = rows;
-      if (!first) return undefined;
-      const authenticators = first.id === null ? [] : rows.map((row) => shown(without(row) as never));
-      return { account: accountIn(first), authenticators };
+      return signerIn(rows);
     },
     async byEmail(email) {
       const [row] = await query<Record<string, unknown>>(

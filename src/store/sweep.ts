@@ -8,7 +8,6 @@ const EXPIRED: readonly (readonly [table: string, isExpired: string])[] = [
   ['client_secret', `expires_at < ${before('1 day')}`],
   ['portal_session', `expires_at < ${before('1 minute')}`],
   ['used_proof', `expires_at < ${before('1 minute')}`],
-  ['webauthn_challenge', `expires_at < ${before('1 minute')}`],
   ['remembered_browser', `expires_at < ${before('1 day')}`],
   ['mail_link', `expires_at < ${before('1 day')}`],
   ['idempotent_call', `created_at < ${before('1 day')}`],

@@ -1,12 +1,17 @@
-import { digest } from '../crypto/digest.ts';
+import type { Random } from '../core/random.ts';
+import { digest, equalInConstantTime, keyedDigest } from '../crypto/digest.ts';
+import type { SecretKey } from '../crypto/secret-key.ts';
 import { type Authenticator, shown } from './authenticators.ts';
 import type { Database } from './database.ts';
 
 /** What security keys and passkeys sign, and how often they did. */
 export interface WebauthnStore {
-  /** Keeps a value to be signed, for one sign-in or enrolment (`subject`). */
-  addChallenge(challenge: string, subject: string, expiresAt: Date): Promise<void>;
-  /** Uses it up, in one statement. @returns whether it was open, for this subject */
+  /**
+   * A value to be signed, for one sign-in or enrolment (`subject`). Nothing is kept: most pages that offer a passkey see
+   * none. It says by itself that it is ours, for what and until when, and 128 bits of it are random (WebAuthn, 13.4.3).
+   */
+  newChallenge(subject: string, expiresAt: Date): Buffer;
+  /** Uses it up, in one statement. @returns whether it was ours, open, and for this subject */
   useChallenge(challenge: string, subject: string, now: Date): Promise<boolean>;
   byCredentialId(id: string): Promise<Authenticator | undefined>;
   /**
@@ -16,15 +21,32 @@ export interface WebauthnStore {
   count(id: string, counter: number, now: Date): Promise<boolean>;
 }
 
-export function createWebauthnStore({ sql, relaxedSql }: Database): WebauthnStore {
+const RANDOM_BYTES = 16;
+/** Milliseconds since 1970. */
+const EXPIRY_BYTES = 6;
+const HEAD_BYTES = RANDOM_BYTES + EXPIRY_BYTES;
+
+export function createWebauthnStore({ sql, relaxedSql }: Database, secret: SecretKey, random: Random): WebauthnStore {
+  const key = secret.derive('webauthn challenges');
+  const proofOf = (head: Buffer, subject: string): Buffer => keyedDigest(key, `${head.toString('hex')} ${subject}`);
   return {
-    async addChallenge(challenge, subject, expiresAt) {
-      await relaxedSql`INSERT INTO webauthn_challenge (challenge_digest, subject, expires_at)
-        VALUES (${digest(challenge)}, ${subject}, ${expiresAt})`;
+    newChallenge(subject, expiresAt) {
+      const head = Buffer.alloc(HEAD_BYTES);
+      head.set(random.bytes(RANDOM_BYTES));
+      head.writeUIntBE(expiresAt.getTime(), RANDOM_BYTES, EXPIRY_BYTES);
+      return Buffer.concat([head, proofOf(head, subject)]);
     },
     async useChallenge(challenge, subject, now) {
-      const rows = await sql`DELETE FROM webauthn_challenge
-        WHERE challenge_digest = ${digest(challenge)} AND subject = ${subject} AND expires_at > ${now} RETURNING 1`;
+      const bytes = Buffer.from(challenge, 'base64url');
+      const head = bytes.subarray(0, HEAD_BYTES);
+      if (head.length < HEAD_BYTES || !equalInConstantTime(bytes.subarray(HEAD_BYTES), proofOf(head, subject)))
+        return false;
+      const expiresAt = new Date(head.readUIntBE(RANDOM_BYTES, EXPIRY_BYTES));
+      if (expiresAt <= now) return false;
+      // What was decoded, not what was sent: the same bytes can be written in more than one way.
+      const rows =
+        await relaxedSql`INSERT INTO used_proof (proof_digest, expires_at) VALUES (${digest(bytes)}, ${expiresAt})
+        ON CONFLICT DO NOTHING RETURNING 1`;
       return rows.length === 1;
     },
     async byCredentialId(id) {

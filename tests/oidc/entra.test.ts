@@ -389,8 +389,8 @@ describe('an account here', () => {
     const attacker = await installation.addPerson();
     const uid = laptop.page.url.split('/').at(-1)!;
     await laptop.open(`${installation.url}/interaction/${uid}`);
-    await installation.d.transactions.start(uid, attacker.account.id, 'password', new Date());
-    await installation.d.transactions.prove(uid, attacker.account.id, 'push', new Date());
+    await installation.d.transactions.start(uid, { accountId: attacker.account.id, proof: 'password' }, new Date());
+    await installation.d.transactions.prove(uid, { accountId: attacker.account.id, proof: 'push' }, new Date());
     await laptop.open(`${installation.url}/interaction/${uid}`);
     expect(sentBack(laptop).error).toBe('access_denied');
   });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemRandom } from '../../src/core/random.ts';
 import { createSealer } from '../../src/crypto/seal.ts';
 import { secretKey } from '../../src/crypto/secret-key.ts';
-import { createAuditStore } from '../../src/store/audit.ts';
+import { createAuditStore, createEventOf } from '../../src/store/audit.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { openEmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -70,7 +70,7 @@ describe('migrations', () => {
 
 describe('the audit log', () => {
   it('can be added to, and neither changed nor emptied', async () => {
-    const audit = createAuditStore(owner, systemRandom.bytes(32), systemRandom);
+    const audit = createAuditStore(owner, createEventOf(systemRandom.bytes(32), systemRandom));
     await audit.append(
       { action: 'test.done', object: 'test:1', result: 'success', origin: 'system', actor: 'system', detail: { n: 1 } },
       new Date(),

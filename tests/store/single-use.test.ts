@@ -6,6 +6,7 @@ import { systemRandom } from '../../src/core/random.ts';
 import { createSealer } from '../../src/crypto/seal.ts';
 import { secretKey } from '../../src/crypto/secret-key.ts';
 import { createAccounts } from '../../src/store/accounts.ts';
+import { createAuditStore, createEventOf } from '../../src/store/audit.ts';
 import { createAuthenticators } from '../../src/store/authenticators.ts';
 import { createBindingSessions } from '../../src/store/binding-sessions.ts';
 import { type Challenges, createChallenges } from '../../src/store/challenges.ts';
@@ -16,6 +17,7 @@ import { createOidcPayloads } from '../../src/store/oidc-payloads.ts';
 import { createRecoveryCodes } from '../../src/store/recovery-codes.ts';
 import { createThrottle } from '../../src/store/throttle.ts';
 import { createUsedProofs } from '../../src/store/used-proofs.ts';
+import { createWebauthnStore } from '../../src/store/webauthn.ts';
 import { makeDatabase, type TestDatabase } from '../support/database.ts';
 import { fulfilled, together } from '../support/together.ts';
 
@@ -30,6 +32,8 @@ let phoneId: string;
 let challenges: Challenges;
 const key = secretKey(randomBytes(32).toString('base64url'));
 const sealer = createSealer(key);
+const open = { clientId: 'app', prompt: 'login', requiredAcr: ACR_MFA, authTime: null } as const;
+const eventOf = createEventOf(systemRandom.bytes(32), systemRandom);
 const soon = () => new Date(Date.now() + 60_000);
 
 beforeAll(async () => {
@@ -82,30 +86,36 @@ const winners = async (race: (attempt: number) => Promise<(index: number) => Pro
 
 describe('a denial', () => {
   it('has ended its sign-in when anybody can know of it', async () => {
-    const transactions = createLoginTransactions(db);
+    const transactions = createLoginTransactions(db, eventOf);
     const uid = randomUUID();
-    const common = { clientId: 'app', prompt: 'login', requiredAcr: ACR_MFA, authTime: null } as const;
-    await transactions.open({ ...common, uid, accountId, proofs: ['password'], expiresAt: soon() }, new Date());
+    await transactions.open({ ...open, uid, accountId, proofs: ['password'], expiresAt: soon() }, new Date());
     const { id } = await newChallenge(uid);
     await challenges.answer(id, 'denied', phoneId, new Date());
     expect(await transactions.byUid(uid)).toMatchObject({ state: 'ended', endReason: 'denied' });
   });
 });
 
+const finished = {
+  action: 'sign_in.completed',
+  object: 'client:app',
+  result: 'success',
+  origin: '192.0.2.1',
+  actor: 'system',
+} as const;
+
 describe('a sign-in that was finished and not picked up', () => {
   it('ends with all of its account: its pause is gone, and an answer that comes late brings it back no more', async () => {
-    const transactions = createLoginTransactions(db);
+    const transactions = createLoginTransactions(db, eventOf);
     const payloads = createOidcPayloads(db, sealer);
     const uid = randomUUID();
-    const common = { clientId: 'app', prompt: 'login', requiredAcr: ACR_MFA, authTime: null } as const;
     await payloads.put('Interaction', uid, { params: {} }, soon());
-    await transactions.open({ ...common, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
-    expect(await transactions.finish(uid, accountId, new Date())).toBe(true);
+    await transactions.open({ ...open, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
+    expect(await transactions.finish(uid, accountId, finished, new Date())).toBe(true);
     expect(await payloads.findPause(uid, new Date())).toBeDefined();
     await transactions.endAll(accountId, 'reset');
     expect(await payloads.replace('Interaction', uid, { params: {}, result: { login: {} } }, soon())).toBe(false);
     expect(await payloads.findPause(uid, new Date())).toBeUndefined();
-    expect(await transactions.finish(uid, accountId, new Date())).toBe(false);
+    expect(await transactions.finish(uid, accountId, finished, new Date())).toBe(false);
   });
 });
 
@@ -178,6 +188,86 @@ describe('exactly one of several at once', () => {
         };
         await bindings.add(session, `second token ${attempt}`, new Date());
         return () => bindings.bound(session.id, phoneId, new Date());
+      }),
+    ).toEqual([1]);
+  });
+
+  it('accepts a step of a code app, with one event of it; the others change nothing', async () => {
+    const transactions = createLoginTransactions(db, eventOf);
+    const audit = createAuditStore(db, eventOf);
+    const appId = randomUUID();
+    await createAuthenticators(db, sealer).add(
+      { id: appId, accountId, kind: 'totp', label: 'app', state: 'active', secret: 'x' },
+      new Date(),
+    );
+    expect(
+      await winners(async (attempt) => {
+        // Each tab has a sign-in of its own, and the same code.
+        const uids = await Promise.all(
+          Array.from({ length: AT_ONCE }, async () => {
+            const uid = randomUUID();
+            await transactions.open({ ...open, uid, accountId, proofs: ['password'], expiresAt: soon() }, new Date());
+            return uid;
+          }),
+        );
+        return async (index) => {
+          const shown = {
+            accountId,
+            proof: 'totp',
+            step: { authenticatorId: appId, step: attempt },
+            event: { ...finished, action: 'code.verified', object: `step:${attempt}` },
+          } as const;
+          return (await transactions.prove(uids[index]!, shown, new Date())) !== undefined;
+        };
+      }),
+    ).toEqual([1]);
+    const told = await audit.list({ action: 'code.verified', limit: TRIES * AT_ONCE });
+    expect(new Set(told.map(({ object }) => object)).size).toBe(TRIES);
+    expect(told).toHaveLength(TRIES);
+    const uid = randomUUID();
+    await transactions.open({ ...open, uid, accountId, proofs: [], expiresAt: soon() }, new Date());
+    const older = { accountId, proof: 'totp', step: { authenticatorId: appId, step: 3 }, event: finished } as const;
+    expect(await transactions.prove(uid, older, new Date())).toBeUndefined();
+    expect((await transactions.byUid(uid))?.proofs).toEqual([]);
+    expect(await audit.list({ action: finished.action, accountId, limit: 1 })).toEqual([]);
+  });
+
+  it('uses a challenge of a passkey, for the sign-in that it was made for and as long as it counts', async () => {
+    const webauthn = createWebauthnStore(db, key, systemRandom);
+    const make = (): string => webauthn.newChallenge('sign_in:1', soon()).toString('base64url');
+    expect(
+      await winners(async () => {
+        const challenge = make();
+        return () => webauthn.useChallenge(challenge, 'sign_in:1', new Date());
+      }),
+    ).toEqual([1]);
+    const challenge = make();
+    expect(await webauthn.useChallenge(challenge, 'sign_in:2', new Date())).toBe(false);
+    expect(await webauthn.useChallenge(challenge, 'sign_in:1', new Date(Date.now() + 61_000))).toBe(false);
+    for (const strange of ['', 'AAAA', `${challenge.slice(0, -4)}AAAA`, `B${challenge.slice(1)}`])
+      expect(await webauthn.useChallenge(strange, 'sign_in:1', new Date())).toBe(false);
+    expect(await webauthn.useChallenge(challenge, 'sign_in:1', new Date())).toBe(true);
+    expect(await webauthn.useChallenge(`${challenge}=`, 'sign_in:1', new Date())).toBe(false);
+  });
+
+  it('picks up a sign-in that has ended', async () => {
+    const payloads = createOidcPayloads(db, sealer);
+    expect(
+      await winners(async (attempt) => {
+        const uid = `pause ${attempt}`;
+        await payloads.putPause(
+          uid,
+          { params: {} },
+          { ...open, uid, accountId, proofs: [], expiresAt: soon() },
+          new Date(),
+        );
+        expect(await payloads.takePause(uid, new Date())).toBeUndefined();
+        await payloads.replace('Interaction', uid, { params: {}, result: { login: {} } }, soon());
+        return async () => {
+          const taken = await payloads.takePause(uid, new Date());
+          expect(taken?.signer?.account.id ?? accountId).toBe(accountId);
+          return taken !== undefined;
+        };
       }),
     ).toEqual([1]);
   });

@@ -1,18 +1,18 @@
-import type { TotpSecrets } from '../../store/totp-secrets.ts';
+import type { CodeApp } from '../../store/signers.ts';
 import { stepOf } from './code.ts';
 
 /**
- * Whether this is a code of one of the account's apps, and the first use of its time step.
- * @returns the authenticator's id, or undefined
+ * Whether this is a code of one of the account's apps, of a time step that is newer than the last one it was accepted for.
+ * Nothing is used up yet: `LoginTransactions.prove` accepts the step for good, once.
  */
-export type VerifyTotp = (accountId: string, typed: string, now: Date) => Promise<string | undefined>;
-
-export function createVerifyTotp(secrets: TotpSecrets): VerifyTotp {
-  return async (accountId, typed, now) => {
-    for (const { id, secret } of await secrets.of(accountId)) {
-      const step = stepOf(secret, typed, now);
-      if (step !== undefined && (await secrets.accept(id, step, now))) return id;
-    }
-    return undefined;
-  };
+export function verifyTotp(
+  apps: readonly CodeApp[],
+  typed: string,
+  now: Date,
+): { authenticatorId: string; step: number } | undefined {
+  for (const { id, lastStep, open } of apps) {
+    const step = stepOf(open(), typed, now);
+    if (step !== undefined && (lastStep === null || lastStep < step)) return { authenticatorId: id, step };
+  }
+  return undefined;
 }

@@ -28,11 +28,14 @@ export interface WebauthnChallenges {
 
 export function createWebauthnChallenges(store: WebauthnStore, party: WebauthnParty): WebauthnChallenges {
   const { rpID, rpName } = party;
+  const challenge = (subject: string, now: Date): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(store.newChallenge(subject, addSeconds(now, CHALLENGE_SECONDS)));
   return {
-    async create(subject, account, known, now) {
-      const options = await generateRegistrationOptions({
+    create(subject, account, known, now) {
+      return generateRegistrationOptions({
         rpID,
         rpName,
+        challenge: challenge(subject, now),
         userName: account.email,
         userDisplayName: account.displayName,
         userID: new Uint8Array(userHandle(account)),
@@ -44,18 +47,15 @@ export function createWebauthnChallenges(store: WebauthnStore, party: WebauthnPa
         // A passkey where the device can, a plain second factor where it cannot.
         authenticatorSelection: { residentKey: 'preferred', userVerification: 'preferred' },
       });
-      await store.addChallenge(options.challenge, subject, addSeconds(now, CHALLENGE_SECONDS));
-      return options;
     },
-    async request(subject, keys, now) {
-      const options = await generateAuthenticationOptions({
+    request(subject, keys, now) {
+      return generateAuthenticationOptions({
         rpID,
+        challenge: challenge(subject, now),
         timeout: TIMEOUT_MS,
         allowCredentials: descriptors(keys ?? []),
         userVerification: keys ? 'preferred' : 'required',
       });
-      await store.addChallenge(options.challenge, subject, addSeconds(now, CHALLENGE_SECONDS));
-      return options;
     },
   };
 }
