@@ -1,6 +1,7 @@
 import type { AuditEvent, Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AuditStore } from '../store/audit.ts';
+import type { Fragment } from '../store/database.ts';
 
 /** Who did it and from where, for an event that a person caused in their browser. */
 export const byAccount = (account: { id: string }, origin: Origin) => ({
@@ -24,10 +25,13 @@ interface PhoneOfAccount {
   readonly account: { readonly id: string };
 }
 
-/** Keeps one fact. It is awaited before the person hears the outcome. */
-export type Audit = (event: AuditEvent) => Promise<void>;
+/**
+ * Keeps one fact. It is awaited before the person hears the outcome.
+ * @param alongside what is kept by the same statement
+ */
+export type Audit = (event: AuditEvent, alongside?: Fragment) => Promise<void>;
 
 export const createAudit =
   (store: AuditStore, clock: Clock): Audit =>
-  (event) =>
-    store.append(event, clock.now());
+  (event, alongside) =>
+    store.append(event, clock.now(), alongside);

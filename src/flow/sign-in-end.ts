@@ -4,7 +4,6 @@ import { addSeconds, type Clock } from '../core/clock.ts';
 import { type Random, token256 } from '../core/random.ts';
 import { networkOf } from '../policy/networks.ts';
 import type { Accounts } from '../store/accounts.ts';
-import type { KnownPlaces } from '../store/known-places.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import { type Audit, byAccount, from } from './audit.ts';
@@ -31,7 +30,6 @@ export interface SignInEnd {
 
 export interface SignInEndNeeds {
   accounts: Accounts;
-  knownPlaces: KnownPlaces;
   rememberedBrowsers: RememberedBrowsers;
   transactions: LoginTransactions;
   /** A place in words for an address, where a local file knows it. */
@@ -102,12 +100,12 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
     },
 
     async finished({ transaction, account, client, judgement }, acr, origin) {
-      const strongFor = account && satisfies(acr, ACR_MFA) ? account.id : null;
+      if (!account) return false;
       const event: AuditEvent = {
         action: 'sign_in.completed',
         object: `client:${transaction.clientId}`,
         result: 'success',
-        ...(account ? byAccount(account, origin) : { ...from(origin), actor: 'anonymous' }),
+        ...byAccount(account, origin),
         detail: {
           acr,
           proofs: transaction.proofs,
@@ -124,10 +122,18 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
             : {}),
         },
       };
-      if (!(await n.transactions.finish(transaction.uid, strongFor, event, n.clock.now()))) return false;
-      if (!account) return true;
       const place = n.placeOf(origin.ip);
-      const seen = await n.knownPlaces.see(account.id, place ?? networkOf(origin.ip), n.clock.now());
+      const seen = await n.transactions.finish(
+        transaction.uid,
+        {
+          accountId: account.id,
+          isStrong: satisfies(acr, ACR_MFA),
+          place: place ?? networkOf(origin.ip),
+          event,
+        },
+        n.clock.now(),
+      );
+      if (seen === undefined) return false;
       if (seen === 'new') {
         await n.audit({
           action: 'place.new',

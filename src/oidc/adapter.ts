@@ -38,12 +38,17 @@ const signers = new WeakMap<object, Signer>();
 export const signerInProgress = (): Signer | undefined => (Provider.ctx ? signers.get(Provider.ctx) : undefined);
 
 /**
- * What the session of the same request is written with, by one statement: the answer is sent after that. `flushPuts`
- * writes what no session took along.
+ * What is written by one statement with the session or the audit event of the same request: the answer is sent after
+ * that. `flushPuts` writes what neither took along.
  */
-const WITH_SESSION = new Set(['Grant', 'AuthorizationCode']);
+const TOGETHER: Readonly<Record<string, readonly string[]>> = {
+  authorization: ['Grant', 'AuthorizationCode'],
+  resume: ['Grant', 'AuthorizationCode'],
+  token: ['AccessToken', 'RefreshToken', 'ClientCredentials'],
+};
 const puts = new WeakMap<object, PayloadWrite[]>();
-function takePuts(ctx: object | undefined): readonly PayloadWrite[] {
+/** Whoever takes them writes them. */
+export function takePuts(ctx: object | undefined): readonly PayloadWrite[] {
   const owed = (ctx && puts.get(ctx)) ?? [];
   if (ctx) puts.delete(ctx);
   return owed;
@@ -65,9 +70,6 @@ const read = new AsyncLocalStorage<{ readonly id: string; readonly payload: Oidc
 /** Does some work of the library's with a pause that was read before. */
 export const withPause = <T>(id: string, payload: OidcPayload, work: () => Promise<T>): Promise<T> =>
   read.run({ id, payload }, work);
-
-/** Routes that end with the session being written. */
-const SESSION_ROUTES = new Set(['authorization', 'resume']);
 
 const none = async (): Promise<undefined> => undefined;
 const nothing = async (): Promise<void> => {};
@@ -121,7 +123,7 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
           return payloads.putPause(id, stored, transaction, clock.now());
         }
       }
-      if (WITH_SESSION.has(type) && Provider.ctx && SESSION_ROUTES.has(routeInProgress() ?? '')) {
+      if (Provider.ctx && TOGETHER[routeInProgress() ?? '']?.includes(type)) {
         const owed = puts.get(Provider.ctx) ?? [];
         puts.set(Provider.ctx, [...owed, { type, id, payload: stored, expiresAt: expiry(clock, expiresIn) }]);
         return;

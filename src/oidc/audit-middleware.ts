@@ -1,6 +1,9 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { AuditEvent } from '../core/audit.ts';
 import type { AuditAction } from '../core/audit-actions.ts';
+import type { Audit } from '../flow/audit.ts';
+import type { OidcPayloads } from '../store/oidc-payloads.ts';
+import { takePuts } from './adapter.ts';
 
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 
@@ -16,8 +19,8 @@ const ACTIONS: Readonly<Record<string, { done: AuditAction; refused: AuditAction
 /** Answers to somebody who polls: not yet. */
 const WAITING = ['authorization_pending', 'slow_down'];
 
-/** Runs around oidc-provider, so that the event is kept before the answer is sent. */
-export function auditMiddleware(provider: Provider, audit: (event: AuditEvent) => Promise<void>): Middleware {
+/** Runs around oidc-provider, so that the event is kept before the answer is sent, and with it the tokens that it gives. */
+export function auditMiddleware(provider: Provider, payloads: OidcPayloads, audit: Audit): Middleware {
   const revoked = new WeakSet<object>();
   provider.on('grant.revoked', (ctx) => void revoked.add(ctx));
   return async (ctx, next) => {
@@ -34,7 +37,7 @@ export function auditMiddleware(provider: Provider, audit: (event: AuditEvent) =
     if (error && WAITING.includes(error)) return;
     // A code or refresh token was shown a second time: somebody has stolen it, and everything it led to is gone.
     const isReuse = route === 'token' && revoked.has(ctx);
-    await audit({
+    const event: AuditEvent = {
       action: isReuse ? 'token.reuse_detected' : isDone ? action.done : action.refused,
       object: clientId ? `client:${clientId}` : 'client:unknown',
       result: isDone ? 'success' : 'refused',
@@ -46,6 +49,8 @@ export function auditMiddleware(provider: Provider, audit: (event: AuditEvent) =
         ...(route === 'token' ? { grantType: String(oidc.params?.grant_type).slice(0, 64) } : {}),
         ...(error ? { error } : {}),
       },
-    });
+    };
+    const puts = takePuts(ctx);
+    await audit(event, puts.length > 0 ? payloads.puts(puts) : undefined);
   };
 }

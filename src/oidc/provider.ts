@@ -1,9 +1,9 @@
 import type { JWK } from 'jose';
 import { type ClientMetadata, type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_ALIASES, ACRS } from '../core/assurance.ts';
-import type { AuditEvent } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { SIGNING_ALGORITHMS } from '../core/signing.ts';
+import type { Audit } from '../flow/audit.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { NewClientCall } from '../store/client-calls.ts';
 import type { Clients } from '../store/clients.ts';
@@ -51,7 +51,7 @@ export interface ProviderNeeds {
   /** Owes a web app a call, to be made when this request is over, again and again until it arrives. */
   oweCall(call: NewClientCall): Promise<void>;
   readonly clock: Clock;
-  readonly audit: (event: AuditEvent) => Promise<void>;
+  readonly audit: Audit;
   /** What went wrong inside the protocol. */
   onError(error: ProtocolError, request: FailedRequest): void;
 }
@@ -174,7 +174,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
   provider.use(flushPuts(n.payloads) as never);
-  provider.use(auditMiddleware(provider, n.audit) as never);
+  provider.use(auditMiddleware(provider, n.payloads, n.audit) as never);
   provider.on('error' as 'server_error', (error: unknown) =>
     n.onError(error as ProtocolError, {
       reference: 'none',

@@ -33,7 +33,8 @@ export interface AuditFilter {
 }
 
 export interface AuditStore {
-  append(event: AuditEvent<string>, at: Date): Promise<void>;
+  /** @param alongside queries for the WITH list of the same statement: what is kept with the event or not at all */
+  append(event: AuditEvent<string>, at: Date, alongside?: Fragment): Promise<void>;
   list(options: { action?: string; accountId?: string; limit: number }): Promise<RecordedEvent[]>;
   /** Newest first, older than the event `before`. */
   search(filter: AuditFilter, limit: number, before?: string): Promise<RecordedEvent[]>;
@@ -81,8 +82,9 @@ export const createEventOf =
 export function createAuditStore(db: Database, eventOf: EventOf): AuditStore {
   const { sql } = db;
   return {
-    async append(event, at) {
-      await sql`WITH ${eventOf(event, at, fragment`(VALUES (1)) one`)} SELECT FROM added`;
+    async append(event, at, alongside) {
+      const more = alongside ? fragment`${alongside}, ` : fragment``;
+      await sql`WITH ${more}${eventOf(event, at, fragment`(VALUES (1)) one`)} SELECT FROM added`;
     },
     search: (filter, limit, before) =>
       db.query<RecordedEvent>(

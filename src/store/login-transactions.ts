@@ -2,6 +2,7 @@ import type { Acr, Proof } from '../core/assurance.ts';
 import type { AuditEvent } from '../core/audit.ts';
 import type { EventOf } from './audit.ts';
 import { columnsBeside, type Database, type Fragment, fragment } from './database.ts';
+import type { KnownPlaces, Seen } from './known-places.ts';
 import type { Counter } from './throttle.ts';
 
 /**
@@ -43,6 +44,15 @@ export interface Shown {
   readonly event?: AuditEvent;
 }
 
+export interface Finished {
+  readonly accountId: string;
+  /** With two factors, which is noted. */
+  readonly isStrong: boolean;
+  /** From where, in words or as a network. */
+  readonly place: string;
+  readonly event: AuditEvent;
+}
+
 export interface LoginTransactions {
   /** Adds it, or returns the one that is there. */
   open(transaction: NewTransaction, now: Date): Promise<LoginTransaction>;
@@ -62,11 +72,10 @@ export interface LoginTransactions {
   /** Whether the sign-in of this account at this time (whole seconds) was put off, and finished so. */
   wasPostponed(accountId: string, authTime: number): Promise<boolean>;
   /**
-   * @param strongFor the account that has now signed in with two factors, which is noted
-   * @param event of it, by the same statement
-   * @returns false where it had ended
+   * Ends it well, with its event, by one statement.
+   * @returns whether the account was seen at this place before; undefined where the sign-in had ended
    */
-  finish(uid: string, strongFor: string | null, event: AuditEvent, now: Date): Promise<boolean>;
+  finish(uid: string, finished: Finished, now: Date): Promise<Seen | undefined>;
   /** @returns whether this call ended it */
   end(uid: string, accountId: string | undefined, reason: string): Promise<boolean>;
   /**
@@ -101,7 +110,11 @@ const forgive = (counters: readonly Counter[]): Fragment =>
   fragment`forgiven AS (DELETE FROM throttle WHERE EXISTS (SELECT 1 FROM accepted) AND key IN
       (SELECT key FROM throttle WHERE key = ANY(${counters}) ORDER BY key COLLATE "C" FOR UPDATE))`;
 
-export function createLoginTransactions({ sql, relaxedSql }: Database, eventOf: EventOf): LoginTransactions {
+export function createLoginTransactions(
+  { sql, relaxedSql }: Database,
+  eventOf: EventOf,
+  knownPlaces: KnownPlaces,
+): LoginTransactions {
   /** @param change of the row, which gives it back */
   const change = async (
     { forgiven = [], step, event }: Shown,
@@ -151,13 +164,14 @@ export function createLoginTransactions({ sql, relaxedSql }: Database, eventOf: 
         AND postponed_at IS NOT NULL AND state = 'finished' AND floor(extract(epoch FROM auth_time)) = ${authTime} LIMIT 1`;
       return rows.length === 1;
     },
-    async finish(uid, strongFor, event, now) {
-      const rows = await sql`WITH done AS (UPDATE login_transaction SET state = 'finished'
-          WHERE uid = ${uid} AND state <> 'ended' RETURNING uid),
-        strong AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${strongFor} AND EXISTS (SELECT 1 FROM done)),
-        ${eventOf(event, now, fragment`done`)}
-        SELECT uid FROM done`;
-      return rows.length === 1;
+    async finish(uid, { accountId, isStrong, place, event }, now) {
+      const done = fragment`done`;
+      const [row] = await sql<{ isNew: boolean | null; others: number | null }>`WITH done AS (UPDATE login_transaction
+          SET state = 'finished' WHERE uid = ${uid} AND state <> 'ended' RETURNING uid),
+        strong AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${accountId} AND ${isStrong} AND EXISTS (SELECT 1 FROM done)),
+        ${knownPlaces.see(accountId, place, now, done)}, ${eventOf(event, now, done)}
+        SELECT seen.* FROM done, seen`;
+      return row && knownPlaces.read(row);
     },
     async end(uid, accountId, reason) {
       const rows = await sql`UPDATE login_transaction SET state = 'ended', end_reason = ${reason}

@@ -12,6 +12,7 @@ import { createBindingSessions } from '../../src/store/binding-sessions.ts';
 import { type Challenges, createChallenges } from '../../src/store/challenges.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { createInvitations } from '../../src/store/invitations.ts';
+import { createKnownPlaces } from '../../src/store/known-places.ts';
 import { createLoginTransactions } from '../../src/store/login-transactions.ts';
 import { createOidcPayloads } from '../../src/store/oidc-payloads.ts';
 import { createRecoveryCodes } from '../../src/store/recovery-codes.ts';
@@ -86,7 +87,7 @@ const winners = async (race: (attempt: number) => Promise<(index: number) => Pro
 
 describe('a denial', () => {
   it('has ended its sign-in when anybody can know of it', async () => {
-    const transactions = createLoginTransactions(db, eventOf);
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
     const uid = randomUUID();
     await transactions.open({ ...open, uid, accountId, proofs: ['password'], expiresAt: soon() }, new Date());
     const { id } = await newChallenge(uid);
@@ -105,17 +106,23 @@ const finished = {
 
 describe('a sign-in that was finished and not picked up', () => {
   it('ends with all of its account: its pause is gone, and an answer that comes late brings it back no more', async () => {
-    const transactions = createLoginTransactions(db, eventOf);
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
     const payloads = createOidcPayloads(db, sealer);
     const uid = randomUUID();
     await payloads.put('Interaction', uid, { params: {} }, soon());
     await transactions.open({ ...open, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
-    expect(await transactions.finish(uid, accountId, finished, new Date())).toBe(true);
+    const end = { accountId, isStrong: true, place: 'Utrecht', event: finished };
+    expect(await transactions.finish(uid, end, new Date())).toBe('first');
+    expect(await transactions.finish(uid, end, new Date())).toBe('known');
+    expect(await transactions.finish(uid, { ...end, place: 'Zwolle' }, new Date())).toBe('new');
     expect(await payloads.findPause(uid, new Date())).toBeDefined();
     await transactions.endAll(accountId, 'reset');
     expect(await payloads.replace('Interaction', uid, { params: {}, result: { login: {} } }, soon())).toBe(false);
     expect(await payloads.findPause(uid, new Date())).toBeUndefined();
-    expect(await transactions.finish(uid, accountId, finished, new Date())).toBe(false);
+    expect(await transactions.finish(uid, { ...end, place: 'Assen' }, new Date())).toBeUndefined();
+    expect(await db.sql`SELECT count(*)::int AS count FROM known_place WHERE account_id = ${accountId}`).toEqual([
+      { count: 2 },
+    ]);
   });
 });
 
@@ -193,7 +200,7 @@ describe('exactly one of several at once', () => {
   });
 
   it('accepts a step of a code app, with one event of it; the others change nothing', async () => {
-    const transactions = createLoginTransactions(db, eventOf);
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
     const audit = createAuditStore(db, eventOf);
     const appId = randomUUID();
     await createAuthenticators(db, sealer).add(
