@@ -158,6 +158,7 @@ export async function createDependencies(options: DependencyOptions) {
     approvals,
     binding,
     verifyPassword: createVerifyPassword(stores.authenticators, hasher, ldap?.check),
+    isBusy: hasher.isFull,
     ttlSeconds: INTERACTION_SECONDS,
   });
   const signInEnd = createSignInEnd({ ...common, placeOf: places, organisation });

@@ -86,6 +86,17 @@ export class Browser {
 
   /** Sends the form of the page whose action ends in `action`, with its hidden fields and these. */
   submit(action: string, fields: Record<string, string>, stopAt: string): Promise<string> {
+    const { url, form } = this.#filledIn(action, fields);
+    return this.open(url, stopAt, form);
+  }
+
+  /** The same, without following where it leads, and without leaving the page. */
+  post(action: string, fields: Record<string, string>): Promise<Answer> {
+    const { url, form } = this.#filledIn(action, fields);
+    return this.#send(url, form);
+  }
+
+  #filledIn(action: string, fields: Record<string, string>): { url: string; form: Record<string, string> } {
     const { body, status } = this.page;
     const at = body.search(new RegExp(`<form[^>]*action="[^"]*${action}"`));
     if (at < 0) throw new Error(`${status} at ${this.url} has no form for ${action}: ${body.slice(0, 500)}`);
@@ -94,6 +105,6 @@ export class Browser {
     const form = { ...fields };
     for (const [, name, value] of text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g))
       form[name!] ??= value!;
-    return this.open(new URL(target, this.url).href, stopAt, form);
+    return { url: new URL(target, this.url).href, form };
   }
 }

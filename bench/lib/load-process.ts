@@ -1,10 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
+import { DUBBELSLOT, type Forms } from './forms.ts';
 import type { Person } from './people.ts';
 import type { Application } from './relying-party.ts';
 
 export interface LoadOrder {
   readonly application: Application;
+  readonly forms: Forms;
   readonly people: readonly Person[];
   /** Clients; each begins its next sign-in when the last is over. */
   readonly atOnce: number;
@@ -24,7 +26,7 @@ export interface Load {
 }
 
 /** The load generator in a process of its own, so that what it costs is not taken for the server's. */
-export function startLoad(application: Application, people: readonly Person[]): Load {
+export function startLoad(application: Application, people: readonly Person[], forms: Forms = DUBBELSLOT): Load {
   const child: ChildProcess = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit' });
   let isFirst = true;
   return {
@@ -35,7 +37,7 @@ export function startLoad(application: Application, people: readonly Person[]): 
         );
         child.once('exit', () => reject(new Error('the load generator ended')));
       });
-      child.send({ application, atOnce, count, ...(isFirst && { people }) });
+      child.send({ application, forms, atOnce, count, ...(isFirst && { people }) });
       isFirst = false;
       return answer.finally(() => child.removeAllListeners('exit'));
     },

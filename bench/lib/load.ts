@@ -4,29 +4,31 @@
  */
 import { totpCode } from '../../tests/support/totp.ts';
 import { Browser } from './browser.ts';
+import type { Forms } from './forms.ts';
 import type { LoadOrder, LoadReport } from './load-process.ts';
 import type { Person } from './people.ts';
 import { relyingParty } from './relying-party.ts';
 
-const MFA = 'urn:dubbelslot:acr:mfa';
-
 type App = Awaited<ReturnType<typeof relyingParty>>;
 
-/** Password, code, code exchange, userinfo. */
-async function signIn(app: App, redirectUri: string, { email, password, totp }: Person): Promise<void> {
+/** Each form in turn, code exchange, userinfo. */
+async function signIn(app: App, redirectUri: string, { steps, acr }: Forms, person: Person): Promise<void> {
   const browser = new Browser();
   const request = app.request();
-  await browser.open(request.url, redirectUri);
-  await browser.submit('/password', { email, password }, redirectUri);
-  const landed = await browser.submit('/code', { code: totpCode(totp, new Date()) }, redirectUri);
+  let landed = await browser.open(request.url, redirectUri);
+  for (const { action, fields } of steps) {
+    const typed = { email: person.email, password: person.password, code: totpCode(person.totp, new Date()) };
+    const values = Object.entries(fields).map(([name, what]) => [name, typed[what as keyof typeof typed] ?? what]);
+    landed = await browser.submit(action, Object.fromEntries(values), redirectUri);
+  }
   if (!landed.startsWith(redirectUri)) throw new Error(`not signed in: ${browser.page.body.slice(0, 1000)}`);
-  await app.finish(request, landed, MFA);
+  await app.finish(request, landed, acr);
 }
 
 let next = 0;
 let app: App | undefined;
 
-async function carryOut({ application, people, atOnce, count }: LoadOrder): Promise<LoadReport> {
+async function carryOut({ application, forms, people, atOnce, count }: LoadOrder): Promise<LoadReport> {
   app ??= await relyingParty(application);
   const before = process.cpuUsage();
   const began = performance.now();
@@ -37,7 +39,7 @@ async function carryOut({ application, people, atOnce, count }: LoadOrder): Prom
       begun += 1;
       const person = people[next++ % people.length]!;
       const at = performance.now();
-      await signIn(app!, application.redirectUri, person);
+      await signIn(app!, application.redirectUri, forms, person);
       latenciesMs.push(performance.now() - at);
     }
   };
@@ -46,6 +48,7 @@ async function carryOut({ application, people, atOnce, count }: LoadOrder): Prom
   return { seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6, latenciesMs };
 }
 
+process.on('disconnect', () => process.exit());
 let known: Person[] = [];
 process.on('message', (order: LoadOrder & { people?: Person[] }) => {
   if (order.people) known = order.people;

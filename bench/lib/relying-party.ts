@@ -36,10 +36,10 @@ export async function relyingParty({ issuer, clientId, secret, redirectUri }: Ap
     async finish(
       request: { state: string; nonce: string; verifier: string },
       landed: string,
-      acr: string,
-    ): Promise<JWTPayload> {
+      acr: string | null,
+    ): Promise<{ claims: JWTPayload; accessToken: string }> {
       const { searchParams } = new URL(landed);
-      if (searchParams.get('state') !== request.state || searchParams.get('iss') !== issuer)
+      if (searchParams.get('state') !== request.state || (searchParams.get('iss') ?? issuer) !== issuer)
         throw new Error(`wrong answer: ${landed}`);
       const answer = await call(found.token_endpoint!, {
         headers: { authorization },
@@ -59,8 +59,7 @@ export async function relyingParty({ issuer, clientId, secret, redirectUri }: Ap
       });
       const isRight =
         payload.nonce === request.nonce &&
-        payload.acr === acr &&
-        Array.isArray(payload.amr) &&
+        (acr === null || (payload.acr === acr && Array.isArray(payload.amr))) &&
         Date.now() / 1000 - Number(payload.auth_time) < 60;
       if (!isRight) throw new Error(`wrong claims: ${JSON.stringify(payload)}`);
       const userinfo = await call(found.userinfo_endpoint!, {
@@ -68,7 +67,7 @@ export async function relyingParty({ issuer, clientId, secret, redirectUri }: Ap
       });
       if (userinfo.status !== 200 || JSON.parse(userinfo.body).sub !== payload.sub)
         throw new Error(`userinfo: ${userinfo.status}`);
-      return payload;
+      return { claims: payload, accessToken: tokens.access_token };
     },
   };
 }

@@ -26,6 +26,10 @@ export async function startServer(
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  // A bench that fails leaves nothing behind.
+  const kill = (): boolean => server.kill('SIGTERM');
+  process.once('exit', kill);
+  server.once('exit', () => process.off('exit', kill));
   for (;;) {
     const isReady = await fetch(`http://localhost:${environment.PORT}/health/ready`).then(
       ({ ok }) => ok,

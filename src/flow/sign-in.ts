@@ -2,6 +2,7 @@ import type { VerifyPassword } from '../authenticators/password/verify.ts';
 import { ACR_MFA, isRecovery, isStrong, type Proof, satisfies } from '../core/assurance.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
+import { overloaded } from '../core/errors.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { proofsOf } from '../policy/assurance.ts';
 import { requestedAcr } from '../policy/requirements.ts';
@@ -62,7 +63,10 @@ export interface SignIn {
   look(uid: string, origin: Origin, known?: Known): Promise<SignInView | undefined>;
   /** Where it stands after one more proof, by what was read for this request. */
   goneOn(view: SignInView, transaction: LoginTransaction): SignInView;
-  /** Refusals: `wrong_credentials`, `wait`. The words and the time are the same for an unknown account. */
+  /**
+   * Refusals: `wrong_credentials`, `wait`. The words and the time are the same for an unknown account.
+   * @throws Fault `overloaded`
+   */
   password(uid: string, email: string, password: string, origin: Origin): Promise<Result<void>>;
   /** Starts a challenge for a phone. Refusals: those of `Approvals.start`, `no_authenticator`. */
   askApproval(view: SignInView, origin: Origin, onlyFirst: boolean, channel?: ChallengeChannel): Promise<Result<void>>;
@@ -85,6 +89,8 @@ export interface SignInNeeds {
   binding: Binding;
   access: Access;
   clock: Clock;
+  /** Whether no more passwords can be compared for the moment. */
+  isBusy(): boolean;
   ttlSeconds: number;
 }
 
@@ -192,6 +198,8 @@ export function createSignIn(n: SignInNeeds): SignIn {
     },
 
     async password(uid, email, password, origin) {
+      // Before anything is asked of the database: refusing must cost least when there is most to do.
+      if (n.isBusy()) throw overloaded();
       const now = n.clock.now();
       const typed = email.trim().toLowerCase();
       const event = { action: 'password.verified', ...from(origin) } as const;

@@ -66,6 +66,8 @@ const REST_SECONDS = 10;
 /** Connections for sign-ins, and who waits for one. */
 const CHECKS_AT_ONCE = 16;
 const CHECKS_WAITING = 64;
+/** The answers have a limit of their own: a slow directory turns nobody away before that. */
+const CHECKS_WAIT_MS = Number.POSITIVE_INFINITY;
 /** Kept as bytes in the directory; we keep them as hexadecimal digits. Others: `id=name;hex`. */
 const BINARY = ['objectguid', 'objectsid', 'ms-ds-consistencyguid', 'guid'];
 const LONGEST_ID = 200;
@@ -90,7 +92,7 @@ export function openDirectory(s: DirectorySettings, clock: Clock, random: Random
   const isBinary = kind === 'hex' || BINARY.includes(idName.toLowerCase());
   const names = { ...s.attributes, id: kind === 'hex' ? idName : s.attributes.id };
   const everybody = parsed(s.filter);
-  const atOnce = limiter(CHECKS_AT_ONCE, CHECKS_WAITING);
+  const atOnce = limiter(CHECKS_AT_ONCE, { waiting: CHECKS_WAITING, waitMs: CHECKS_WAIT_MS });
 
   const personOf = (entry: Entry): DirectoryPerson | undefined => {
     const [bytes] = bytesOf(entry, names.id);
@@ -143,7 +145,7 @@ export function openDirectory(s: DirectorySettings, clock: Clock, random: Random
     },
 
     check: (id, typed) =>
-      atOnce(async () => {
+      atOnce.run(async () => {
         if (restsUntil && clock.now() < restsUntil)
           throw directoryUnreachable(new Error('it could not be reached a moment ago'));
         // An empty password would be a bind of nobody, which succeeds (RFC 4513, section 5.1.2).

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import { limiter } from '../../src/core/limiter.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { formatTypedCode, normalizeTypedCode } from '../../src/core/typed-code.ts';
 import { isEmail } from '../../src/flow/administration.ts';
@@ -22,6 +23,52 @@ describe('typed codes', () => {
   });
   it('are read as meant', () => {
     expect(normalizeTypedCode(' 0a1b-2c3d oil ')).toBe('0A1B2C3D011');
+  });
+});
+
+describe('a limiter', () => {
+  const held = () => {
+    const ends: (() => void)[] = [];
+    const work = () => new Promise<void>((resolve) => ends.push(resolve));
+    return { ends, work };
+  };
+
+  it('runs so many at once, lets so many wait, and turns the next away before it begins', async () => {
+    const { ends, work } = held();
+    const { run, isFull } = limiter(2, { waiting: 3, waitMs: 1_000_000 });
+    const all = Array.from({ length: 5 }, () => run(work));
+    expect(ends).toHaveLength(2);
+    expect(isFull()).toBe(true);
+    await expect(run(work)).rejects.toMatchObject({ code: 'overloaded', retryAfterSeconds: 2 });
+    for (let ended = 0; ended < 5; ended += 1) {
+      ends[ended]!();
+      await all[ended];
+      await Promise.resolve();
+    }
+    expect(ends).toHaveLength(5);
+    expect(isFull()).toBe(false);
+  });
+
+  it('lets nobody wait for longer than they would have patience, by what the work took of late', async () => {
+    const { run, isFull } = limiter(1, { waiting: 100, waitMs: 200 });
+    const slow = () => new Promise<void>((resolve) => setTimeout(resolve, 120));
+    for (let time = 0; time < 6; time += 1) await run(slow);
+    const running = run(slow);
+    expect(isFull()).toBe(false);
+    const waiting = run(slow);
+    expect(isFull()).toBe(true);
+    await Promise.all([running, waiting]);
+    expect(isFull()).toBe(false);
+    // And when the work has become fast again, more may wait.
+    for (let time = 0; time < 20; time += 1) await run(async () => {});
+    const { ends, work } = held();
+    const many = Array.from({ length: 10 }, () => run(work));
+    expect(isFull()).toBe(false);
+    while (ends.length > 0 || isFull()) {
+      ends.shift()?.();
+      await new Promise(setImmediate);
+    }
+    await Promise.all(many);
   });
 });
 

@@ -32,7 +32,9 @@ export const errors = fp(async (app: FastifyInstance) => {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? (error as unknown as Fault).status ?? 500;
     const safeStatus = status >= 400 && status < 600 ? status : 500;
-    if (safeStatus >= 500) request.log.error({ err: error }, 'request failed');
+    // A server that is busy has better things to do than to write where it was.
+    if (codeOf(error, safeStatus) === 'overloaded') request.log.warn({ code: 'overloaded' }, 'request refused');
+    else if (safeStatus >= 500) request.log.error({ err: error }, 'request failed');
     else request.log.info({ code: error.code, status: safeStatus }, 'request refused');
     if (error instanceof Fault && error.retryAfterSeconds) reply.header('retry-after', error.retryAfterSeconds);
     return answer(request, reply, safeStatus, codeOf(error, safeStatus), mistakesIn(error));

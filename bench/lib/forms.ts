@@ -1,0 +1,30 @@
+/** One form on the way through a provider's pages: how its address ends (a regular expression), and what is typed into it. */
+export interface FormStep {
+  readonly action: string;
+  /** Field names, and what of the person goes into each; other text as it is. */
+  readonly fields: Readonly<Record<string, 'email' | 'password' | 'code' | (string & {})>>;
+}
+
+/** What has to be known of an OpenID provider to sign in there: its forms, and what its ID token says. */
+export interface Forms {
+  readonly steps: readonly FormStep[];
+  /** The `acr` that an ID token must have; null where it says none. */
+  readonly acr: string | null;
+}
+
+export const DUBBELSLOT: Forms = {
+  steps: [
+    { action: '/password', fields: { email: 'email', password: 'password' } },
+    { action: '/code', fields: { code: 'code' } },
+  ],
+  acr: 'urn:dubbelslot:acr:mfa',
+};
+
+/** oidc-provider's own pages for developers: any name and password, then consent. */
+export const PLAIN_LIBRARY: Forms = {
+  steps: [
+    { action: '/interaction/[\\w-]+', fields: { login: 'email', password: 'password' } },
+    { action: '/interaction/[\\w-]+', fields: {} },
+  ],
+  acr: null,
+};
