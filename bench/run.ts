@@ -2,24 +2,20 @@
  * Measures the whole server from outside: `npm run bench` (see README.md). Everything real: embedded PostgreSQL with
  * fsync, audit, throttling; every ID token is checked. Figures are ratios against something in the same run.
  */
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { hash } from '@node-rs/argon2';
 import * as oidc from 'openid-client';
-import { loadConfig } from '../src/config/load.ts';
-import { systemRandom } from '../src/core/random.ts';
 import { createLog } from '../src/log.ts';
 import { openInstallation } from '../src/server.ts';
-import { postgresHome, removeDataDir } from '../tests/support/data-dir.ts';
 import { Laptop } from '../tests/support/laptop.ts';
 import type { Phone } from '../tests/support/phone.ts';
-import { freePort } from '../tests/support/ports.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
 import { bareHashes } from './lib/hashes.ts';
+import { makeInstallation } from './lib/installation.ts';
+import { startLoad } from './lib/load-process.ts';
 import { MOST_DRIFT, median, percentile, rounded } from './lib/numbers.ts';
 import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './lib/processes.ts';
+import { writeReport } from './lib/report.ts';
 import { startServer } from './lib/server.ts';
 
 const isSmoke = process.argv.includes('--smoke');
@@ -27,6 +23,9 @@ const SIGN_INS = isSmoke ? 12 : 1000;
 const PEOPLE = isSmoke ? 4 : 100;
 const CLIENTS = isSmoke ? 2 : 8;
 const ROUNDS = isSmoke ? 1 : 3;
+/** As many as sign in in a minute: a code counts once. */
+const CROWD = isSmoke ? 200 : 3000;
+const CAPACITY_SIGN_INS = isSmoke ? 20 : 600;
 const REDIRECTS = isSmoke ? 3 : 100;
 const BY = { actor: 'bench', origin: 'bench', authority: { kind: 'operator' } } as const;
 
@@ -36,18 +35,15 @@ interface Person {
   phone?: Phone;
 }
 
-const dataDir = mkdtempSync(join(tmpdir(), 'dubbelslot-bench-'));
-const port = await freePort();
-const environment = { PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'warn' };
-const url = `http://localhost:${port}`;
-
+const bench = await makeInstallation();
 const stored = await hash('a password', { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 });
-
-const first = await startServer(environment);
+const first = await startServer(bench.environment);
 await first.stop();
+// Who signs in with a code while others approve.
+const crowd = await bench.furnish(CROWD);
 
 // People and the web app, through the same flows as the command line.
-const installation = await openInstallation(loadConfig(environment, systemRandom), createLog('error'));
+const installation = await openInstallation(bench.config, createLog('error'));
 const redirectUri = await RelyingParty.redirectUri();
 const registered = await installation.dependencies.clientRegistration.register(
   { id: 'bench', name: 'Bench', redirectUris: [redirectUri] },
@@ -57,7 +53,7 @@ const secret = registered.ok ? registered.value : undefined;
 const people: Person[] = [];
 for (let index = 0; index < PEOPLE; index += 1) {
   const person = {
-    email: `person${index}@example.org`,
+    email: `approver${index}@example.org`,
     password: installation.dependencies.administration.madeUpPassword(),
   };
   await installation.dependencies.administration.addAccount({ ...person, displayName: person.email }, BY);
@@ -65,9 +61,10 @@ for (let index = 0; index < PEOPLE; index += 1) {
 }
 await installation.close();
 
-const second = await startServer(environment);
+const url = bench.issuer;
+const second = await startServer(bench.environment);
 const serverPid = second.pid;
-const postmaster = Number(readFileSync(join(postgresHome(dataDir), 'cluster/postmaster.pid'), 'utf8').split('\n')[0]);
+const postmaster = bench.postmaster();
 const rp = await RelyingParty.discover(url, 'bench', secret ?? '', redirectUri);
 
 for (const person of people) {
@@ -167,27 +164,44 @@ async function approveToRedirect(person: Person): Promise<number> {
   return Math.max(0, redirectedAt - acceptedAt);
 }
 
-const loopback: number[] = [];
-const redirects: number[] = [];
-for (let index = 0; index < REDIRECTS; index += 1) {
-  redirects.push(await approveToRedirect(people[index % people.length]!));
-  for (let ping = 0; ping < 5; ping += 1) {
-    const began = performance.now();
-    await (await fetch(`${url}/health/live`)).text();
-    loopback.push(performance.now() - began);
+async function redirects(): Promise<{ loopbackMs: number; p50Ms: number; p99Ms: number }> {
+  const loopback: number[] = [];
+  const tookMs: number[] = [];
+  for (let index = 0; index < REDIRECTS; index += 1) {
+    tookMs.push(await approveToRedirect(people[index % people.length]!));
+    for (let ping = 0; ping < 5; ping += 1) {
+      const began = performance.now();
+      await (await fetch(`${url}/health/live`)).text();
+      loopback.push(performance.now() - began);
+    }
   }
+  return { loopbackMs: median(loopback), p50Ms: median(tookMs), p99Ms: percentile(tookMs, 0.99) };
 }
+const idle = await redirects();
+
+// The same while others sign in with a code, at 80 % of what the server can do.
+const load = startLoad(crowd.application, crowd.people);
+await load.signIns(CLIENTS, isSmoke ? 2 : 50);
+const { seconds: fullSeconds } = await load.signIns(CLIENTS, CAPACITY_SIGN_INS);
+const perSecond = (0.8 * CAPACITY_SIGN_INS) / fullSeconds;
+const stopped = new AbortController();
+const crowding = (async () => {
+  while (!stopped.signal.aborted) await load.signIns(0, Math.ceil(perSecond * (isSmoke ? 1 : 5)), perSecond);
+})();
+const loaded = await redirects();
+stopped.abort();
+await crowding;
+load.stop();
 
 const memory = {
   server: memoryMegabytes([serverPid]),
   postgres: memoryMegabytes([postmaster, ...childrenOf(postmaster)]),
 };
 await second.stop();
-removeDataDir(dataDir);
+bench.remove();
 
 const over = (pick: (round: (typeof counted)[number]) => number): number => median(counted.map(pick));
 const results = {
-  machine: { cpu: cpus()[0]?.model, cores: availableParallelism(), node: process.version },
   signIns: { people: PEOPLE, atOnce: CLIENTS, count: SIGN_INS, roundsKept: kept.length, rounds: rounds.length },
   signInsPerSecond: rounded(over(({ ours }) => ours.perSecond)),
   bareArgon2PerSecond: rounded(over(({ hashes }) => hashes)),
@@ -206,13 +220,24 @@ const results = {
     oneBareHash: rounded(over(({ perCpuSecond }) => 1000 / perCpuSecond)),
   },
   approveAcceptedToRedirect: {
-    loopbackRequestMs: rounded(median(loopback), 3),
-    p50InLoopbackRequests: rounded(median(redirects) / median(loopback), 1),
-    p99InLoopbackRequests: rounded(percentile(redirects, 0.99) / median(loopback), 1),
+    loopbackRequestMs: rounded(idle.loopbackMs, 3),
+    p50InLoopbackRequests: rounded(idle.p50Ms / idle.loopbackMs, 1),
+    p99Ms: rounded(idle.p99Ms),
+    at80PercentOfCapacity: {
+      signInsPerSecond: rounded(perSecond, 1),
+      p50Ms: rounded(loaded.p50Ms),
+      p99Ms: rounded(loaded.p99Ms),
+    },
   },
   startToReadyMs: { firstEver: Math.round(first.startMs), existingDatabase: Math.round(second.startMs) },
   memoryMegabytesAfter: { server: Math.round(memory.server), postgres: Math.round(memory.postgres) },
 };
-mkdirSync(join(import.meta.dirname, 'results'), { recursive: true });
-writeFileSync(join(import.meta.dirname, 'results/latest.json'), `${JSON.stringify(results, null, 2)}\n`);
-console.log(JSON.stringify(results, null, 2));
+writeReport('approvals', results, [
+  {
+    title: 'Approved to redirected, p99',
+    bars: [
+      { label: 'idle', value: rounded(idle.p99Ms), unit: 'ms', floor: 30, aim: 15 },
+      { label: 'at 80 % of capacity', value: rounded(loaded.p99Ms), unit: 'ms', floor: 100, aim: 50 },
+    ],
+  },
+]);

@@ -10,6 +10,8 @@ export interface LoadOrder {
   readonly people: readonly Person[];
   /** Clients; each begins its next sign-in when the last is over. */
   readonly atOnce: number;
+  /** Sign-ins that begin in a second, whatever happens to them; instead of `atOnce`. */
+  readonly perSecond?: number;
   readonly count: number;
 }
 
@@ -21,7 +23,8 @@ export interface LoadReport {
 }
 
 export interface Load {
-  signIns(atOnce: number, count: number): Promise<LoadReport>;
+  /** @param perSecond instead of `atOnce`: at a steady rate */
+  signIns(atOnce: number, count: number, perSecond?: number): Promise<LoadReport>;
   stop(): void;
 }
 
@@ -30,14 +33,14 @@ export function startLoad(application: Application, people: readonly Person[], f
   const child: ChildProcess = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit' });
   let isFirst = true;
   return {
-    signIns(atOnce, count) {
+    signIns(atOnce, count, perSecond) {
       const answer = new Promise<LoadReport>((resolve, reject) => {
         child.once('message', ({ report, error }: { report?: LoadReport; error?: string }) =>
           report ? resolve(report) : reject(new Error(error)),
         );
         child.once('exit', () => reject(new Error('the load generator ended')));
       });
-      child.send({ application, forms, atOnce, count, ...(isFirst && { people }) });
+      child.send({ application, forms, atOnce, perSecond, count, ...(isFirst && { people }) });
       isFirst = false;
       return answer.finally(() => child.removeAllListeners('exit'));
     },

@@ -1,5 +1,6 @@
 /**
- * The load generator, a process of its own: closed loop, each client begins its next sign-in when the last is over.
+ * The load generator, a process of its own: closed loop, each client begins its next sign-in when the last is over; or open, at a
+ * steady rate whether they are over or not.
  * Its parent says what to do by message; see `startLoad` in load-process.ts.
  */
 import { totpCode } from '../../tests/support/totp.ts';
@@ -28,22 +29,31 @@ async function signIn(app: App, redirectUri: string, { steps, acr }: Forms, pers
 let next = 0;
 let app: App | undefined;
 
-async function carryOut({ application, forms, people, atOnce, count }: LoadOrder): Promise<LoadReport> {
+async function carryOut({ application, forms, people, atOnce, perSecond, count }: LoadOrder): Promise<LoadReport> {
   app ??= await relyingParty(application);
   const before = process.cpuUsage();
   const began = performance.now();
   const latenciesMs: number[] = [];
   let begun = 0;
-  const client = async (): Promise<void> => {
-    while (begun < count) {
-      begun += 1;
-      const person = people[next++ % people.length]!;
-      const at = performance.now();
-      await signIn(app!, application.redirectUri, forms, person);
-      latenciesMs.push(performance.now() - at);
-    }
+  const one = async (): Promise<void> => {
+    begun += 1;
+    const person = people[next++ % people.length]!;
+    const at = performance.now();
+    await signIn(app!, application.redirectUri, forms, person);
+    latenciesMs.push(performance.now() - at);
   };
-  await Promise.all(Array.from({ length: atOnce }, client));
+  const client = async (): Promise<void> => {
+    while (begun < count) await one();
+  };
+  if (perSecond === undefined) await Promise.all(Array.from({ length: atOnce }, client));
+  else {
+    const all: Promise<void>[] = [];
+    while (begun < count) {
+      if (begun < ((performance.now() - began) / 1000) * perSecond) all.push(one());
+      else await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await Promise.all(all);
+  }
   const { user, system } = process.cpuUsage(before);
   return { seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6, latenciesMs };
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
-const HEARTBEAT_MS = 15_000;
+/** Proxies give up a connection on which nothing comes for a minute. Each waiting laptop costs one write in this time. */
+const HEARTBEAT_MS = 45_000;
 /** Then the browser connects again, and is checked again. */
 const LONGEST_STREAM_MS = 15 * 60_000;
 /** More than this for one waiter, and the oldest ends: a few tabs are honest, a thousand are not. */
