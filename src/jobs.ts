@@ -30,7 +30,6 @@ export function startJobs(d: Dependencies): Jobs {
     running.add(done);
   };
 
-  const sweepNow = () => run('remove what has expired', () => sweep(d.database, d.clock.now()));
   const keysNow = () => run('renew the signing keys', () => d.keyRotation.rotateOld().then(d.openid.refreshKeys));
   const checkpointNow = () => run('sign the audit log', () => d.auditIntegrity.checkpointIfDue());
   /** Never twice at the same time in one process. */
@@ -42,6 +41,9 @@ export function startJobs(d: Dependencies): Jobs {
       run(what, () => work().finally(() => (isBusy = false)));
     };
   };
+  const sweepNow = alone('remove what has expired', () =>
+    sweep(d.database, d.clock.now(), { isStopping: () => isStopping }),
+  );
   const callNow = alone('call web apps', async () => {
     while ((await d.makeCalls()) > 0 && !isStopping);
   });

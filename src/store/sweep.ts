@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Database } from './database.ts';
 
 const before = (age: string): string => `$1::timestamptz - interval '${age}'`;
@@ -20,21 +21,30 @@ const EXPIRED: readonly (readonly [table: string, isExpired: string])[] = [
 ];
 
 /**
- * Removes what has expired, in small batches that block nobody; several instances may do so at once.
+ * Removes what has expired, in small batches that block nobody; several instances may do so at once. After each full batch it
+ * rests for as long as that took: at most half of one connection's work, however much there is.
  * Evidence (challenges, audit events) stays.
+ * @param isStopping asked after each batch: what is left stays for the next time
  * @returns how many rows went
  */
-export async function sweep({ sql, query }: Database, now: Date, batch = 2000): Promise<number> {
+export async function sweep(
+  { sql, query }: Database,
+  now: Date,
+  { batch = 2000, isStopping = () => false }: { batch?: number; isStopping?: () => boolean } = {},
+): Promise<number> {
   let removed = 0;
   for (const [table, isExpired] of EXPIRED) {
     for (;;) {
+      const began = performance.now();
       const { length } = await query(
         `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${isExpired}
           LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
         [now, batch],
       );
       removed += length;
+      if (isStopping()) return removed;
       if (length < batch) break;
+      await setTimeout(performance.now() - began);
     }
   }
   // The codes that the wizard showed again on a reload have no business staying once it is over.

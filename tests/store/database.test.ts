@@ -196,7 +196,9 @@ describe('the sweep', () => {
     await db.sql`INSERT INTO oidc_payload (type, id_digest, payload, expires_at)
       SELECT 'AccessToken', sha256(n::text::bytea), '{}', now() - interval '1 hour' FROM generate_series(1, 500) n`;
     await db.sql`INSERT INTO oidc_payload (type, id_digest, payload, expires_at) VALUES ('AccessToken', 'alive', '{}', now() + interval '1 hour')`;
-    expect(await sweep(db, new Date(), 100)).toBeGreaterThanOrEqual(500);
+    // A server that stops leaves the rest for the next time.
+    expect(await sweep(db, new Date(), { batch: 100, isStopping: () => true })).toBe(100);
+    expect(await sweep(db, new Date(), { batch: 100 })).toBeGreaterThanOrEqual(400);
     const rows = await db.sql`SELECT 1 FROM oidc_payload WHERE type = 'AccessToken'`;
     expect(rows).toHaveLength(1);
   });
