@@ -1,13 +1,22 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { errors, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
 import { newTransaction } from '../flow/sign-in.ts';
 import { WAITS } from '../policy/throttling.ts';
-import type { Ground, OidcPayload, OidcPayloads, PayloadWrite } from '../store/oidc-payloads.ts';
+import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
-import type { Signer } from '../store/signers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { askedBy } from './asked.ts';
+import {
+  groundInProgress,
+  owe,
+  pauseInProgress,
+  routeInProgress,
+  sessionInProgress,
+  signerInProgress,
+  signInBy,
+  standOn,
+  takePuts,
+} from './in-progress.ts';
 
 /** What oidc-provider asks of a store, class by class (its Adapter interface). */
 export interface Adapter {
@@ -31,46 +40,11 @@ export const POLL_SECONDS = 5;
 const TOLD_EXPIRED_SECONDS = 50;
 
 /** Whose every use asks for its session, its grant and its account next: all are read with it. */
-const STANDING = new Set(['AuthorizationCode', 'AccessToken', 'RefreshToken']);
-const grounds = new WeakMap<object, Ground>();
-/** Whose sign-in has ended in this request, read with its pause. */
-const signers = new WeakMap<object, Signer>();
-export const signerInProgress = (): Signer | undefined => (Provider.ctx ? signers.get(Provider.ctx) : undefined);
-
-/**
- * What is written by one statement with the session or the audit event of the same request: the answer is sent after
- * that. `flushPuts` writes what neither took along.
- */
-const TOGETHER: Readonly<Record<string, readonly string[]>> = {
-  authorization: ['Grant', 'AuthorizationCode'],
-  resume: ['Grant', 'AuthorizationCode'],
-  token: ['AccessToken', 'RefreshToken', 'ClientCredentials'],
-};
-const puts = new WeakMap<object, PayloadWrite[]>();
-/** Whoever takes them writes them. */
-export function takePuts(ctx: object | undefined): readonly PayloadWrite[] {
-  const owed = (ctx && puts.get(ctx)) ?? [];
-  if (ctx) puts.delete(ctx);
-  return owed;
-}
-
-/** Runs around the library: what it gave out is kept before anybody is told. */
-export const flushPuts =
-  (payloads: OidcPayloads) =>
-  async (ctx: object, next: () => Promise<void>): Promise<void> => {
-    await next();
-    for (const { type, id, payload, expiresAt } of takePuts(ctx)) await payloads.put(type, id, payload, expiresAt);
-  };
-
-/** What the code or token of the request in progress stands on. */
-export const groundInProgress = (): Ground | undefined => (Provider.ctx ? grounds.get(Provider.ctx) : undefined);
-
-/** What has been read for a request already, so that the library does not read it again. */
-const read = new AsyncLocalStorage<{ readonly id: string; readonly payload: OidcPayload }>();
-/** Does some work of the library's with a pause that was read before. */
-export const withPause = <T>(id: string, payload: OidcPayload, work: () => Promise<T>): Promise<T> =>
-  read.run({ id, payload }, work);
-
+const STANDING = new Set(['AuthorizationCode', 'AccessToken', 'RefreshToken', 'ClientCredentials']);
+/** Where the library is shown a token that may be of any type, and looks for each: all are looked for at once. */
+const ANY_TOKEN = ['AccessToken', 'RefreshToken', 'ClientCredentials'];
+const SHOWN_A_TOKEN = new Set(['introspection', 'revocation']);
+const lookups = new WeakMap<object, { id: string; found: ReturnType<OidcPayloads['findWithGround']> }>();
 const none = async (): Promise<undefined> => undefined;
 const nothing = async (): Promise<void> => {};
 const expiry = (clock: Clock, seconds: number): Date => new Date(clock.now().getTime() + seconds * 1000);
@@ -93,6 +67,15 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
     const since = expiry(clock, -TOLD_EXPIRED_SECONDS);
     const found = await payloads.poll(type, id, clock.now(), { notAfter: expiry(clock, -POLL_SECONDS), since });
     if (found === 'too_fast') throw new errors.SlowDown(`poll every ${POLL_SECONDS} seconds`);
+    return found;
+  };
+
+  const standing = (ctx: object, id: string): ReturnType<OidcPayloads['findWithGround']> => {
+    if (!SHOWN_A_TOKEN.has(routeInProgress() ?? '')) return payloads.findWithGround([type], id, clock.now());
+    const known = lookups.get(ctx);
+    if (known?.id === id) return known.found;
+    const found = payloads.findWithGround(ANY_TOKEN, id, clock.now());
+    lookups.set(ctx, { id, found });
     return found;
   };
 
@@ -123,11 +106,7 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
           return payloads.putPause(id, stored, transaction, clock.now());
         }
       }
-      if (Provider.ctx && TOGETHER[routeInProgress() ?? '']?.includes(type)) {
-        const owed = puts.get(Provider.ctx) ?? [];
-        puts.set(Provider.ctx, [...owed, { type, id, payload: stored, expiresAt: expiry(clock, expiresIn) }]);
-        return;
-      }
+      if (owe({ type, id, payload: stored, expiresAt: expiry(clock, expiresIn) })) return;
       if (!(await payloads.put(type, id, stored, expiry(clock, expiresIn))))
         throw new errors.InvalidRequest('the code is being used in another browser');
     },
@@ -137,18 +116,18 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
         if (grant?.id === id) return grant.payload;
       }
       if (STANDING.has(type) && Provider.ctx) {
-        const found = await payloads.findWithGround(type, id, clock.now());
-        if (found) grounds.set(Provider.ctx, found.ground);
-        return found?.payload;
+        const found = await standing(Provider.ctx, id);
+        if (found) standOn(found.ground);
+        return found?.type === type ? found.payload : undefined;
       }
-      const known = type === 'Interaction' ? read.getStore() : undefined;
+      const known = type === 'Interaction' ? pauseInProgress() : undefined;
       if (known?.id === id) return known.payload;
       // The library reads what a person has ended and takes it away then: here one of two at once has it. Where another
       // account is signed in it asks first, and the pause must stay.
       const isResumed = type === 'Interaction' && routeInProgress() === 'resume' && !sessionInProgress()?.accountId;
       const taken = isResumed ? await payloads.takePause(id, clock.now()) : undefined;
       if (taken) {
-        if (taken.signer && Provider.ctx) signers.set(Provider.ctx, taken.signer);
+        if (taken.signer) signInBy(taken.signer);
         return taken.payload;
       }
       return POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now());
@@ -187,19 +166,6 @@ function storable(type: string, payload: OidcPayload): OidcPayload {
   return KEEP_ID.has(type) ? { ...rest, jti } : rest;
 }
 
-/** What we use of the library's session beyond its types; tests/oidc/races.test.ts holds the library to it. */
-interface SessionInProgress {
-  accountId?: string;
-  uid?: string;
-  jti?: string;
-  oldId?: string;
-}
-
-const routeInProgress = (): string | undefined => (Provider.ctx?.oidc as { route?: string } | undefined)?.route;
-
-const sessionInProgress = (): SessionInProgress | undefined =>
-  (Provider.ctx?.oidc as { session?: SessionInProgress } | undefined)?.session;
-
 /**
  * The library reads a session at the start of a request and writes it whole at the end. Five web apps opened at
  * once would lose each other's grants, and a silent renewal could revive a session that was signed out
@@ -222,7 +188,7 @@ export function sessionAdapter(sessions: OpSessions, payloads: OidcPayloads, clo
           ip: Provider.ctx?.ip ?? '',
         },
         clock.now(),
-        payloads.puts(takePuts(Provider.ctx)),
+        payloads.puts(takePuts()),
       );
     },
     find: (id) => sessions.find(id, clock.now()),

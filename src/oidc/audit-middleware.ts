@@ -3,7 +3,7 @@ import type { AuditEvent } from '../core/audit.ts';
 import type { AuditAction } from '../core/audit-actions.ts';
 import type { Audit } from '../flow/audit.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
-import { takePuts } from './adapter.ts';
+import { takePuts } from './in-progress.ts';
 
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import type { Client, KoaContextWithOIDC, Account as LibraryAccount } from 'oidc-provider';
 import type { Account } from '../store/accounts.ts';
 import type { Signer, Signers } from '../store/signers.ts';
-import { groundInProgress, signerInProgress } from './adapter.ts';
 import { ourClient } from './client-metadata.ts';
+import { groundInProgress, signerInProgress } from './in-progress.ts';
 
 /** Which scope releases which claims; those of `openid` are in every ID token. */
 export const CLAIMS = {

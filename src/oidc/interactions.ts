@@ -3,9 +3,9 @@ import type { InteractionResults, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
 import type { Known, SignInRequest } from '../flow/sign-in.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
-import { withPause } from './adapter.ts';
 import { askedBy } from './asked.ts';
 import { type Entra, isEntraUid } from './entra.ts';
+import { withPause } from './in-progress.ts';
 
 export interface PausedSignIn extends SignInRequest {
   /** Where the browser goes afterwards, for `form-action` in the page's Content-Security-Policy. */

@@ -48,8 +48,12 @@ export interface OidcPayloads {
   /** Adds it only if it is not there. @returns false where it was: a replay */
   addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
-  /** A code or token with all that it stands on, by one statement: what each use of it asks next. */
-  findWithGround(type: string, id: string, now: Date): Promise<{ payload: OidcPayload; ground: Ground } | undefined>;
+  /** A code or token of one of these types with all that it stands on, by one statement: what each use of it asks next. */
+  findWithGround(
+    types: readonly string[],
+    id: string,
+    now: Date,
+  ): Promise<{ type: string; payload: OidcPayload; ground: Ground } | undefined>;
   /** Adds a pause for a person who is to sign in, with our row for it. */
   putPause(uid: string, payload: OidcPayload, transaction: NewTransaction, now: Date): Promise<void>;
   /** A pause for a person, with our row for it and whose it is, where that is known, by one statement. */
@@ -182,24 +186,25 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${now}`;
       return row && { ...opened(type, row), jti: id };
     },
-    async findWithGround(type, id, now) {
+    async findWithGround(types, id, now) {
       const [row] = await query<
-        Row & { session: OidcPayload | null; grant: OidcPayload | null; accountId: string | null }
+        Row & { type: string; session: OidcPayload | null; grant: OidcPayload | null; accountId: string | null }
       >(
         // As joins, session and grant are read from one end to the other while their tables are young.
-        `SELECT p.id_digest, p.payload, p.consumed_at, ${ACCOUNT_BESIDE},
+        `SELECT p.type, p.id_digest, p.payload, p.consumed_at, ${ACCOUNT_BESIDE},
           (SELECT s.payload - 'exp' FROM op_session s WHERE s.uid = p.payload->>'sessionUid' AND ${isSessionAlive('s', '$3')}) AS session,
           (SELECT g.payload FROM oidc_payload g WHERE g.type = 'Grant' AND g.expires_at > $3
             AND g.id_digest = sha256(convert_to(p.grant_id, 'UTF8'))) AS grant
           FROM oidc_payload p
           LEFT JOIN account a ON a.id = CASE WHEN p.account_id ~ '^[0-9a-f-]{36}$' THEN p.account_id::uuid END
-          WHERE p.type = $1 AND p.id_digest = $2 AND p.expires_at > $3`,
-        [type, digest(id), now],
+          WHERE p.type = ANY($1) AND p.id_digest = $2 AND p.expires_at > $3 LIMIT 1`,
+        [types, digest(id), now],
       );
       if (!row) return undefined;
       const { sessionUid, grantId } = row.payload;
       return {
-        payload: { ...opened(type, row), jti: id },
+        type: row.type,
+        payload: { ...opened(row.type, row), jti: id },
         ground: {
           session: typeof sessionUid === 'string' ? { uid: sessionUid, payload: row.session ?? undefined } : undefined,
           grant:
