@@ -3,6 +3,7 @@
  * process: `npm run bench:sign-ins` (see README.md).
  */
 import { hash } from '@node-rs/argon2';
+import { DUBBELSLOT_PASSKEY } from './lib/forms.ts';
 import { bareHashes, type HashRate } from './lib/hashes.ts';
 import { makeInstallation } from './lib/installation.ts';
 import { type LoadReport, startLoad } from './lib/load-process.ts';
@@ -25,6 +26,7 @@ const { application, people } = await installation.furnish(PEOPLE);
 const server = await startServer(installation.environment);
 const postmaster = installation.postmaster();
 const load = startLoad(application, people);
+const passkeys = startLoad(application, people, DUBBELSLOT_PASSKEY);
 const stored = await hash('a password', { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 });
 
 interface Round {
@@ -55,6 +57,20 @@ const isSteady = ({ before, after }: Round): boolean =>
 const kept = rounds.filter(isSteady);
 const counted = kept.length > 0 ? kept : rounds;
 const afterwards = memory();
+
+/** A passkey and nothing else: no hash, so per CPU second of everything. */
+await passkeys.signIns(AT_ONCE, isSmoke ? 4 : 200);
+const byPasskey: { server: number; postgres: number; load: number }[] = [];
+for (let round = 0; round < ROUNDS; round += 1) {
+  const began = [cpuSeconds(server.pid), postgresCpuSeconds(postmaster)] as const;
+  const { cpuSeconds: loadCpu } = await passkeys.signIns(AT_ONCE, PER_ROUND);
+  byPasskey.push({
+    server: (cpuSeconds(server.pid) - began[0]) / PER_ROUND,
+    postgres: (postgresCpuSeconds(postmaster) - began[1]) / PER_ROUND,
+    load: loadCpu / PER_ROUND,
+  });
+}
+passkeys.stop();
 if (!isSmoke) await new Promise((resolve) => setTimeout(resolve, 60_000));
 const later = memory();
 const postgresMemory = memoryMegabytes([postmaster, ...childrenOf(postmaster)]);
@@ -93,6 +109,15 @@ const figures = {
     serverBeyondTheHash: over((round) => each(round.serverCpu) - hashCpuMs(round)),
     postgres: over(({ postgresCpu }) => each(postgresCpu)),
     loadGenerator: over(({ ours }) => each(ours.cpuSeconds)),
+  },
+  passkeySignIns: {
+    perCpuSecondOfServerAndPostgres: rounded(
+      median(byPasskey.map(({ server, postgres }) => 1 / (server + postgres))),
+      1,
+    ),
+    serverMs: rounded(median(byPasskey.map((each) => each.server * 1000))),
+    postgresMs: rounded(median(byPasskey.map((each) => each.postgres * 1000))),
+    loadGeneratorMs: rounded(median(byPasskey.map((each) => each.load * 1000))),
   },
   latencyMs: {
     p50: rounded(median(latencies)),

@@ -115,7 +115,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(entraRoutes, { entra: d.entra, isSecure, organisation });
   await app.register(homeRoutes, { publicDir });
   await app.register(setupRoutes, { administration });
-  const completing = createCompleting({ interactions, signIn, signInEnd: d.signInEnd, bindingCookie });
+  const completing = createCompleting({ interactions, signInEnd: d.signInEnd, bindingCookie });
   const secondFactorNeeds = { signIn, secondFactor, approvals, waiting, streams, organisation, isSecure };
   await app.register(signInRoutes, {
     interactions,

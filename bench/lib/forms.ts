@@ -2,7 +2,7 @@
 export interface FormStep {
   readonly action: string;
   /** Field names, and what of the person goes into each; other text as it is. */
-  readonly fields: Readonly<Record<string, 'email' | 'password' | 'code' | (string & {})>>;
+  readonly fields: Readonly<Record<string, 'email' | 'password' | 'code' | 'passkey' | (string & {})>>;
 }
 
 /** What has to be known of an OpenID provider to sign in there: its forms, and what its ID token says. */
@@ -18,6 +18,12 @@ export const DUBBELSLOT: Forms = {
     { action: '/code', fields: { code: 'code' } },
   ],
   acr: 'urn:dubbelslot:acr:mfa',
+};
+
+/** A passkey and nothing else. */
+export const DUBBELSLOT_PASSKEY: Forms = {
+  steps: [{ action: '/passkey', fields: { response: 'passkey' } }],
+  acr: 'urn:dubbelslot:acr:phr',
 };
 
 /** oidc-provider's own pages for developers: any name and password, then consent. */

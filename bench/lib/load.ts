@@ -7,6 +7,7 @@ import { totpCode } from '../../tests/support/totp.ts';
 import { Browser } from './browser.ts';
 import type { Forms } from './forms.ts';
 import type { LoadOrder, LoadReport } from './load-process.ts';
+import { answer } from './passkey.ts';
 import type { Person } from './people.ts';
 import { relyingParty } from './relying-party.ts';
 
@@ -17,9 +18,17 @@ async function signIn(app: App, redirectUri: string, { steps, acr }: Forms, pers
   const browser = new Browser();
   const request = app.request();
   let landed = await browser.open(request.url, redirectUri);
+  const typed: Record<string, () => string> = {
+    email: () => person.email,
+    password: () => person.password,
+    code: () => totpCode(person.totp, new Date()),
+    passkey: () => {
+      const challenge = /challenge&quot;:&quot;([\w-]+)/.exec(browser.page.body)?.[1] ?? '';
+      return answer(person.passkey, person.accountId, challenge, new URL(browser.url).origin);
+    },
+  };
   for (const { action, fields } of steps) {
-    const typed = { email: person.email, password: person.password, code: totpCode(person.totp, new Date()) };
-    const values = Object.entries(fields).map(([name, what]) => [name, typed[what as keyof typeof typed] ?? what]);
+    const values = Object.entries(fields).map(([name, what]) => [name, typed[what]?.() ?? what]);
     landed = await browser.submit(action, Object.fromEntries(values), redirectUri);
   }
   if (!landed.startsWith(redirectUri)) throw new Error(`not signed in: ${browser.page.body.slice(0, 1000)}`);

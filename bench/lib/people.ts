@@ -1,18 +1,22 @@
 import { availableParallelism } from 'node:os';
 import { createBindPassword } from '../../src/authenticators/password/bind.ts';
+import { NO_AAGUID } from '../../src/authenticators/webauthn/relying-party.ts';
 import type { Config } from '../../src/config/load.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
 import { openSecrets } from '../../src/secrets.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { openStores } from '../../src/stores.ts';
+import { makePasskey, type Passkey } from './passkey.ts';
 
-/** Somebody with a password and a code app of their own. */
+/** Somebody with a password, a code app and a passkey of their own. */
 export interface Person {
+  readonly accountId: string;
   readonly email: string;
   readonly password: string;
   /** Base 32. */
   readonly totp: string;
+  readonly passkey: Passkey;
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -50,7 +54,21 @@ export async function addPeople(
       await bindPassword(id, password, yesterday);
       const app = { id: systemRandom.uuid(), accountId: id, kind: 'totp', label: 'App', state: 'active' } as const;
       await authenticators.add({ ...app, secret: totp }, yesterday);
-      people.push({ email, password, totp });
+      const passkey = makePasskey();
+      const { credentialId, publicKey } = passkey;
+      await authenticators.add(
+        {
+          id: systemRandom.uuid(),
+          accountId: id,
+          kind: 'webauthn',
+          label: 'Passkey',
+          state: 'active',
+          credentialId,
+          credential: { publicKey, counter: 0, transports: ['internal'], aaguid: NO_AAGUID, isSynced: true },
+        },
+        yesterday,
+      );
+      people.push({ accountId: id, email, password, totp, passkey });
       if (people.length % 500 === 0) say(people.length);
     }
   };

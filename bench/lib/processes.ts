@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -13,8 +13,14 @@ export function cpuSeconds(pid: number): number {
 export function postgresCpuSeconds(postmaster: number): number {
   const own = readFileSync(`/proc/${postmaster}/stat`, 'utf8').split(') ')[1]!.split(' ');
   const ended = (Number(own[13]) + Number(own[14])) / TICKS;
-  return [postmaster, ...childrenOf(postmaster)].reduce((sum, pid) => sum + cpuSeconds(pid), ended);
+  return childrenOf(postmaster).reduce(
+    (sum, pid) => sum + (isThere(pid) ? cpuSeconds(pid) : 0),
+    ended + cpuSeconds(postmaster),
+  );
 }
+
+/** A worker of PostgreSQL's may end between being listed and being looked at. */
+const isThere = (pid: number): boolean => existsSync(`/proc/${pid}/stat`);
 
 export function childrenOf(parent: number): number[] {
   return readdirSync('/proc')

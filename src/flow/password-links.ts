@@ -144,7 +144,8 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
         actor: 'mail link',
         detail: { purpose: link.purpose },
       } as const;
-      return n.transactions.start(uid, { accountId: account.id, proof: 'mail_link', event }, n.clock.now());
+      const shown = { accountId: account.id, proof: 'mail_link', event } as const;
+      return (await n.transactions.start(uid, shown, n.clock.now())) !== undefined;
     },
 
     async setPassword({ transaction, account, step }, code, password, origin) {

@@ -10,10 +10,11 @@ import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { LoginTransaction, LoginTransactions, Shown } from '../store/login-transactions.ts';
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
+import type { Signers } from '../store/signers.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import type { Guessing } from './guessing.ts';
 import type { Notify } from './notices.ts';
-import type { SignInView } from './sign-in.ts';
+import type { Known, SignInView } from './sign-in.ts';
 
 /** The second factors that are typed or touched; approvals by phone are in approvals.ts. */
 export interface SecondFactor {
@@ -25,8 +26,11 @@ export interface SecondFactor {
   key(view: SignInView, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<LoginTransaction>>;
   /** What a browser needs to offer any passkey, before it is known who signs in. */
   passkeyOptions(uid: string): Promise<RequestOptions>;
-  /** A passkey that verified its user is all that is needed. Refusals: `key_invalid`, `key_copied`. */
-  passkey(uid: string, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<void>>;
+  /**
+   * A passkey that verified its user is all that is needed. Refusals: `key_invalid`, `key_copied`.
+   * @returns the sign-in as it is now, and whose it is
+   */
+  passkey(uid: string, response: AuthenticationResponseJSON, origin: Origin): Promise<Result<Known>>;
   /** Refusals: `recovery_code_wrong`, `authenticator_disabled`, `wait`. */
   recoveryCode(view: SignInView, code: string, origin: Origin): Promise<Result<LoginTransaction>>;
   /** Refusals: `temporary_pass_wrong`, `authenticator_disabled`, `wait`. */
@@ -37,6 +41,7 @@ export interface SecondFactorNeeds {
   accounts: Accounts;
   authenticators: Authenticators;
   recoveryCodes: RecoveryCodes;
+  signers: Signers;
   transactions: LoginTransactions;
   guessing: Guessing;
   keys: WebauthnChallenges;
@@ -194,10 +199,10 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
       const verified = await n.verifyWebauthn(subjectOf(uid), undefined, response, now);
       if (!verified.ok) return { ok: false, refusal: await refusedKey(verified.refusal, undefined, origin) };
       const { authenticator } = verified.value;
-      const account = await n.accounts.byId(authenticator.accountId);
-      if (account?.status !== 'active' || authenticator.state !== 'active') return refuse('key_invalid');
-      const started = await n.transactions.start(uid, shownKey(account, verified.value, origin), now);
-      return started ? accept(undefined) : refuse('key_invalid');
+      const signer = await n.signers.byId(authenticator.accountId);
+      if (signer?.account.status !== 'active' || authenticator.state !== 'active') return refuse('key_invalid');
+      const transaction = await n.transactions.start(uid, shownKey(signer.account, verified.value, origin), now);
+      return transaction ? accept({ transaction, signer }) : refuse('key_invalid');
     },
 
     async recoveryCode(view, code, origin) {

@@ -1,13 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { SignIn } from '../flow/sign-in.ts';
+import type { SignInView } from '../flow/sign-in.ts';
 import type { SignInEnd } from '../flow/sign-in-end.ts';
 import type { Interactions } from '../oidc/interactions.ts';
-import type { LoginTransaction } from '../store/login-transactions.ts';
 import { clearBindingCookie } from './binding-cookie.ts';
 
 export interface CompletingNeeds {
   readonly interactions: Interactions;
-  readonly signIn: SignIn;
   readonly signInEnd: SignInEnd;
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
 }
@@ -16,7 +14,7 @@ export interface Completing {
   /** Enough was shown: back to the web app. Otherwise to where the sign-in stands. */
   complete(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
   /** After one more proof: straight back to the web app where that was the last, without a page between. */
-  goOn(request: FastifyRequest, reply: FastifyReply, transaction: LoginTransaction): Promise<FastifyReply>;
+  goOn(request: FastifyRequest, reply: FastifyReply, view: SignInView): Promise<FastifyReply>;
 }
 
 /** How a sign-in at our pages ends where it ends well. */
@@ -39,9 +37,8 @@ export function createCompleting(n: CompletingNeeds): Completing {
   };
   return {
     complete,
-    async goOn(request, reply, transaction) {
-      const { paused, view: before } = request.signIn!;
-      const view = n.signIn.goneOn(before, transaction);
+    async goOn(request, reply, view) {
+      const { paused } = request.signIn!;
       const mayAsk = n.signInEnd.mayRemember(view) !== undefined;
       if (view.step.step !== 'finish' || mayAsk) return reply.redirect(`/interaction/${paused.uid}`, 303);
       request.signIn = { paused, view };

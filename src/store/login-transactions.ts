@@ -60,9 +60,9 @@ export interface LoginTransactions {
   /**
    * A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so
    * it stays).
-   * @returns false where it is no longer open
+   * @returns it as it is now; undefined where it is no longer open
    */
-  start(uid: string, shown: Shown, now: Date): Promise<boolean>;
+  start(uid: string, shown: Shown, now: Date): Promise<LoginTransaction | undefined>;
   /**
    * One more proof by the same account.
    * @returns it as it is now; undefined where it is no longer open, or the step of a code app was used before
@@ -138,13 +138,13 @@ export function createLoginTransactions(
       const [row] = await sql<LoginTransaction>`SELECT * FROM login_transaction WHERE uid = ${uid}`;
       return row;
     },
-    async start(uid, shown, now) {
+    start(uid, shown, now) {
       const { accountId, proof } = shown;
       const started = fragment`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
           proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
             THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
         WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING *`;
-      return (await change(shown, started, now)) !== undefined;
+      return change(shown, started, now);
     },
     prove(uid, shown, now) {
       const { accountId, proof } = shown;

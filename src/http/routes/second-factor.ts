@@ -177,7 +177,7 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<SecondFactorFormsNeeds> =
     way: Way,
     result: Result<LoginTransaction>,
   ): Promise<FastifyReply> => {
-    if (result.ok) return n.completing.goOn(request, reply, result.value);
+    if (result.ok) return n.completing.goOn(request, reply, n.signIn.goneOn(request.signIn!.view, result.value));
     const { retryAfterSeconds } = result.refusal;
     if (retryAfterSeconds) reply.header('retry-after', retryAfterSeconds);
     return draw[way](request, reply, result.refusal);

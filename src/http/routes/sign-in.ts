@@ -174,7 +174,10 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
       const verified = response
         ? await n.secondFactor.passkey(uid, response, request.origin)
         : ({ ok: false, refusal: { code: 'key_invalid' } } as const);
-      if (verified.ok) return reply.redirect(`/interaction/${uid}`, 303);
+      if (verified.ok) {
+        const view = await n.signIn.look(uid, request.origin, verified.value);
+        return view ? n.completing.goOn(request, reply, view) : reply.redirect(`/interaction/${uid}`, 303);
+      }
       return passwordPage(
         request,
         reply,
