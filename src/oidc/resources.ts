@@ -2,6 +2,7 @@ import { type Client, errors, type KoaContextWithOIDC, type ResourceServer } fro
 import type { Accounts } from '../store/accounts.ts';
 import { apiResource } from './api-tokens.ts';
 import { ourClient } from './client-metadata.ts';
+import { groundInProgress } from './in-progress.ts';
 
 /** What transactions are approved for, where a web app names no API of its own (RFC 9396 wants a target). */
 export const approvalsResource = (publicUrl: string): string => `${publicUrl}/approvals`;
@@ -42,7 +43,11 @@ export const createMayIntrospect =
     if (client.clientAuthMethod === 'none') return false;
     // What was given to a client that is disabled now, or about somebody who may not sign in, is worth nothing.
     if (!token.clientId || !(await ctx.oidc.provider.Client.find(token.clientId))) return false;
-    if (token.accountId && (await accounts.byId(token.accountId))?.status !== 'active') return false;
+    if (token.accountId) {
+      const read = groundInProgress()?.account;
+      const account = read?.id === token.accountId ? read : await accounts.byId(token.accountId);
+      if (account?.status !== 'active') return false;
+    }
     if (token.clientId === client.clientId) return true;
     const audience = [token.aud ?? []].flat();
     return audience.some((uri) => ourClient(client).settings.serves?.includes(uri) ?? false);
