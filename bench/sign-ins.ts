@@ -14,6 +14,7 @@ import { startServer } from './lib/server.ts';
 
 const isSmoke = process.argv.includes('--smoke');
 const PEOPLE = isSmoke ? 40 : 10_000;
+const KEY_HOLDERS = isSmoke ? 20 : 1000;
 const ROUNDS = isSmoke ? 1 : 5;
 const PER_ROUND = isSmoke ? 10 : 400;
 const AT_ONCE = isSmoke ? 2 : 6;
@@ -22,11 +23,11 @@ const HASH_SECONDS = isSmoke ? 0.3 : 3;
 const installation = await makeInstallation();
 const first = await startServer(installation.environment);
 await first.stop();
-const { application, people } = await installation.furnish(PEOPLE);
+const { application, people, keyHolders } = await installation.furnish(PEOPLE, KEY_HOLDERS);
 const server = await startServer(installation.environment);
 const postmaster = installation.postmaster();
 const load = startLoad(application, people);
-const passkeys = startLoad(application, people, DUBBELSLOT_PASSKEY);
+const passkeys = startLoad(application, keyHolders, DUBBELSLOT_PASSKEY);
 const stored = await hash('a password', { algorithm: 2, memoryCost: 19456, timeCost: 2, parallelism: 1 });
 
 interface Round {

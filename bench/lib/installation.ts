@@ -18,8 +18,11 @@ export interface BenchInstallation {
   readonly environment: Record<string, string>;
   readonly config: Config;
   readonly issuer: string;
-  /** A web app and people, past the pages. */
-  furnish(people: number): Promise<{ application: Application; people: Person[] }>;
+  /** A web app, people with a code app and people with a passkey, past the pages. */
+  furnish(
+    people: number,
+    keyHolders?: number,
+  ): Promise<{ application: Application; people: Person[]; keyHolders: Person[] }>;
   /** The postmaster's process, once a server has started it. */
   postmaster(): number;
   remove(): void;
@@ -35,14 +38,15 @@ export async function makeInstallation(): Promise<BenchInstallation> {
     environment,
     config,
     issuer,
-    async furnish(count) {
+    async furnish(count, keyHolderCount = 0) {
       const { dependencies: d, close } = await openInstallation(config, createLog('error'));
       const redirectUri = `http://localhost:${await freePort()}/callback`;
       const registered = await d.clientRegistration.register({ id: 'web', redirectUris: [redirectUri] }, BY);
       if (!registered.ok) throw new Error(registered.mistakes.join(' '));
-      const people = await addPeople(config, d.database.url, count, (done) =>
+      const people = await addPeople(config, d.database.url, count, 'code', (done) =>
         process.stderr.write(`\r${done} of ${count} people`),
       );
+      const keyHolders = await addPeople(config, d.database.url, keyHolderCount, 'passkey', () => {});
       process.stderr.write('\r');
       // What autovacuum does within a minute; the server's role may not.
       const found = await findDatabase(config);
@@ -52,7 +56,11 @@ export async function makeInstallation(): Promise<BenchInstallation> {
       await owner.end();
       await found.close();
       await close();
-      return { application: { issuer, clientId: 'web', secret: registered.value ?? '', redirectUri }, people };
+      return {
+        application: { issuer, clientId: 'web', secret: registered.value ?? '', redirectUri },
+        people,
+        keyHolders,
+      };
     },
     postmaster: () =>
       Number(readFileSync(join(postgresHome(dataDir), 'cluster/postmaster.pid'), 'utf8').split('\n')[0]),

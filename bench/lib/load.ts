@@ -24,7 +24,7 @@ async function signIn(app: App, redirectUri: string, { steps, acr }: Forms, pers
     code: () => totpCode(person.totp, new Date()),
     passkey: () => {
       const challenge = /challenge&quot;:&quot;([\w-]+)/.exec(browser.page.body)?.[1] ?? '';
-      return answer(person.passkey, person.accountId, challenge, new URL(browser.url).origin);
+      return answer(person.passkey!, person.accountId, challenge, new URL(browser.url).origin);
     },
   };
   for (const { action, fields } of steps) {

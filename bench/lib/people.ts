@@ -9,14 +9,14 @@ import { openDatabase } from '../../src/store/database.ts';
 import { openStores } from '../../src/stores.ts';
 import { makePasskey, type Passkey } from './passkey.ts';
 
-/** Somebody with a password, a code app and a passkey of their own. */
+/** Somebody with a password, and with a code app or a passkey of their own. */
 export interface Person {
   readonly accountId: string;
   readonly email: string;
   readonly password: string;
-  /** Base 32. */
+  /** Base 32; empty where there is a passkey. */
   readonly totp: string;
-  readonly passkey: Passkey;
+  readonly passkey?: Passkey;
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
@@ -27,6 +27,7 @@ export async function addPeople(
   config: Config,
   databaseUrl: string,
   count: number,
+  has: 'code' | 'passkey',
   say: (done: number) => void,
 ): Promise<Person[]> {
   const url = new URL(databaseUrl);
@@ -46,29 +47,30 @@ export async function addPeople(
     while (next < count) {
       const number = next++;
       const id = systemRandom.uuid();
-      const email = `person${number}@example.org`;
+      const email = `${has}${number}@example.org`;
       const password = systemRandom.bytes(12).toString('base64url');
       const totp = [...systemRandom.bytes(32)].map((byte) => ALPHABET[byte & 31]).join('');
       const added = await accounts.add({ id, email, displayName: `Person ${number}` }, yesterday);
       if (!added.ok) throw new Error(`${email}: ${added.refusal.code}`);
       await bindPassword(id, password, yesterday);
-      const app = { id: systemRandom.uuid(), accountId: id, kind: 'totp', label: 'App', state: 'active' } as const;
-      await authenticators.add({ ...app, secret: totp }, yesterday);
-      const passkey = makePasskey();
-      const { credentialId, publicKey } = passkey;
-      await authenticators.add(
-        {
+      if (has === 'code') {
+        const app = { id: systemRandom.uuid(), accountId: id, kind: 'totp', label: 'App', state: 'active' } as const;
+        await authenticators.add({ ...app, secret: totp }, yesterday);
+        people.push({ accountId: id, email, password, totp });
+      } else {
+        const passkey = makePasskey();
+        const { credentialId, publicKey } = passkey;
+        const credential = { publicKey, counter: 0, transports: ['internal'], aaguid: NO_AAGUID, isSynced: false };
+        const key = {
           id: systemRandom.uuid(),
           accountId: id,
           kind: 'webauthn',
           label: 'Passkey',
           state: 'active',
-          credentialId,
-          credential: { publicKey, counter: 0, transports: ['internal'], aaguid: NO_AAGUID, isSynced: true },
-        },
-        yesterday,
-      );
-      people.push({ accountId: id, email, password, totp, passkey });
+        } as const;
+        await authenticators.add({ ...key, credentialId, credential }, yesterday);
+        people.push({ accountId: id, email, password, totp: '', passkey });
+      }
       if (people.length % 500 === 0) say(people.length);
     }
   };

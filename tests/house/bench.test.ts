@@ -29,4 +29,13 @@ describe('the bench', () => {
     expect(report).toMatchObject({ people: 40, signIns: 10 });
     expect(readFileSync(join(ROOT, 'bench/results/sign-ins.html'), 'utf8')).toContain('<svg');
   });
+
+  it.each([
+    ['overload', { refusalsWithoutRetryAfter: 0 }],
+    ['waiting', { laptops: 50 }],
+    ['side-by-side', { signIns: 6 }],
+    ['documents', { rounds: 1 }],
+  ])('measures %s', { timeout: 120_000 }, (name, figures) => {
+    expect(JSON.parse(run(`bench/${name}.ts`, '--smoke'))).toMatchObject(figures);
+  });
 });
