@@ -151,6 +151,18 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
     return { code: refusal.code };
   };
 
+  /** A right answer for a sign-in that has ended meanwhile. */
+  const overtaken = async (account: Account, origin: Origin): Promise<Result<never>> => {
+    await n.audit({
+      action: 'key.verified',
+      object: `account:${account.id}`,
+      result: 'refused',
+      ...byAccount(account, origin),
+      detail: { reason: 'overtaken' },
+    });
+    return refuse('key_invalid');
+  };
+
   /** A key's proof, and the event of it. */
   const shownKey = (account: Account, { authenticator, proof }: VerifiedKey, origin: Origin): Shown => ({
     accountId: account.id,
@@ -189,7 +201,7 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
       const forgiven = n.guessing.forgiven(account, 'webauthn');
       const shown = { ...shownKey(account, verified.value, origin), forgiven };
       const proven = await n.transactions.prove(transaction.uid, shown, now);
-      return proven ? accept(proven) : refuse('key_invalid');
+      return proven ? accept(proven) : overtaken(account, origin);
     },
 
     passkeyOptions: (uid) => n.keys.request(subjectOf(uid), undefined, n.clock.now()),
@@ -202,7 +214,7 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
       const signer = await n.signers.byId(authenticator.accountId);
       if (signer?.account.status !== 'active' || authenticator.state !== 'active') return refuse('key_invalid');
       const transaction = await n.transactions.start(uid, shownKey(signer.account, verified.value, origin), now);
-      return transaction ? accept({ transaction, signer }) : refuse('key_invalid');
+      return transaction ? accept({ transaction, signer }) : overtaken(signer.account, origin);
     },
 
     async recoveryCode(view, code, origin) {

@@ -4,21 +4,20 @@ import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { overloaded } from '../core/errors.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
-import { proofsOf } from '../policy/assurance.ts';
-import { requestedAcr } from '../policy/requirements.ts';
 import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
 import type { Account } from '../store/accounts.ts';
 import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis } from '../store/binding-sessions.ts';
 import type { Challenge, ChallengeChannel, Challenges } from '../store/challenges.ts';
 import type { Client, Clients } from '../store/clients.ts';
-import type { LoginTransaction, LoginTransactions, NewTransaction, Shown } from '../store/login-transactions.ts';
+import type { LoginTransaction, LoginTransactions, Shown } from '../store/login-transactions.ts';
 import type { CodeApp, Signer, Signers } from '../store/signers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { type Access, floorOf, type Judgement } from './access.ts';
 import type { Approvals } from './approvals.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import { BINDING_SECONDS, type Binding } from './binding.ts';
+import { newTransaction } from './new-transaction.ts';
 import { nextStep, type Step } from './next-step.ts';
 
 /** A person whom oidc-provider has paused for. */
@@ -92,21 +91,6 @@ export interface SignInNeeds {
   /** Whether no more passwords can be compared for the moment. */
   isBusy(): boolean;
   ttlSeconds: number;
-}
-
-/** Our row for a sign-in that begins; a step-up begins with what the session has shown. */
-export function newTransaction({ session, ...request }: SignInRequest, expiresAt: Date): NewTransaction {
-  const isStepUp = request.prompt === 'mfa' && session !== undefined;
-  return {
-    uid: request.uid,
-    clientId: request.clientId,
-    prompt: request.prompt,
-    requiredAcr: requestedAcr(request.requestedAcrs),
-    accountId: isStepUp ? session.accountId : null,
-    proofs: isStepUp ? proofsOf(session.amr) : [],
-    authTime: isStepUp ? session.authTime : null,
-    expiresAt,
-  };
 }
 
 export function createSignIn(n: SignInNeeds): SignIn {
@@ -242,7 +226,10 @@ export function createSignIn(n: SignInNeeds): SignIn {
         forgiven: n.throttle.counters(`password:${typed}`),
         event: { ...event, ...subject, result: 'success', actor: `account:${usable.id}` },
       };
-      return (await n.transactions.start(uid, shown, now)) ? accept(undefined) : refuse('wrong_credentials');
+      if (await n.transactions.start(uid, shown, now)) return accept(undefined);
+      const detail = { reason: 'overtaken' };
+      await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail });
+      return refuse('wrong_credentials');
     },
 
     async askApproval({ account, transaction }, origin, onlyFirst, channel = 'companion') {

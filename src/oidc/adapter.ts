@@ -1,6 +1,6 @@
 import { errors, Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
-import { newTransaction } from '../flow/sign-in.ts';
+import { newTransaction } from '../flow/new-transaction.ts';
 import { WAITS } from '../policy/throttling.ts';
 import type { OidcPayload, OidcPayloads } from '../store/oidc-payloads.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
@@ -126,6 +126,8 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
       // account is signed in it asks first, and the pause must stay.
       const isResumed = type === 'Interaction' && routeInProgress() === 'resume' && !sessionInProgress()?.accountId;
       const taken = isResumed ? await payloads.takePause(id, clock.now()) : undefined;
+      // Somebody ended it just as it was being finished: what it would begin does not begin.
+      if (taken?.transaction?.state === 'ended') return undefined;
       if (taken) {
         if (taken.signer) signInBy(taken.signer);
         return taken.payload;

@@ -33,6 +33,7 @@ interface LibraryToken {
   readonly jkt?: string;
   readonly 'x5t#S256'?: string;
   readonly sessionUid?: string;
+  readonly grantId?: string;
 }
 
 /** Tokens for our own API are opaque: what ends a session, a client or a grant ends them at once. */
@@ -46,6 +47,7 @@ export const createApiTokens = (current: () => Provider, publicUrl: string): Api
     // A certificate ends at the proxy: nothing here could hold a token against it.
     if (token['x5t#S256'] !== undefined) return undefined;
     if (!(await provider.Client.find(token.clientId))) return undefined;
+    if (token.grantId !== undefined && !(await provider.Grant.find(token.grantId))) return undefined;
     if (token.sessionUid !== undefined && !(await provider.Session.findByUid(token.sessionUid))) return undefined;
     return {
       clientId: token.clientId,

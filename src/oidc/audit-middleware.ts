@@ -51,6 +51,7 @@ export function auditMiddleware(provider: Provider, payloads: OidcPayloads, audi
       },
     };
     const puts = takePuts(ctx);
-    await audit(event, puts.length > 0 ? payloads.puts(puts) : undefined);
+    // What was not given is not kept.
+    await audit(event, isDone && puts.length > 0 ? payloads.puts(puts) : undefined);
   };
 }

@@ -5,7 +5,8 @@ import { isClaimAllowed } from './claims.ts';
 /**
  * Consent is the organisation's, not asked of the person. The grant's id is derived from session, account and
  * client, so that two tabs that open at once write one row; per session, so that signing out of one browser does
- * not revoke another's.
+ * not revoke another's. After a grant that was revoked comes one of another id: what was given on the first, and
+ * written late, does not stand on the next.
  */
 export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
   const { oidc } = ctx;
@@ -14,14 +15,16 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const clientId = client.clientId;
   const accountId = session.accountId;
   const known = session.grantIdFor(clientId);
-  const derived = createHash('sha256').update([session.uid, accountId, clientId].join('\0')).digest('base64url');
+  const derived = (...after: string[]): string =>
+    createHash('sha256')
+      .update([session.uid, accountId, clientId, ...after].join('\0'))
+      .digest('base64url');
   // A session that begins with this very request has no grants yet: no other tab holds it.
   const isNew = (session as { new?: boolean }).new === true && !known;
-  const found = isNew
-    ? undefined
-    : (known && (await provider.Grant.find(known))) || (await provider.Grant.find(derived));
+  const found = isNew ? undefined : await provider.Grant.find(known ?? derived());
   const mine = found?.accountId === accountId ? found : undefined;
-  const grant = mine ?? new provider.Grant({ jti: derived, clientId, accountId } as never);
+  const grant =
+    mine ?? new provider.Grant({ jti: known && !found ? derived(known) : derived(), clientId, accountId } as never);
   const hasChanged = extend(grant, ctx);
   if (!mine || hasChanged) await grant.save();
   return grant;

@@ -46,7 +46,8 @@ export const withPause = <T>(id: string, payload: OidcPayload, work: () => Promi
 const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   authorization: ['Grant', 'AuthorizationCode'],
   resume: ['Grant', 'AuthorizationCode'],
-  token: ['AccessToken', 'RefreshToken', 'ClientCredentials'],
+  // Tokens that stand on a grant are written at once: whoever ends the grant meanwhile must find them.
+  token: ['ClientCredentials'],
 };
 const puts = new WeakMap<object, PayloadWrite[]>();
 

@@ -105,9 +105,9 @@ const accepted = (step: Shown['step'], now: Date): Fragment =>
     : fragment`accepted AS (UPDATE authenticator SET last_step = ${step.step}, last_used_at = ${now}
         WHERE id = ${step.authenticatorId} AND state = 'active' AND (last_step IS NULL OR last_step < ${step.step}) RETURNING 1)`;
 
-/** Counters that start again, where the proof counts. In one order, as they are counted: two at once do not block each other. */
+/** Counters that start again, where the proof counted. In one order, as they are counted: two at once do not block each other. */
 const forgive = (counters: readonly Counter[]): Fragment =>
-  fragment`forgiven AS (DELETE FROM throttle WHERE EXISTS (SELECT 1 FROM accepted) AND key IN
+  fragment`forgiven AS (DELETE FROM throttle WHERE EXISTS (SELECT 1 FROM changed) AND key IN
       (SELECT key FROM throttle WHERE key = ANY(${counters}) ORDER BY key COLLATE "C" FOR UPDATE))`;
 
 export function createLoginTransactions(
@@ -124,7 +124,7 @@ export function createLoginTransactions(
     const run = event ? sql : relaxedSql;
     const told = event ? fragment`, ${eventOf(event, now, fragment`changed`)}` : fragment``;
     const [row] =
-      await run<LoginTransaction>`WITH ${accepted(step, now)}, ${forgive(forgiven)}, changed AS (${changed})${told}
+      await run<LoginTransaction>`WITH ${accepted(step, now)}, changed AS (${changed}), ${forgive(forgiven)}${told}
       SELECT * FROM changed`;
     return row;
   };
@@ -179,12 +179,13 @@ export function createLoginTransactions(
       return rows.length === 1;
     },
     async endAll(accountId, reason, exceptUid) {
-      await sql`WITH open AS (UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
-          WHERE account_id = ${accountId} AND state = 'open' AND uid IS DISTINCT FROM ${exceptUid ?? null}),
-        finished AS (UPDATE login_transaction SET state = 'ended', end_reason = ${reason}
-          WHERE account_id = ${accountId} AND state = 'finished' AND uid IS DISTINCT FROM ${exceptUid ?? null} RETURNING uid)
+      // Open and finished ones at once: one that is being finished is waited for, and ended all the same.
+      await sql`WITH before AS (SELECT uid, state FROM login_transaction
+          WHERE account_id = ${accountId} AND state <> 'ended' AND uid IS DISTINCT FROM ${exceptUid ?? null} FOR UPDATE),
+        ended AS (UPDATE login_transaction t SET state = 'ended', end_reason = ${reason} FROM before
+          WHERE t.uid = before.uid RETURNING t.uid, before.state)
         DELETE FROM oidc_payload WHERE type = 'Interaction'
-          AND id_digest IN (SELECT sha256(convert_to(uid, 'UTF8')) FROM finished)`;
+          AND id_digest IN (SELECT sha256(convert_to(uid, 'UTF8')) FROM ended WHERE state = 'finished')`;
     },
   };
 }

@@ -49,6 +49,27 @@ async function openTab(laptop: Laptop, party: RelyingParty) {
   throw new Error('no way home');
 }
 
+describe('a token that is written after its grant was revoked', () => {
+  it('is worth nothing, nor after the person has opened the web app again in the same session', async () => {
+    const [party] = parties as [RelyingParty];
+    const { laptop, request, landed } = await signedIn(party);
+    const tokens = await party.redeem(request, landed.url);
+    const { payloads } = installation.d;
+    const stolen = (await payloads.find('AccessToken', tokens.access_token, new Date()))!;
+    // Somebody shows the code again: what it led to is gone.
+    await expect(party.redeem(request, landed.url)).rejects.toThrow();
+    expect(await payloads.find('AccessToken', tokens.access_token, new Date())).toBeUndefined();
+    await payloads.put('AccessToken', tokens.access_token, stolen, new Date(Date.now() + 600_000));
+    const ask = async (token: string): Promise<number> =>
+      (await fetch(`${installation.url}/oidc/userinfo`, { headers: { authorization: `Bearer ${token}` } })).status;
+    expect(await ask(tokens.access_token)).toBe(401);
+    const again = await openTab(laptop, party);
+    const fresh = await party.redeem(again.request, again.url);
+    expect(await ask(fresh.access_token)).toBe(200);
+    expect(await ask(tokens.access_token)).toBe(401);
+  });
+});
+
 describe('one code, redeemed three times at once', () => {
   it('gives tokens once, 200 times', async () => {
     const { laptop } = await signedIn(parties[0]!);

@@ -126,6 +126,33 @@ describe('a sign-in that was finished and not picked up', () => {
   });
 });
 
+describe('a sign-in that is being finished while all of its account ends', () => {
+  it('has ended afterwards, whoever was first', async () => {
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
+    const end = { accountId, isStrong: true, place: 'Utrecht', event: finished };
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const uid = randomUUID();
+      await transactions.open({ ...open, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
+      await together(2, async (index) =>
+        index === 0 ? transactions.finish(uid, end, new Date()) : transactions.endAll(accountId, 'reset'),
+      );
+      expect((await transactions.byUid(uid))?.state).toBe('ended');
+    }
+  });
+
+  it('takes no proof any more, and forgives no failure', async () => {
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
+    const throttle = createThrottle(db, key);
+    const uid = randomUUID();
+    await transactions.open({ ...open, uid, accountId, proofs: [], expiresAt: soon() }, new Date());
+    await transactions.end(uid, undefined, 'cancelled');
+    await throttle.attempt('an ended sign-in', [0, 0, 0, 0], new Date());
+    const shown = { accountId, proof: 'password', forgiven: throttle.counters('an ended sign-in') } as const;
+    expect(await transactions.start(uid, shown, new Date())).toBeUndefined();
+    expect(await throttle.attempt('an ended sign-in', [0, 0, 0, 0], new Date())).toEqual({ ok: true, value: 2 });
+  });
+});
+
 describe('exactly one of several at once', () => {
   it('answers a challenge', async () => {
     expect(

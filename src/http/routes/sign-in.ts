@@ -141,7 +141,8 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     },
     async (request, reply) => {
       const { t } = request;
-      const { paused } = request.signIn!;
+      const { paused, view } = request.signIn!;
+      if (view.transaction.state !== 'open') return reply.redirect(`/interaction/${paused.uid}`, 303);
       const email = request.body.email.trim().slice(0, 254);
       const { password } = request.body;
       if (!email || !password) {
@@ -169,7 +170,9 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     '/interaction/:uid/passkey',
     { config, schema: { body: z.object({ response: responseField }) } },
     async (request, reply) => {
-      const { uid } = request.signIn!.paused;
+      const { paused, view: before } = request.signIn!;
+      const { uid } = paused;
+      if (before.transaction.state !== 'open') return reply.redirect(`/interaction/${uid}`, 303);
       const response = fromField(assertionSchema, request.body.response);
       const verified = response
         ? await n.secondFactor.passkey(uid, response, request.origin)
