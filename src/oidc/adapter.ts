@@ -126,8 +126,9 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
       // account is signed in it asks first, and the pause must stay.
       const isResumed = type === 'Interaction' && routeInProgress() === 'resume' && !sessionInProgress()?.accountId;
       const taken = isResumed ? await payloads.takePause(id, clock.now()) : undefined;
-      // Somebody ended it just as it was being finished: what it would begin does not begin.
-      if (taken?.transaction?.state === 'ended') return undefined;
+      // Somebody ended it just as it was being finished: what it would begin does not begin. That it was given up is told.
+      const { login } = (taken?.payload.result ?? {}) as { login?: unknown };
+      if (login !== undefined && taken?.transaction?.state === 'ended') return undefined;
       if (taken) {
         if (taken.signer) signInBy(taken.signer);
         return taken.payload;
