@@ -49,6 +49,24 @@ async function openTab(laptop: Laptop, party: RelyingParty) {
   throw new Error('no way home');
 }
 
+describe('a sign-in that was ended between its last page and the web app', () => {
+  it('begins no session', async () => {
+    await installation.d.database.sql`DELETE FROM challenge`;
+    const [party] = parties as [RelyingParty];
+    const laptop = new Laptop();
+    await givePassword(laptop, party, person);
+    await person.phone.approve(laptop.number);
+    const { url: resume } = await laptop.open(laptop.page.url, {}, `${installation.url}/oidc/auth/`);
+    expect(resume).toContain('/oidc/auth/');
+    await installation.d.database
+      .sql`UPDATE login_transaction SET state = 'ended' WHERE account_id = ${person.accountId}`;
+    const before = await installation.d.opSessions.ofAccount(person.accountId, new Date());
+    const landed = await laptop.open(resume, {}, party.redirectUri);
+    expect([landed.url.startsWith(party.redirectUri), landed.status]).toEqual([false, 400]);
+    expect(await installation.d.opSessions.ofAccount(person.accountId, new Date())).toEqual(before);
+  });
+});
+
 describe('a token that is written after its grant was revoked', () => {
   it('is worth nothing, nor after the person has opened the web app again in the same session', async () => {
     const [party] = parties as [RelyingParty];
