@@ -15,11 +15,13 @@ export interface TlsProxy {
 
 export async function startTlsProxy(kind: 'nginx' | 'caddy', port: number, serverPort: number): Promise<TlsProxy> {
   const folder = mkdtempSync(join(tmpdir(), `dubbelslot-${kind}-`));
-  const { pem, keyPem } = await makeCertificate('CN=localhost', 'localhost');
+  // A name of its own: of two trusted certificates with one name, the wrong one may be tried.
+  const { pem, keyPem } = await makeCertificate(`CN=${kind}`, 'localhost');
   writeFileSync(join(folder, 'certificate.pem'), pem);
   writeFileSync(join(folder, 'key.pem'), keyPem, { mode: 0o600 });
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), pem]);
   const child = kind === 'nginx' ? nginx(folder, port, serverPort) : caddy(folder, port, serverPort);
+  let lastError = '';
   let said = '';
   child.stderr!.on('data', (chunk: Buffer) => {
     said += chunk.toString();
@@ -27,12 +29,15 @@ export async function startTlsProxy(kind: 'nginx' | 'caddy', port: number, serve
   for (let tries = 0; ; tries += 1) {
     const isUp = await fetch(`https://localhost:${port}/health/live`).then(
       ({ ok }) => ok,
-      () => false,
+      (error: Error) => {
+        lastError = String(error.cause ?? error);
+        return false;
+      },
     );
     if (isUp) break;
     if (child.exitCode !== null || tries > 600) {
       child.kill();
-      throw new Error(`${kind} does not serve: ${said}`);
+      throw new Error(`${kind} does not serve (${lastError}): ${said}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
