@@ -19,7 +19,7 @@ const ACTIONS: Readonly<Record<string, { done: AuditAction; refused: AuditAction
 /** Answers to somebody who polls: not yet. */
 const WAITING = ['authorization_pending', 'slow_down'];
 
-/** Runs around oidc-provider, so that the event is kept before the answer is sent, and with it the tokens that it gives. */
+/** Runs around oidc-provider, so that the event is kept before the answer is sent, and with it an app’s own token. */
 export function auditMiddleware(provider: Provider, payloads: OidcPayloads, audit: Audit): Middleware {
   const revoked = new WeakSet<object>();
   provider.on('grant.revoked', (ctx) => void revoked.add(ctx));
