@@ -66,11 +66,15 @@ describe('a password hash', () => {
     expect(await hasher.verify('anything', undefined)).toBe(false);
   });
   it('is refused with 503 when too many wait, and the others are served', async () => {
-    const tries = await Promise.allSettled(Array.from({ length: 80 }, () => hasher.verify('x', undefined)));
-    const refused = tries.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
-    expect(refused.length).toBeGreaterThan(0);
+    const stored = await hasher.hash('correct horse');
+    const tries = await Promise.allSettled(Array.from({ length: 80 }, () => hasher.verify('correct horse', stored)));
+    const refused = tries.filter((outcome) => outcome.status === 'rejected');
+    const served = tries.filter((outcome) => outcome.status === 'fulfilled');
+    // One is at work and 64 may wait; fewer where the machine is slow, by the time that the last would wait.
+    expect(refused.length).toBeGreaterThanOrEqual(80 - 65);
     expect(refused.every(({ reason }) => reason.status === 503)).toBe(true);
-    expect(tries.length - refused.length).toBeGreaterThanOrEqual(65);
-    expect(await hasher.verify('x', undefined)).toBe(false);
+    expect(served.length).toBeGreaterThanOrEqual(2);
+    expect(served.every(({ value }) => value)).toBe(true);
+    expect(await hasher.verify('x', stored)).toBe(false);
   });
 });
