@@ -19,6 +19,8 @@ make database-owner-password "$(random 24)"
 make database-password "$(random 24)"
 make database-owner-url "postgres://owner:$(cat secrets/database-owner-password)@database/dubbelslot"
 make database-url "postgres://server:$(cat secrets/database-password)@database/dubbelslot"
+make metrics-token "$(random 24)"
+make grafana-password "$(random 12)"
 if [ -e secrets/secret-key ]; then
   echo "deploy/secrets/secret-key is there already, and stays"
 else

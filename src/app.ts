@@ -16,6 +16,7 @@ import { bodyTime, FILE_SECONDS } from './http/plugins/body-time.ts';
 import { errors } from './http/plugins/errors.ts';
 import { forms } from './http/plugins/forms.ts';
 import { guards } from './http/plugins/guards.ts';
+import { measured } from './http/plugins/measured.ts';
 import { pages } from './http/plugins/page.ts';
 import { person } from './http/plugins/person.ts';
 import { securityHeaders } from './http/plugins/security-headers.ts';
@@ -39,6 +40,7 @@ import { otherWizardRoutes } from './http/routes/wizard-other.ts';
 import { storeAppWizardRoutes } from './http/routes/wizard-store-app.ts';
 import { scim } from './http/scim/plugin.ts';
 import { translator } from './i18n/translate.ts';
+import { nameSpan } from './observe/trace.ts';
 import { API_PATH } from './oidc/api-tokens.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mountProvider } from './oidc/mount.ts';
@@ -75,6 +77,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const bindingCookie = { name: isSecure ? '__Host-binding' : 'binding', isSecure };
   const { signIn, secondFactor, binding, companion, approvals, waiting, administration, myAccount, random } = d;
 
+  await app.register(measured, { began: nameSpan, answered: d.metrics?.answered });
   await app.register(cookie, { secret: d.cookieKeysFor('cookies') });
   await app.register(securityHeaders, { isSecure });
   await app.register(person, { isSecure, timeZone: config.timeZone });
@@ -97,6 +100,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(forms, { publicUrl, isSecure });
   await app.register(fastifyStatic, { root: publicDir, serve: false, cacheControl: false });
   const streams = createEventStreams(app);
+  d.metrics?.watch({ name: 'dubbelslot_event_streams', help: 'Pages that wait for an event.' }, streams.count);
 
   await app.register(healthRoutes, {
     isReady: () =>

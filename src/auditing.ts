@@ -9,6 +9,8 @@ import { createAudit } from './flow/audit.ts';
 import { createAuditExport } from './flow/audit-export.ts';
 import { createAuditIntegrity } from './flow/audit-integrity.ts';
 import { createAuditRetention } from './flow/audit-retention.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type { RecordedEvent } from './store/audit.ts';
 import { openAuditRetention } from './store/audit-retention.ts';
 import type { KeptSettings } from './store/settings.ts';
 import type { Stores } from './stores.ts';
@@ -22,6 +24,8 @@ export async function openAuditing(n: {
   ownerUrl: string;
   clock: Clock;
   log: Logger;
+  /** Hears of each event once, when it has its place. */
+  metrics: Metrics | undefined;
 }) {
   const { config, stores, clock } = n;
   const signer = await openStatementKey(await stores.settings.secret('audit signing key', makeStatementKey));
@@ -32,9 +36,12 @@ export async function openAuditing(n: {
   const linkAudit = async (): Promise<number> => {
     let linked = 0;
     for (;;) {
-      const now = await stores.auditChain.link(clock.now(), LINKED_AT_ONCE, (sql, events) =>
-        stores.webhooks.enqueue(sql, events, clock.now()),
-      );
+      let events: readonly RecordedEvent[] = [];
+      const now = await stores.auditChain.link(clock.now(), LINKED_AT_ONCE, async (sql, placed) => {
+        await stores.webhooks.enqueue(sql, placed, clock.now());
+        events = placed;
+      });
+      n.metrics?.happened(events);
       linked += now;
       if (now < LINKED_AT_ONCE) return linked;
     }

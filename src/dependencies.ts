@@ -98,7 +98,11 @@ export async function createDependencies(options: DependencyOptions) {
   );
   signals.on('policy', stores.policies.forget);
 
-  const auditing = await openAuditing({ config, stores, ownerUrl: options.ownerUrl ?? databaseUrl, clock, log });
+  const metrics = config.metrics
+    ? (await import('./observing.ts')).openMetrics({ database, stores, hasher, clock })
+    : undefined;
+  const ownerUrl = options.ownerUrl ?? databaseUrl;
+  const auditing = await openAuditing({ config, stores, ownerUrl, clock, log, metrics });
   const { audit } = auditing;
   const vapid = JSON.parse(
     await stores.settings.secret('vapid keys', async () => {
@@ -235,8 +239,9 @@ export async function createDependencies(options: DependencyOptions) {
 
   return {
     config,
-    ownerUrl: options.ownerUrl ?? databaseUrl,
+    ownerUrl,
     log,
+    metrics,
     clock,
     random,
     cookieKeysFor,

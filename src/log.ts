@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { traceIds } from './observe/trace.ts';
 
 /** What must never be read in a log, wherever it turns up. */
 const SECRETS = [
@@ -26,6 +27,7 @@ export function createLog(level: string, destination?: DestinationStream): Logge
       level,
       redact: { paths: SECRETS, censor: '[hidden]' },
       base: null,
+      mixin: traceIds,
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: {
         req: (request: { method: string; url: string; ip: string }) => ({

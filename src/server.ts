@@ -86,12 +86,25 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     }
     throw error;
   }
+  const { metrics } = dependencies;
+  // Of several processes the one that watches them listens.
+  const figures =
+    config.metrics && metrics && !cluster.isWorker
+      ? await (await import('./observing.ts'))
+          .serveMetrics(config.metrics, metrics, log)
+          .catch(async (error: unknown) => {
+            await app.close();
+            await close();
+            throw error;
+          })
+      : undefined;
   const jobs = startJobs(dependencies);
   return {
     app,
     dependencies,
     async stop() {
       await app.close();
+      await figures?.close();
       await jobs.stop();
       await close();
     },

@@ -2,7 +2,7 @@ import type { Config } from './config/load.ts';
 import { settings } from './config/schema.ts';
 
 /** What is set, for those who may see it: what could open something is only said to be there. */
-const SECRET = ['SECRET_KEY', 'DATABASE_URL', 'DATABASE_OWNER_URL', 'SMTP_URL', 'LDAP_BIND_PASSWORD'];
+const SECRET = ['SECRET_KEY', 'DATABASE_URL', 'DATABASE_OWNER_URL', 'SMTP_URL', 'LDAP_BIND_PASSWORD', 'METRICS_TOKEN'];
 
 export interface ShownSetting {
   readonly name: string;

@@ -30,6 +30,7 @@ import { createOpSessions } from './store/op-sessions.ts';
 import { createPolicies } from './store/policies.ts';
 import { createPortalSessions } from './store/portal-sessions.ts';
 import { createPushSubscriptions } from './store/push-subscriptions.ts';
+import { createQueues } from './store/queues.ts';
 import { createRecoveryCodes } from './store/recovery-codes.ts';
 import { createRememberedBrowsers } from './store/remembered-browsers.ts';
 import { createResealing } from './store/resealing.ts';
@@ -81,6 +82,7 @@ export const openStores = (
     policies: createPolicies(database),
     rememberedBrowsers: createRememberedBrowsers(database),
     portalSessions: createPortalSessions(database),
+    queues: createQueues(database),
     recoveryCodes: createRecoveryCodes(database),
     resealing: createResealing(database, sealer),
     signingKeyStore: createSigningKeys(database, sealer),

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import { Fault } from './core/errors.ts';
+import type { MetricsListener } from './observe/listener.ts';
 import { findDatabase } from './server.ts';
 
 /** Of each process beside its pools: it listens for signals, and shows that it is there. */
@@ -27,6 +28,7 @@ export async function startWorkers(config: Config, log: Logger): Promise<{ stop(
   const running = new Set<Worker>();
   let isStopping = false;
   let isUp = false;
+  let figures: MetricsListener | undefined;
 
   const stopAll = async (): Promise<void> => {
     isStopping = true;
@@ -36,6 +38,7 @@ export async function startWorkers(config: Config, log: Logger): Promise<{ stop(
         return new Promise((resolve) => worker.once('exit', resolve));
       }),
     );
+    await figures?.close();
     await database.close();
   };
   /** @returns when it serves; rejects where it ends before that */
@@ -78,6 +81,7 @@ export async function startWorkers(config: Config, log: Logger): Promise<{ stop(
   try {
     // Once, before anybody asks the database.
     await database.migrate();
+    figures = config.metrics && (await (await import('./observing.ts')).serveMetricsOfWorkers(config.metrics));
     await Promise.all(Array.from({ length: config.workers }, launch));
     isUp = true;
     return { stop: stopAll };

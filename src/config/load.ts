@@ -42,6 +42,8 @@ export interface Config {
   readonly apiCallsPerMinute: number;
   readonly auditRetentionDays: number;
   readonly viewsDir: string | undefined;
+  /** Where figures are read; undefined where nobody does. */
+  readonly metrics: { readonly host: string; readonly port: number; readonly token: string | undefined } | undefined;
   readonly logLevel: Settings['LOG_LEVEL'];
 }
 
@@ -59,6 +61,8 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
   }
   const directory = parsed.success ? directoryFrom(parsed.data, problems) : undefined;
+  if (parsed.data?.METRICS_LISTEN && !parsed.data.METRICS_TOKEN && !isOnThisMachine(parsed.data.METRICS_LISTEN.host))
+    problems.push('METRICS_TOKEN is missing: METRICS_LISTEN can be reached from other machines');
   if (!parsed.success || problems.length > 0) throw badConfiguration(problems);
 
   const found = parsed.data;
@@ -98,9 +102,12 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     apiCallsPerMinute: found.API_CALLS_PER_MINUTE,
     auditRetentionDays: found.AUDIT_RETENTION_DAYS,
     viewsDir: found.VIEWS_DIR && resolve(found.VIEWS_DIR),
+    metrics: found.METRICS_LISTEN && { ...found.METRICS_LISTEN, token: found.METRICS_TOKEN },
     logLevel: found.LOG_LEVEL,
   });
 }
+
+const isOnThisMachine = (host: string): boolean => isLoopback(host) || host === '::1';
 
 /** The value of a setting; an empty one counts as not set, as in a compose file that passes everything on. */
 function settingFrom(

@@ -208,6 +208,28 @@ export const settings = z.object({
     .string()
     .optional()
     .describe('A folder with your own versions of pages in `views/`; what is not there comes from Dubbelslot.'),
+  METRICS_LISTEN: z
+    .string()
+    .regex(
+      /^((?<host>[^\s:/]+|\[[0-9a-f:]+\]):)?\d{1,5}$/i,
+      'must be a port, or an address and a port like 127.0.0.1:9464',
+    )
+    .transform((text) => {
+      const [, host = '127.0.0.1', port] = /^(?:(.+):)?(\d+)$/.exec(text)!;
+      return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+    })
+    .refine(({ port }) => port <= 65535, 'has no such port')
+    .optional()
+    .describe(
+      'Where Prometheus reads figures, at `/metrics`: a port of this machine, or an address and a port. Without it there are none.',
+    ),
+  METRICS_TOKEN: z
+    .string()
+    .min(16, 'must have at least 16 characters')
+    .optional()
+    .describe(
+      'What Prometheus must show (`authorization: Bearer`). Needed where `METRICS_LISTEN` is not on this machine only.',
+    ),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')

@@ -5,6 +5,8 @@ export interface Limiter {
   run<T>(work: () => Promise<T>): Promise<T>;
   /** Whether the next one would be turned away: to be asked before what leads up to the work. */
   isFull(): boolean;
+  /** How many wait. */
+  waiting(): number;
 }
 
 /** How much the newest duration counts in the average. */
@@ -26,6 +28,7 @@ export function limiter(width: number, most: { waiting: number; waitMs: number }
     (queue.length >= most.waiting || ((queue.length + 1) * averageMs) / width > most.waitMs);
   return {
     isFull,
+    waiting: () => queue.length,
     async run(work) {
       if (isFull()) throw overloaded();
       if (running >= width) await new Promise<void>((resolve) => queue.push(resolve));

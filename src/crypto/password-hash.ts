@@ -21,6 +21,8 @@ export interface PasswordHasher {
   verify(password: string, stored: string | undefined): Promise<boolean>;
   /** Whether the next one would be turned away. */
   isFull(): boolean;
+  /** How many wait for one before them. */
+  waiting(): number;
   /** Whether the string was made with weaker parameters than today's. */
   isOutdated(stored: string): boolean;
 }
@@ -32,7 +34,7 @@ export function createPasswordHasher(
   const pepper = key.derive('password pepper');
   // argon2 shares libuv's threads with token signing: unbounded, it pushes the p99 of a refresh from 38 to 263 ms
   // (a first spike).
-  const { run, isFull } = limiter(workers, MOST);
+  const { run, isFull, waiting } = limiter(workers, MOST);
   // NFKC: the same password typed on another keyboard is the same password (NIST SP 800-63B-4, section 3.1.1.2).
   const peppered = (password: string): string => keyedDigest(pepper, password.normalize('NFKC')).toString('base64');
   const dummy = run(() => hash(key.derive('dummy password').toString('base64'), PARAMETERS));
@@ -46,6 +48,7 @@ export function createPasswordHasher(
       return right && stored !== undefined;
     },
     isFull,
+    waiting,
     isOutdated(stored) {
       const found = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(stored);
       return !found || Number(found[1]) < (PARAMETERS.memoryCost ?? 0) || Number(found[2]) < (PARAMETERS.timeCost ?? 0);

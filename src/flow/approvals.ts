@@ -2,7 +2,7 @@ import { HARD_CAP_SECONDS, MOST_GUESSES, makeChallenge, SHOWN_SECONDS } from '..
 import type { DeliverPush } from '../authenticators/push/deliver.ts';
 import { isShownCode } from '../authenticators/store-app/verify.ts';
 import type { Origin } from '../core/audit.ts';
-import { addSeconds, type Clock, secondsUntil } from '../core/clock.ts';
+import { addSeconds, type Clock, secondsBetween, secondsUntil } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
@@ -126,6 +126,7 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
     const { title, body } = n.pushText(account);
     await Promise.all(
       subscriptions.map(async (subscription) => {
+        const began = n.clock.now();
         const { delivery, detail } = await n.deliver(subscription, {
           challengeId: challenge.id,
           title,
@@ -145,7 +146,12 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
           origin: 'system',
           actor: 'system',
           accountId: account.id,
-          detail: { challenge: challenge.id, delivery, status: detail },
+          detail: {
+            challenge: challenge.id,
+            delivery,
+            status: detail,
+            seconds: secondsBetween(began, n.clock.now()),
+          },
         });
       }),
     );

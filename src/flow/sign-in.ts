@@ -1,7 +1,7 @@
 import type { VerifyPassword } from '../authenticators/password/verify.ts';
 import { ACR_MFA, isRecovery, isStrong, type Proof, satisfies } from '../core/assurance.ts';
 import type { Origin } from '../core/audit.ts';
-import { addSeconds, type Clock } from '../core/clock.ts';
+import { addSeconds, type Clock, secondsBetween } from '../core/clock.ts';
 import { overloaded } from '../core/errors.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { HARD_STOP, isHardStop, WAITS } from '../policy/throttling.ts';
@@ -174,6 +174,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
           object: `challenge:${challenge.id}`,
           result: 'success',
           ...byAccount(account, origin),
+          detail: { seconds: secondsBetween(challenge.answeredAt ?? challenge.createdAt, n.clock.now()) },
         } as const;
         const proven = await n.transactions.prove(uid, { accountId: account.id, proof, event }, n.clock.now());
         return withStep({ ...view, transaction: proven ?? (await n.transactions.byUid(uid)) ?? transaction });

@@ -19,6 +19,7 @@ export interface EventStreams {
     start: (send: (event: string, data?: unknown) => void, end: () => void) => () => void,
   ): void;
   closeAll(): void;
+  count(): number;
 }
 
 export function createEventStreams(app: FastifyInstance): EventStreams {
@@ -63,6 +64,7 @@ export function createEventStreams(app: FastifyInstance): EventStreams {
       }, end);
       if (isEnded) stop();
     },
+    count: () => open.size,
     closeAll() {
       for (const end of open) end();
     },

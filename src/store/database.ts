@@ -39,6 +39,8 @@ export interface Database {
   /** All or nothing; the function's statements run on one connection. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   readonly prisma: PrismaClient;
+  /** Connections of each pool, and statements that wait for one. */
+  pools(): { pool: string; open: number; idle: number; waiting: number }[];
   readonly url: string;
   close(): Promise<void>;
 }
@@ -92,6 +94,13 @@ export function openDatabase(url: string, poolSize = 10): Database {
       }
     },
     prisma,
+    pools: () =>
+      Object.entries({ durable: pool, relaxed }).map(([name, { totalCount, idleCount, waitingCount }]) => ({
+        pool: name,
+        open: totalCount,
+        idle: idleCount,
+        waiting: waitingCount,
+      })),
     url,
     async close() {
       await bare.$disconnect();

@@ -1,11 +1,12 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { systemRandom } from '../../src/core/random.ts';
+import { serveMetrics } from '../../src/observing.ts';
 import { makeDatabase } from '../support/database.ts';
 import { startInstallation } from '../support/installation.ts';
 import { isInstalled } from '../support/judges.ts';
@@ -71,7 +72,7 @@ describe('with containers', () => {
       expect(status, stderr).toBe(0);
       expect(stdout).toContain('condition: service_healthy');
       const files = [...stdout.matchAll(/^ {4}file: (.*)$/gm)].map(([, file = '']) => file);
-      expect(files).toHaveLength(5);
+      expect(files).toHaveLength(7);
       expect(files.filter((file) => !existsSync(file))).toEqual([]);
     },
   );
@@ -111,6 +112,80 @@ describe('with containers', () => {
       await owner.query(`DROP ROLE ${role}`);
       await owner.end();
       await database.drop();
+    },
+  );
+});
+
+describe('what is watched', () => {
+  const dashboard = JSON.parse(readFileSync(join(ROOT, 'deploy/grafana/dashboards/dubbelslot.json'), 'utf8')) as {
+    panels: { title: string; targets?: { expr: string }[] }[];
+  };
+  const questions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  const rules = readFileSync(join(ROOT, 'deploy/prometheus/alerts.yml'), 'utf8');
+
+  it.skipIf(!isInstalled('prometheus'))(
+    'Prometheus, as we set it up, reads the figures, takes every rule, and understands the whole dashboard (skipped without prometheus)',
+    { timeout: 60_000 },
+    async () => {
+      const folder = followTheGuide();
+      const token = secret(folder, 'metrics-token');
+      const [figuresPort, port] = [await freePort(), await freePort()];
+      const installation = await startInstallation({
+        METRICS_LISTEN: `0.0.0.0:${figuresPort}`,
+        METRICS_TOKEN: token,
+      });
+      const { config, metrics, log } = installation.d;
+      const figures = await serveMetrics(config.metrics!, metrics!, log);
+      const own = join(folder, 'deploy/prometheus/own.yml');
+      writeFileSync(
+        own,
+        readFileSync(join(folder, 'deploy/prometheus/prometheus.yml'), 'utf8')
+          .replace('/run/secrets/metrics_token', join(folder, 'deploy/secrets/metrics-token'))
+          .replace('server:9464', `localhost:${figuresPort}`)
+          .replaceAll('15s', '1s'),
+      );
+      const prometheus = spawn(
+        'prometheus',
+        [`--config.file=${own}`, `--storage.tsdb.path=${folder}/kept`, `--web.listen-address=localhost:${port}`],
+        { stdio: 'ignore' },
+      );
+      const ask = async (path: string) => {
+        const answer = await fetch(`http://localhost:${port}/api/v1/${path}`);
+        return (await answer.json()) as { status: string; error?: string; data: { result: unknown[] } & Rules };
+      };
+      type Rules = { groups: { rules: { name: string; health: string; state: string }[] }[] };
+      const query = (question: string) => ask(`query?query=${encodeURIComponent(question)}`);
+      try {
+        await fetch(installation.url);
+        await expect
+          .poll(
+            () =>
+              query('up{job="dubbelslot"} == 1').then(
+                ({ data }) => data.result.length,
+                () => 0,
+              ),
+            { timeout: 20_000 },
+          )
+          .toBe(1);
+        for (const question of questions) {
+          const { status, error } = await query(question.replaceAll('$__rate_interval', '1m'));
+          expect([status, error], question).toEqual(['success', undefined]);
+        }
+        const health = async () => (await ask('rules')).data.groups.flatMap((group) => group.rules);
+        await expect.poll(async () => (await health()).filter((rule) => rule.health === 'ok').length).toBe(12);
+        expect((await health()).filter(({ state }) => state === 'firing')).toEqual([]);
+        // What is asked for is there, by the very name.
+        const text = await installation.d.metrics!.registry.metrics();
+        const there = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+        const asked = [...`${questions.join('\n')}${rules}`.matchAll(/\b((?:dubbelslot|http|nodejs|process)_\w+)\{/g)];
+        expect(asked.length).toBeGreaterThan(40);
+        for (const [, name] of asked)
+          expect(there.has(name) || there.has(name!.replace(/_(count|sum|bucket)$/, '')), name).toBe(true);
+      } finally {
+        prometheus.kill('SIGKILL');
+        await figures.close();
+        await installation.close();
+      }
     },
   );
 });

@@ -34,7 +34,14 @@ async function openLog(environment: Record<string, string> = {}) {
   };
   const config = loadConfig({ DATA_DIR: mkdtempSync(join(tmpdir(), 'audit-')), ...environment }, systemRandom);
   const clock = new MovableClock();
-  const auditing = await openAuditing({ config, stores, ownerUrl: test.ownerUrl, clock, log: createLog('silent') });
+  const auditing = await openAuditing({
+    config,
+    stores,
+    ownerUrl: test.ownerUrl,
+    clock,
+    log: createLog('silent'),
+    metrics: undefined,
+  });
   return { ...auditing, ...stores, db, test, attacker, clock, config, close: () => closeLog(db, attacker, test) };
 }
 type Log = Awaited<ReturnType<typeof openLog>>;

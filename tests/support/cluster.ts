@@ -78,7 +78,7 @@ export class Cluster {
     const own = port ?? (await freePort());
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/main.ts'], {
       cwd: ROOT,
-      env: { ...this.#environment, PORT: String(own), LOG_LEVEL: 'warn' },
+      env: { LOG_LEVEL: 'warn', ...this.#environment, PORT: String(own) },
     });
     const instance: Instance = { port: own, child, answered: 0, output: '' };
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (instance.output += part));
