@@ -23,6 +23,7 @@ import { securityHeaders } from './http/plugins/security-headers.ts';
 import { createPortalSessionStore, PORTAL_IDLE_SECONDS } from './http/portal-session.ts';
 import { accountRoutes } from './http/routes/account.ts';
 import { accountActivityRoutes } from './http/routes/account-activity.ts';
+import { brandRoutes } from './http/routes/brand.ts';
 import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
 import { cspReportRoutes } from './http/routes/csp-reports.ts';
@@ -81,7 +82,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(cookie, { secret: d.cookieKeysFor('cookies') });
   await app.register(securityHeaders, { isSecure });
   await app.register(person, { isSecure, timeZone: config.timeZone });
-  await app.register(pages, { render: d.render, organisation, support });
+  await app.register(pages, { render: d.render, organisation, support, brand: d.brand });
   await app.register(errors);
   await app.register(bodyTime, {});
   await app.register(guards, {
@@ -118,6 +119,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(oidcPostRoutes);
   await app.register(entraRoutes, { entra: d.entra, isSecure, organisation });
   await app.register(homeRoutes, { publicDir });
+  await app.register(brandRoutes, { brand: d.brand });
   await app.register(setupRoutes, { administration });
   const completing = createCompleting({ interactions, signInEnd: d.signInEnd, bindingCookie });
   const secondFactorNeeds = { signIn, secondFactor, approvals, waiting, streams, organisation, isSecure };

@@ -47,6 +47,7 @@ import { recordKeys } from './flow/signing-keys.ts';
 import { createStoreApp } from './flow/store-app.ts';
 import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
+import { createBrand } from './http/brand.ts';
 import { createRender } from './http/views.ts';
 import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
 import { openDirectory } from './ldap/directory.ts';
@@ -185,12 +186,13 @@ export async function createDependencies(options: DependencyOptions) {
   });
   const reports = createReports(common);
   const clientApprovals = createClientApprovals({ ...common, access, approvals });
+  const brand = createBrand(config.logo, config.accent);
   const render = createRender(join(import.meta.dirname, '../views'), config.viewsDir);
   const clientHosts = hostsThatMayBeCalled(config);
   const outbound = createOutboundFetch(clientHosts, options.testFetch);
   const { openid, clientDoctor, entra, ciba, makeCalls, keyRotation } = await openOpenid({
     ...options,
-    ...{ stores, root, signals, render, judgeSession, clientApprovals, audit, notify, clock, random },
+    ...{ stores, root, signals, brand, render, judgeSession, clientApprovals, audit, notify, clock, random },
     ...{ clientHosts, outbound, cookieKeys: cookieKeysFor('cookies') },
   });
   const takeAnswer = createTakeAnswer({
@@ -253,6 +255,7 @@ export async function createDependencies(options: DependencyOptions) {
     entra,
     makeCalls,
     keyRotation,
+    brand,
     render,
     signals,
     ...stores,

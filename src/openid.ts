@@ -9,6 +9,7 @@ import type { ClientApprovals } from './flow/client-approvals.ts';
 import { createClientDoctor } from './flow/client-doctor.ts';
 import type { Notify } from './flow/notices.ts';
 import { createSigningKeyRotation, recordKeys } from './flow/signing-keys.ts';
+import type { Brand } from './http/brand.ts';
 import { createOidcPages } from './http/oidc-pages.ts';
 import { rememberedCookieName } from './http/remembered-cookie.ts';
 import type { Render } from './http/views.ts';
@@ -28,6 +29,7 @@ export interface OpenidNeeds {
   readonly root: SecretKey;
   readonly cookieKeys: readonly string[];
   readonly signals: Signals;
+  readonly brand: Brand;
   readonly render: Render;
   readonly judgeSession: JudgeSession;
   readonly clientApprovals: ClientApprovals;
@@ -63,7 +65,7 @@ export async function openOpenid(n: OpenidNeeds) {
     dpopNonceSecret: root.derive('dpop nonces'),
     pairwiseKey: root.derive('pairwise subjects'),
     sessions: stores.opSessions,
-    pages: createOidcPages(n.render, config),
+    pages: createOidcPages(n.render, { ...config, brand: n.brand }),
     judgeSession: n.judgeSession,
     rememberedCookie: rememberedCookieName(isSecure),
     hasClientCertificates: config.clientCertHeader !== undefined,

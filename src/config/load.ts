@@ -2,9 +2,11 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts';
 import { ACR_PHISHING_RESISTANT, type Acr, acrNamed } from '../core/assurance.ts';
+import type { Support } from '../core/branding.ts';
 import { badConfiguration } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import { type DirectoryConfig, directoryFrom } from './directory.ts';
+import { type Logo, readLogo } from './logo.ts';
 import { isLoopback, type Settings, settings } from './schema.ts';
 
 /** The settings of one run: frozen, complete, with absolute paths. */
@@ -22,7 +24,10 @@ export interface Config {
   /** At least one; the first seals. */
   readonly secretKeys: readonly string[];
   readonly organisation: string;
-  readonly support: string | undefined;
+  readonly support: Support | undefined;
+  readonly logo: Logo | undefined;
+  /** `#rrggbb`, readable. */
+  readonly accent: string | undefined;
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   readonly directory: DirectoryConfig | undefined;
@@ -63,6 +68,10 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   const directory = parsed.success ? directoryFrom(parsed.data, problems) : undefined;
   if (parsed.data?.METRICS_LISTEN && !parsed.data.METRICS_TOKEN && !isOnThisMachine(parsed.data.METRICS_LISTEN.host))
     problems.push('METRICS_TOKEN is missing: METRICS_LISTEN can be reached from other machines');
+  const logo = parsed.data?.LOGO_FILE ? readLogo(parsed.data.LOGO_FILE, problems) : undefined;
+  if (parsed.data && !parsed.data.SUPPORT)
+    for (const name of ['SUPPORT_PHONE', 'SUPPORT_HOURS'] as const)
+      if (parsed.data[name]) problems.push(`${name} needs SUPPORT: the name of whom people ask`);
   if (!parsed.success || problems.length > 0) throw badConfiguration(problems);
 
   const found = parsed.data;
@@ -81,7 +90,11 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     dataDir,
     secretKeys: splitKeys(found.SECRET_KEY ?? keptSecretKey(dataDir, random)),
     organisation: found.ORGANISATION,
-    support: found.SUPPORT,
+    support: found.SUPPORT
+      ? { name: found.SUPPORT, phone: found.SUPPORT_PHONE ?? null, hours: found.SUPPORT_HOURS ?? null }
+      : undefined,
+    logo,
+    accent: found.ACCENT_COLOUR,
     smtpUrl: found.SMTP_URL,
     mailFrom: found.MAIL_FROM,
     directory,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ALERT_KINDS, type AlertThreshold, type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts';
+import { accentProblem } from '../core/branding.ts';
 import { directorySettings } from './directory.ts';
 import { list } from './list.ts';
 
@@ -88,7 +89,35 @@ export const settings = z.object({
     .string()
     .max(200)
     .optional()
-    .describe('Whom to ask for help, shown where people get stuck: a name, a telephone number, hours.'),
+    .describe('Whom to ask for help, shown where people get stuck: the name of a desk.'),
+  SUPPORT_PHONE: z
+    .string()
+    .regex(/^\+?[\d ()/-]{3,30}$/, 'must be a telephone number')
+    .optional()
+    .describe('Its telephone number; on a phone it can be called with one touch. Needs `SUPPORT`.'),
+  SUPPORT_HOURS: z
+    .string()
+    .max(100)
+    .optional()
+    .describe('When it can be reached, in the words that people read: `werkdagen 8.00 – 17.00 uur`. Needs `SUPPORT`.'),
+  LOGO_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'The logo of your organisation, in the place of ours: an SVG, PNG or WebP picture of 64 kB at most, shown 32 pixels high.',
+    ),
+  ACCENT_COLOUR: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, 'must be a colour like #1d3f8f')
+    .transform((text) => text.toLowerCase())
+    .superRefine((text, context) => {
+      const problem = /^#[0-9a-f]{6}$/.test(text) ? accentProblem(text) : undefined;
+      if (problem) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional()
+    .describe(
+      'The colour of buttons and links. One that cannot be read (WCAG 2.2, 1.4.3) is refused, with one near it that can; for dark mode it is made lighter.',
+    ),
   SMTP_URL: z
     .string()
     .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')

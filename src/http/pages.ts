@@ -280,7 +280,10 @@ export type PageName = keyof PageModels;
 export interface Frame {
   readonly locale: string;
   readonly organisation: string;
-  readonly support: string | null;
+  readonly support: { readonly name: string; readonly phone: string | null; readonly hours: string | null } | null;
+  /** Where the organisation's own are; null for ours. */
+  readonly logoPath: string | null;
+  readonly themePath: string | null;
   readonly csrf: string;
   readonly languages: readonly {
     readonly locale: string;

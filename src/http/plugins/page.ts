@@ -1,12 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Support } from '../../core/branding.ts';
 import { LOCALES, type Locale, translator } from '../../i18n/translate.ts';
+import type { Brand } from '../brand.ts';
 import type { Frame, PageModels, PageName } from '../pages.ts';
 import type { Render } from '../views.ts';
 
 export interface FrameSettings {
   readonly organisation: string;
-  readonly support: string | undefined;
+  readonly support: Support | undefined;
+  readonly brand: Brand;
 }
 
 /** `reply.page(name, model)`: a page in its frame, in the person's language, with a form token. */
@@ -36,6 +39,8 @@ export function frameFor(locale: Locale, settings: FrameSettings, csrf: string, 
     csrf,
     organisation: settings.organisation,
     support: settings.support ?? null,
+    logoPath: settings.brand.logo?.path ?? null,
+    themePath: settings.brand.theme?.path ?? null,
     languages:
       path === undefined
         ? []

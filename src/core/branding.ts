@@ -1,0 +1,43 @@
+import { BLACK, type Colour, colourOf, contrast, hexOf, mix, readable, WHITE } from './colours.ts';
+
+/** Whom people may ask for help. */
+export interface Support {
+  readonly name: string;
+  readonly phone: string | null;
+  readonly hours: string | null;
+}
+
+/** WCAG 2.2, 1.4.3: text in the accent's colour, and text on it. */
+const TEXT_CONTRAST = 4.5;
+/** `--ground`, `--paper` and the ink on an accent in the dark (`public/css/base.css`). */
+const LIGHT_GROUND = colourOf('#f4f6fb');
+const DARK_PAPER = colourOf('#191f2b');
+const DARK_INK = colourOf('#0e1a38');
+/** How much of the accent is in what lies behind it. */
+const SOFT = { light: 0.9, dark: 0.82 };
+
+/** What the accent is read on, by day. */
+const lightGrounds = (accent: Colour): Colour[] => [WHITE, LIGHT_GROUND, mix(accent, WHITE, SOFT.light)];
+
+/** @returns what is wrong with a colour as an accent, with one near it that would do; undefined where nothing is */
+export function accentProblem(text: string): string | undefined {
+  const accent = colourOf(text);
+  const worst = Math.min(...lightGrounds(accent).map((ground) => contrast(accent, ground)));
+  if (worst >= TEXT_CONTRAST) return undefined;
+  const near = readable(accent, lightGrounds, BLACK, TEXT_CONTRAST);
+  return `cannot be read as text: its contrast is ${worst.toFixed(1)} : 1, and ${TEXT_CONTRAST} : 1 is needed (WCAG 2.2, 1.4.3). ${hexOf(near)} would do`;
+}
+
+/** The stylesheet that puts another accent in the place of ours, by day and in the dark, where it is made light enough. */
+export function themeFor(text: string): string {
+  const accent = colourOf(text);
+  const soft = mix(accent, DARK_PAPER, SOFT.dark);
+  const light = readable(accent, () => [DARK_PAPER, soft, DARK_INK], WHITE, TEXT_CONTRAST + 1);
+  const rules = (of: Record<string, Colour>): string =>
+    Object.entries(of)
+      .map(([name, colour]) => `--${name}:${hexOf(colour)}`)
+      .join(';');
+  const day = { accent, 'accent-strong': mix(accent, BLACK, 0.3), 'accent-soft': mix(accent, WHITE, SOFT.light) };
+  const night = { accent: light, 'accent-strong': mix(light, WHITE, 0.4), 'accent-soft': soft };
+  return `:root{${rules(day)}}@media(prefers-color-scheme:dark){:root{${rules(night)}}}\n`;
+}

@@ -1,0 +1,18 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { Brand } from '../brand.ts';
+
+/** The organisation's logo and colours. Their addresses change with what they are, so a browser may keep them. */
+export const brandRoutes: FastifyPluginAsyncZod<{ brand: Brand }> = async (app, { brand }) => {
+  for (const part of [brand.logo, brand.theme]) {
+    if (!part) continue;
+    const config = { public: true } as const;
+    app.get(part.path.split('?')[0]!, { config, logLevel: 'warn' }, async (_request, reply) =>
+      reply
+        .type(part.type)
+        .headers({ 'cache-control': 'public, max-age=31536000, immutable' })
+        // A drawing may carry a script: opened by itself it runs none.
+        .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+        .send(part.body),
+    );
+  }
+};
