@@ -28,6 +28,7 @@ import { companionApiRoutes } from './http/routes/companion-api.ts';
 import { companionAppRoutes } from './http/routes/companion-app.ts';
 import { cspReportRoutes } from './http/routes/csp-reports.ts';
 import { entraRoutes } from './http/routes/entra.ts';
+import { guideRoutes } from './http/routes/guide.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { homeRoutes } from './http/routes/home.ts';
 import { mailLinkRoutes } from './http/routes/mail-links.ts';
@@ -120,6 +121,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(entraRoutes, { entra: d.entra, isSecure, organisation });
   await app.register(homeRoutes, { publicDir });
   await app.register(brandRoutes, { brand: d.brand });
+  await app.register(guideRoutes, { publicDir, publicUrl, version: packageJson.version, clock: d.clock });
   await app.register(setupRoutes, { administration });
   const completing = createCompleting({ interactions, signInEnd: d.signInEnd, bindingCookie });
   const secondFactorNeeds = { signIn, secondFactor, approvals, waiting, streams, organisation, isSecure };

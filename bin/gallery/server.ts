@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
+import type { Config } from '../../src/config/load.ts';
 import { createBrand } from '../../src/http/brand.ts';
 import { contentSecurityPolicy } from '../../src/http/csp.ts';
 import type { PageName } from '../../src/http/pages.ts';
 import { frameFor } from '../../src/http/plugins/page.ts';
 import { createRender } from '../../src/http/views.ts';
-import { LOCALES, type Locale, translator } from '../../src/i18n/translate.ts';
+import { LOCALES, type Locale, timeFormat, translator } from '../../src/i18n/translate.ts';
 import { pageStates } from './states.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -16,7 +17,6 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
 };
-const SUPPORT = { name: 'Servicedesk', phone: '030 123 45 67', hours: '8.00 – 17.00' };
 
 /** One page in one state. */
 export interface Shown {
@@ -32,17 +32,31 @@ export interface Gallery {
   close(): void;
 }
 
+/** In whose name pages are drawn. */
+export type GalleryConfig = Pick<Config, 'organisation' | 'support' | 'logo' | 'accent' | 'publicUrl'> & {
+  /** The date on paper, `2026-11-27`. */
+  readonly today: string;
+};
+const EXAMPLE: GalleryConfig = {
+  organisation: 'Voorbeeldorganisatie',
+  support: { name: 'Servicedesk', phone: '030 123 45 67', hours: '8.00 – 17.00' },
+  logo: undefined,
+  accent: undefined,
+  publicUrl: 'https://login.example.org',
+  today: '2026-11-27',
+};
+
 /**
  * Every page in every state, drawn from its template anew each time it is opened; forms lead nowhere.
  * @param port 0: whichever is free
- * @param accent `#rrggbb`, in the place of ours
  */
-export async function serveGallery(port: number, accent?: string): Promise<Gallery> {
-  const brand = createBrand(undefined, accent);
-  const settings = { organisation: 'Voorbeeldorganisatie', support: SUPPORT, brand };
+export async function serveGallery(port: number, config: Partial<GalleryConfig> = {}): Promise<Gallery> {
+  const { logo, accent, publicUrl, today, ...named } = { ...EXAMPLE, ...config };
+  const brand = createBrand(logo, accent);
+  const settings = { ...named, brand };
   const draw = async (locale: Locale, page: PageName, state: string): Promise<string | undefined> => {
     const t = translator(locale);
-    const model = (await pageStates(t))[page]?.[state as never];
+    const model = (await pageStates(t, publicUrl, timeFormat(locale, 'UTC').day(today)))[page]?.[state as never];
     const frame = frameFor(locale, settings, 'token', `/${locale}`);
     return model && createRender(join(ROOT, 'views'), undefined)(page, model, t, frame);
   };
@@ -68,7 +82,8 @@ export async function serveGallery(port: number, accent?: string): Promise<Galle
     }
     const path = decodeURIComponent((request.url ?? '/').split('?')[0]!);
     const [, first = '', second = '', third = ''] = path.split('/');
-    if (path === brand.theme?.path.split('?')[0]) return send(brand.theme.type, brand.theme.body);
+    const part = [brand.theme, brand.logo].find((each) => each?.path.split('?')[0] === path);
+    if (part) return send(part.type, part.body);
     // A page that goes on by itself stays too.
     if (third === 'submit.js') return send(TYPES['.js']!, '');
     if (first === 'assets' && /^[a-z]+$/.test(second) && /^[\w.-]+$/.test(third)) {
@@ -77,6 +92,11 @@ export async function serveGallery(port: number, accent?: string): Promise<Galle
       } catch {
         return send('text/plain', 'none', 404);
       }
+    }
+    const picture = /^\/help\/pictures\/(nl|en)\/([a-z-]+\.png)$/.exec(path);
+    if (picture) {
+      const file = join(ROOT, 'public/guide', picture[1]!, picture[2]!);
+      return existsSync(file) ? send('image/png', readFileSync(file)) : send('text/plain', 'none', 404);
     }
     const locale = LOCALES.find((each) => each === first);
     if (!locale) {

@@ -1,4 +1,6 @@
+import packageJson from '../../package.json' with { type: 'json' };
 import { barChart, lineChart } from '../../src/http/console/charts.ts';
+import { DAILY_STEPS, setUpSteps, TROUBLES } from '../../src/http/guide.ts';
 import type { PageModels } from '../../src/http/pages.ts';
 import { qrSvg } from '../../src/http/qr.ts';
 import type { Translate } from '../../src/i18n/translate.ts';
@@ -13,9 +15,13 @@ const CODES = ['7Q2K-WX4M-90AB-TC5N', '3HZE-81RD-PVK6-YS2J', 'M4GT-5F0W-QB7X-N8C
 /** What no page here asks for again. */
 const OPTIONS = '{"challenge":"AAAA"}';
 
-/** @param t of the language in which mistakes and messages are said */
-export async function pageStates(t: Translate): Promise<PageStates> {
-  const qr = await qrSvg('https://login.example.org/app#q=7Q2KWX4M90ABTC5N3HZE81RDPV');
+/** @param t of the language in which mistakes and messages are said @param today as people write it */
+export async function pageStates(
+  t: Translate,
+  publicUrl = 'https://login.example.org',
+  today = '27 november 2026',
+): Promise<PageStates> {
+  const qr = await qrSvg(`${publicUrl}/app#q=7Q2KWX4M90ABTC5N3HZE81RDPV`);
   const waiting = { number: '42', spoken: '4 2', qrSvg: qr, until: '9:02', eventsPath: '/e' };
   const approve = {
     client: APP,
@@ -84,6 +90,15 @@ export async function pageStates(t: Translate): Promise<PageStates> {
     { locale: 'nl', name: 'Nederlands', isChosen: true },
     { locale: 'en', name: 'English', isChosen: false },
   ];
+  const guide = {
+    steps: { iphone: setUpSteps('iphone'), android: setUpSteps('android'), daily: DAILY_STEPS },
+    troubles: TROUBLES,
+    isBook: false,
+    address: `${publicUrl}/mfa`,
+    appAddress: `${publicUrl}/app`,
+    version: packageJson.version,
+    date: today,
+  };
   const wrongCode = t('code.wrong');
 
   return {
@@ -152,7 +167,7 @@ export async function pageStates(t: Translate): Promise<PageStates> {
     'wizard-app': {
       usual: {
         qrSvg: qr,
-        url: 'https://login.example.org/app',
+        url: `${publicUrl}/app`,
         nextPath: '/n',
         samePath: '/s',
         choosePath: '/c',
@@ -477,6 +492,13 @@ export async function pageStates(t: Translate): Promise<PageStates> {
         ],
       },
     },
+    guide: {
+      'which phone': { ...guide, phones: [] },
+      iphone: { ...guide, phones: ['iphone'] },
+      android: { ...guide, phones: ['android'] },
+      book: { ...guide, phones: ['iphone', 'android'], isBook: true },
+    },
+    'guide-card': { usual: { address: guide.address } },
     companion: { usual: { noscript: t('companion.noscript'), loading: t('companion.loading') } },
   };
 }

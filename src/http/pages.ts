@@ -1,4 +1,5 @@
 import type { Block } from './console/blocks.ts';
+import type { GuidePhone, GuideStep } from './guide.ts';
 
 /** What each page in views/ gets, exactly. tests/http/views.test.ts renders them all with models that throw on other fields. */
 export interface PageModels {
@@ -272,23 +273,22 @@ export interface PageModels {
     }[];
   };
   companion: { noscript: string; loading: string };
+  /** The guide: what to do, with pictures. */
+  guide: {
+    /** Whose set-up is shown; none: people choose. */
+    phones: readonly GuidePhone[];
+    steps: Readonly<Record<GuidePhone | 'daily', readonly GuideStep[]>>;
+    troubles: readonly string[];
+    /** All of it, for paper: with a cover, nothing folded. */
+    isBook: boolean;
+    /** Where people begin, and where the app is. */
+    address: string;
+    appAddress: string;
+    version: string;
+    /** As people write it. */
+    date: string;
+  };
+  'guide-card': { address: string };
 }
 
 export type PageName = keyof PageModels;
-
-/** What the frame around every page gets. */
-export interface Frame {
-  readonly locale: string;
-  readonly organisation: string;
-  readonly support: { readonly name: string; readonly phone: string | null; readonly hours: string | null } | null;
-  /** Where the organisation's own are; null for ours. */
-  readonly logoPath: string | null;
-  readonly themePath: string | null;
-  readonly csrf: string;
-  readonly languages: readonly {
-    readonly locale: string;
-    readonly name: string;
-    readonly path: string;
-    readonly isCurrent: boolean;
-  }[];
-}

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Eta } from 'eta';
 import type { Translate } from '../i18n/translate.ts';
-import type { Frame, PageModels, PageName } from './pages.ts';
+import type { Frame } from './frame.ts';
+import type { PageModels, PageName } from './pages.ts';
 
 /** Draws a page. The template gets `m` (its model), `t` (sentences) and `frame`. */
 export type Render = <Name extends PageName>(name: Name, model: PageModels[Name], t: Translate, frame: Frame) => string;

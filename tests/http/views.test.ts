@@ -15,7 +15,7 @@ const STATES = await pageStates(translator('en'));
 
 /** What a template decides by, and what is markup of our own. */
 const NOT_TEXT =
-  /^(way|kind|reason|type|tone|state|purpose|field|what|locale|svg|qrSvg|form|formId|method|status|where|number|spoken)$/;
+  /^(pictures|phones|troubles|way|kind|reason|type|tone|state|purpose|field|what|locale|svg|qrSvg|form|formId|method|status|where|number|spoken)$/;
 /** The same with a script in every text, each of which anybody may have typed. */
 const hostile = (value: unknown, key = ''): unknown =>
   typeof value === 'string'
@@ -28,8 +28,10 @@ const hostile = (value: unknown, key = ''): unknown =>
         ? Object.fromEntries(
             Object.entries(value).map(([name, each]) => [
               name,
-              // The name of a form's field is ours.
-              name === 'name' && 'kind' in value ? each : hostile(each, name),
+              // The name of a form's field is ours, and so is the key of a step's sentence.
+              (name === 'name' && 'kind' in value) || (name === 'text' && 'pictures' in value)
+                ? each
+                : hostile(each, name),
             ]),
           )
         : value;
@@ -58,6 +60,7 @@ describe('every page', () => {
             'progress',
             'help',
             'icon',
+            'guide-steps',
             'key-form',
             'reveal',
             'mail',

@@ -3,7 +3,8 @@ import fp from 'fastify-plugin';
 import type { Support } from '../../core/branding.ts';
 import { LOCALES, type Locale, translator } from '../../i18n/translate.ts';
 import type { Brand } from '../brand.ts';
-import type { Frame, PageModels, PageName } from '../pages.ts';
+import type { Frame } from '../frame.ts';
+import type { PageModels, PageName } from '../pages.ts';
 import type { Render } from '../views.ts';
 
 export interface FrameSettings {
