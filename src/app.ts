@@ -55,7 +55,7 @@ const LARGEST_BODY = 32 * 1024;
 /** The whole server: every plugin and route, in the order in which they run. It never listens. */
 export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const { config } = d;
-  const { publicUrl, isSecure, organisation, support } = config;
+  const { publicUrl, isSecure, organisation, support, accessibilityUrl } = config;
   const publicDir = join(ROOT, 'public');
 
   const interactions = createInteractions({ ...d, current: d.openid.current });
@@ -83,7 +83,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(cookie, { secret: d.cookieKeysFor('cookies') });
   await app.register(securityHeaders, { isSecure });
   await app.register(person, { isSecure, timeZone: config.timeZone });
-  await app.register(pages, { render: d.render, organisation, support, brand: d.brand });
+  await app.register(pages, { render: d.render, organisation, support, accessibilityUrl, brand: d.brand });
   await app.register(errors);
   await app.register(bodyTime, {});
   await app.register(guards, {

@@ -25,6 +25,8 @@ export interface Config {
   readonly secretKeys: readonly string[];
   readonly organisation: string;
   readonly support: Support | undefined;
+  /** Of the accessibility statement. */
+  readonly accessibilityUrl: string | undefined;
   readonly logo: Logo | undefined;
   /** `#rrggbb`, readable. */
   readonly accent: string | undefined;
@@ -93,6 +95,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     support: found.SUPPORT
       ? { name: found.SUPPORT, phone: found.SUPPORT_PHONE ?? null, hours: found.SUPPORT_HOURS ?? null }
       : undefined,
+    accessibilityUrl: found.ACCESSIBILITY_URL,
     logo,
     accent: found.ACCENT_COLOUR,
     smtpUrl: found.SMTP_URL,

@@ -100,6 +100,12 @@ export const settings = z.object({
     .max(100)
     .optional()
     .describe('When it can be reached, in the words that people read: `werkdagen 8.00 – 17.00 uur`. Needs `SUPPORT`.'),
+  ACCESSIBILITY_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https address' })
+    .optional()
+    .describe(
+      'Your accessibility statement, linked to below every page. Dutch public bodies must have one: docs/accessibility.md.',
+    ),
   LOGO_FILE: z
     .string()
     .optional()

@@ -4,6 +4,7 @@ export interface Frame {
   readonly organisation: string;
   readonly support: { readonly name: string; readonly phone: string | null; readonly hours: string | null } | null;
   /** Where the organisation's own are; null for ours. */
+  readonly accessibilityUrl: string | null;
   readonly logoPath: string | null;
   readonly themePath: string | null;
   readonly csrf: string;

@@ -14,6 +14,7 @@ beforeAll(async () => {
   installation = await startInstallation({
     LOGO_FILE: file,
     ACCENT_COLOUR: '#7a1f5c',
+    ACCESSIBILITY_URL: 'https://www.example.org/toegankelijkheid',
     SUPPORT: 'Servicedesk',
     SUPPORT_PHONE: '+31 (0)30 123 45 67',
     SUPPORT_HOURS: 'werkdagen 8.00 – 17.00 uur',
@@ -48,6 +49,7 @@ describe('an organisation’s own look', () => {
   it('says whom to call, in the page where somebody is stuck, and below every other one', async () => {
     const called = '<a href="tel:+31301234567">+31 (0)30 123 45 67</a>';
     expect(front).toContain(called);
+    expect(front).toContain('<a href="https://www.example.org/toegankelijkheid">');
     expect(front).not.toContain('<aside class="help">');
     const lost = await (await fetch(`${installation.url}/no-such-page`, { headers: { accept: 'text/html' } })).text();
     expect(lost).toMatch(/<aside class="help"><h2>[^<]+<\/h2><p>Servicedesk/);

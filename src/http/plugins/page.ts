@@ -10,6 +10,7 @@ import type { Render } from '../views.ts';
 export interface FrameSettings {
   readonly organisation: string;
   readonly support: Support | undefined;
+  readonly accessibilityUrl?: string | undefined;
   readonly brand: Brand;
 }
 
@@ -40,6 +41,7 @@ export function frameFor(locale: Locale, settings: FrameSettings, csrf: string, 
     csrf,
     organisation: settings.organisation,
     support: settings.support ?? null,
+    accessibilityUrl: settings.accessibilityUrl ?? null,
     logoPath: settings.brand.logo?.path ?? null,
     themePath: settings.brand.theme?.path ?? null,
     languages:
