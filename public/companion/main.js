@@ -187,7 +187,7 @@ const workerUrl =
   '/app/worker.js';
 
 async function start() {
-  await loadMessages(document.documentElement.lang === 'en' ? 'en' : 'nl');
+  await loadMessages(document.documentElement.lang);
   document.documentElement.lang = locale;
   if (isIos && !isInstalled) return render('ios');
   if ('serviceWorker' in navigator) {

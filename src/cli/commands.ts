@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { LOCALES } from '../core/locales.ts';
 import { ROLES } from '../core/roles.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { auditCommands } from './audit-commands.ts';
@@ -57,9 +58,8 @@ export const commands: readonly (Command | BareCommand)[] = [
         },
       });
       const email = oneEmail(positionals);
-      const locale =
-        values.language === undefined ? null : (['nl', 'en'] as const).find((each) => each === values.language);
-      if (locale === undefined) throw new UsageError('The language is nl or en.');
+      const locale = values.language === undefined ? null : LOCALES.find((each) => each === values.language);
+      if (locale === undefined) throw new UsageError(`The language is one of ${LOCALES.join(', ')}.`);
       const role = values.role === undefined ? null : ROLES.find((each) => each === values.role);
       if (role === undefined) throw new UsageError('The role is owner, administrator, helpdesk or auditor.');
       if (values.generate && values.invite) throw new UsageError('Use --generate or --invite, not both.');

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { LOCALES } from '../core/locales.ts';
 import { ROLES } from '../core/roles.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { STRONG_WAYS } from '../flow/next-step.ts';
@@ -150,7 +151,7 @@ export const peopleCommands: readonly Command[] = [
           displayName: values.name,
           email: values['new-email'],
           notifyEmail: values.notify === '' ? null : values.notify,
-          locale: values.language && oneOf('language', values.language, ['nl', 'en'] as const),
+          locale: values.language && oneOf('language', values.language, LOCALES),
         }).filter(([, value]) => value !== undefined),
       );
       if (Object.keys(changes).length === 0) throw new UsageError('Say what to change.');

@@ -1,4 +1,5 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
+import type { Locale } from '../core/locales.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { whyNotOn } from '../policy/permissions.ts';
 import type { Accounts } from '../store/accounts.ts';
@@ -34,7 +35,7 @@ export interface CallerCheckNeeds {
   audit: Audit;
   clock: Clock;
   /** What the phone says, in the person's language. */
-  words(locale: 'nl' | 'en' | null): string;
+  words(locale: Locale | null): string;
 }
 
 export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {

@@ -1,4 +1,5 @@
 import { parse } from 'csv-parse/sync';
+import { LOCALES, type Locale } from '../core/locales.ts';
 import { ROLES } from '../core/roles.ts';
 import { cut, isGroupName, LONGEST_NAME } from '../core/text.ts';
 
@@ -139,7 +140,7 @@ export interface AskedOfImport {
   readonly email: string;
   readonly displayName?: string;
   readonly notifyEmail?: string | null;
-  readonly locale?: 'nl' | 'en' | null;
+  readonly locale?: Locale | null;
   readonly groups?: readonly string[];
   readonly role?: (typeof ROLES)[number] | null;
   readonly status?: 'active' | 'suspended';
@@ -158,7 +159,7 @@ export function askedOf(values: Partial<Readonly<Record<ImportColumn, string>>>)
     if (value === '') return undefined;
     return value === NOTHING ? null : (known.find((each) => each === value) ?? false);
   };
-  const locale = oneOf('language', ['nl', 'en']);
+  const locale = oneOf('language', LOCALES);
   const role = oneOf('role', ROLES);
   const status = oneOf('status', ['active', 'suspended']);
   const invite = cell('invite').toLowerCase();

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DEFAULT_LOCALE, LOCALES, type Locale } from '../core/locales.ts';
 import en from './en.json' with { type: 'json' };
 import nl from './nl.json' with { type: 'json' };
 
@@ -5,35 +8,39 @@ import nl from './nl.json' with { type: 'json' };
 export type MessageKey = keyof typeof nl;
 type Messages = Readonly<Record<MessageKey, string>>;
 
-export type Locale = 'nl' | 'en';
-export const LOCALES: readonly Locale[] = ['nl', 'en'];
-export const DEFAULT_LOCALE: Locale = 'nl';
+export { DEFAULT_LOCALE, LOCALES, type Locale };
 
 // A sentence that is missing on either side does not compile.
 const complete: Messages & Record<Exclude<keyof typeof en, MessageKey>, never> = en;
-const MESSAGES: Readonly<Record<Locale, Messages>> = { nl, en: complete };
+/** Another language is a file beside these two; what it lacks is said in English. */
+const MESSAGES: Readonly<Record<Locale, Messages>> = Object.fromEntries(
+  LOCALES.map((locale) => [
+    locale,
+    locale === 'nl' ? nl : locale === 'en' ? complete : { ...complete, ...fileOf(locale) },
+  ]),
+);
 
 export type Translate = (key: MessageKey, values?: Readonly<Record<string, string | number>>) => string;
 
 /** English as it is written in Europe: the day before the month, and 24 hours. */
-const WRITTEN: Readonly<Record<Locale, string>> = { nl: 'nl', en: 'en-GB' };
-const NUMBERS = { nl: new Intl.NumberFormat(WRITTEN.nl), en: new Intl.NumberFormat(WRITTEN.en) };
+const writtenIn = (locale: Locale): string => (locale === 'en' ? 'en-GB' : locale);
+const NUMBERS = Object.fromEntries(LOCALES.map((locale) => [locale, new Intl.NumberFormat(writtenIn(locale))]));
 
 /** Full sentences with `{placeholders}`; numbers are written as in that language. Escaping is the template's. */
 export function translator(locale: Locale): Translate {
-  const messages = MESSAGES[locale];
+  const messages = MESSAGES[locale]!;
   return (key, values = {}) =>
     messages[key].replace(/\{(\w+)\}/g, (whole, name: string) => {
       if (!Object.hasOwn(values, name)) return whole;
       const value = values[name]!;
-      return typeof value === 'number' ? NUMBERS[locale].format(value) : value;
+      return typeof value === 'number' ? NUMBERS[locale]!.format(value) : value;
     });
 }
 
 /** The sentences under one prefix, without it: what the companion app takes along. */
 export function messagesUnder(prefix: string, locale: Locale): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(MESSAGES[locale])
+    Object.entries(MESSAGES[locale]!)
       .filter(([key]) => key.startsWith(prefix))
       .map(([key, text]) => [key.slice(prefix.length), text]),
   );
@@ -44,7 +51,7 @@ export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
   const key = `${locale} ${timeZone}`;
   let made = formats.get(key);
   if (!made) {
-    const written = WRITTEN[locale];
+    const written = writtenIn(locale);
     const time = new Intl.DateTimeFormat(written, { hour: '2-digit', minute: '2-digit', timeZone });
     const dateTime = new Intl.DateTimeFormat(written, { dateStyle: 'long', timeStyle: 'short', timeZone });
     const day = new Intl.DateTimeFormat(written, { dateStyle: 'long', timeZone: 'UTC' });
@@ -55,7 +62,7 @@ export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
       time: (at) => time.format(at),
       dateTime: (at) => dateTime.format(at),
       day: (text) => day.format(new Date(text)),
-      number: (value) => NUMBERS[locale].format(value),
+      number: (value) => NUMBERS[locale]!.format(value),
       duration: (value) => (value < 90 ? seconds.format(Math.ceil(value)) : minutes.format(Math.ceil(value / 60))),
     };
     formats.set(key, made);
@@ -75,3 +82,14 @@ export interface TimeFormat {
 
 // Making one takes a millisecond; every request uses one of two.
 const formats = new Map<string, TimeFormat>();
+
+/** A language's own name for itself. */
+export const nameOfLanguage = (locale: Locale): string =>
+  (MESSAGES[locale] as Readonly<Record<string, string>>)[`language.${locale}`] ??
+  new Intl.DisplayNames([locale], { type: 'language' }).of(locale) ??
+  locale;
+
+/** @returns the sentences of a third language; those that ours do not know are ignored */
+function fileOf(locale: Locale): Partial<Messages> {
+  return JSON.parse(readFileSync(join(import.meta.dirname, `${locale}.json`), 'utf8')) as Partial<Messages>;
+}

@@ -1,3 +1,4 @@
+import type { Locale } from '../core/locales.ts';
 import type { Result } from '../core/refusals.ts';
 import { accept, refuse } from '../core/refusals.ts';
 import type { Role } from '../core/roles.ts';
@@ -5,8 +6,7 @@ import { UUID } from '../core/uuid.ts';
 import { type Condition, type Database, isUniqueViolation, whereStatement } from './database.ts';
 import type { Account as AccountRow } from './generated/client.ts';
 
-export type { Role };
-export type Locale = 'nl' | 'en';
+export type { Locale, Role };
 export type AccountStatus = 'active' | 'suspended' | 'revoked';
 /** Who decides about name, address and status. */
 export type AccountSource = 'local' | 'scim' | 'ldap';
@@ -260,7 +260,7 @@ function toAccount(row: AccountRow): Account {
     email: row.email,
     displayName: row.displayName,
     notifyEmail: row.notifyEmail,
-    locale: row.locale as Locale | null,
+    locale: row.locale,
     role: row.role as Role | null,
     status: row.status as AccountStatus,
     source: row.source as AccountSource,

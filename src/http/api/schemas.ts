@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LOCALES } from '../../core/locales.ts';
 import { ROLES } from '../../core/roles.ts';
 import { text } from '../text.ts';
 
@@ -9,7 +10,7 @@ export const timeOrNull = time.nullable();
 export const uuid = z.uuid();
 export const idParams = z.strictObject({ id: uuid });
 export const nothing = z.null().describe('Nothing.');
-export const locale = z.enum(['nl', 'en']);
+export const locale = z.enum(LOCALES);
 export const role = z.enum(ROLES);
 export const email = z.string().min(3).max(254).describe('An e-mail address.');
 export const groupName = text(200).min(1);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ROLES } from '../../core/roles.ts';
 import type { Administration } from '../../flow/administration.ts';
 import type { People } from '../../flow/people.ts';
-import type { Locale, Translate } from '../../i18n/translate.ts';
+import { LOCALES, type Locale, nameOfLanguage, type Translate } from '../../i18n/translate.ts';
 import type { Account, Role } from '../../store/accounts.ts';
 import { text } from '../text.ts';
 import { type FormMistake, formRefusal } from '../wording.ts';
@@ -55,8 +55,7 @@ export function personFields(
       value: get('locale'),
       options: [
         { value: '', text: t('console.language_any') },
-        { value: 'nl', text: t('language.nl') },
-        { value: 'en', text: t('language.en') },
+        ...LOCALES.map((locale) => ({ value: locale, text: nameOfLanguage(locale) })),
       ],
     },
     {
@@ -90,7 +89,7 @@ export const personForm = z.object({
   email: text(254).default(''),
   displayName: text(200).default(''),
   notifyEmail: text(254).default(''),
-  locale: z.enum(['nl', 'en', '']).default(''),
+  locale: z.enum([...LOCALES, '']).default(''),
   groups: text(8000).default(''),
   role: z.enum([...ROLES, '']).optional(),
 });

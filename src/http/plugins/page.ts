@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Support } from '../../core/branding.ts';
-import { LOCALES, type Locale, translator } from '../../i18n/translate.ts';
+import { LOCALES, type Locale, nameOfLanguage } from '../../i18n/translate.ts';
 import type { Brand } from '../brand.ts';
 import type { Frame } from '../frame.ts';
 import type { PageModels, PageName } from '../pages.ts';
@@ -49,7 +49,7 @@ export function frameFor(locale: Locale, settings: FrameSettings, csrf: string, 
         ? []
         : LOCALES.map((each) => ({
             locale: each,
-            name: translator(each)(`language.${each}`),
+            name: nameOfLanguage(each),
             path: `${path}${path.includes('?') ? '&' : '?'}lang=${each}`,
             isCurrent: each === locale,
           })),

@@ -6,7 +6,7 @@ import { type Random, token128 } from '../../core/random.ts';
 import { ADMIN_SECONDS } from '../../flow/api-callers.ts';
 import type { Binding } from '../../flow/binding.ts';
 import type { MyAccount, ShownAuthenticator } from '../../flow/my-account.ts';
-import { LOCALES, type Translate } from '../../i18n/translate.ts';
+import { LOCALES, nameOfLanguage, type Translate } from '../../i18n/translate.ts';
 import type { PortalSignIn } from '../../oidc/portal-sign-in.ts';
 import { setBindingCookie } from '../binding-cookie.ts';
 import { FRESH_SECONDS } from '../guards.ts';
@@ -70,7 +70,7 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
       languageAction: '/mfa/language',
       languages: LOCALES.map((locale) => ({
         locale,
-        name: t(`language.${locale}`),
+        name: nameOfLanguage(locale),
         isChosen: locale === (mine.account.locale ?? request.locale),
       })),
       signOutPath: n.portal.signOutAddress(),

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { messagesUnder } from '../../i18n/translate.ts';
+import { LOCALES, messagesUnder } from '../../i18n/translate.ts';
 
 export interface CompanionAppNeeds {
   readonly publicDir: string;
@@ -50,7 +50,7 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
 
   app.get(
     '/app/messages/:locale',
-    { config, schema: { params: z.object({ locale: z.enum(['nl', 'en']) }) } },
+    { config, schema: { params: z.object({ locale: z.enum(LOCALES) }) } },
     async (request, reply) => {
       const messages = messagesUnder('companion.', request.params.locale);
       return reply.header('cache-control', 'no-cache').send({ ...messages, organisation: n.organisation });

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
-import { LOCALES } from '../../i18n/translate.ts';
+import { FALLBACK_LOCALE, LOCALES, type Locale } from '../../core/locales.ts';
 import {
   DAILY_STEPS,
   GUIDE_PAGES,
@@ -49,6 +50,10 @@ export const guideRoutes: FastifyPluginAsyncZod<GuideNeeds> = async (app, n) => 
     async ({ params: { locale, picture } }, reply) =>
       reply
         .header('cache-control', 'public, max-age=3600')
-        .sendFile(`${picture}.png`, join(n.publicDir, 'guide', locale)),
+        .sendFile(`${picture}.png`, join(n.publicDir, 'guide', withPictures(n.publicDir, locale))),
   );
 };
+
+/** A language whose pictures nobody has made yet shows the English ones. */
+const withPictures = (publicDir: string, locale: Locale): Locale =>
+  existsSync(join(publicDir, 'guide', locale)) ? locale : FALLBACK_LOCALE;
