@@ -18,6 +18,7 @@ import { createCoverageReport } from './flow/coverage.ts';
 import { createDirectory } from './flow/directory.ts';
 import { createDirectorySync } from './flow/directory-sync.ts';
 import { createEndEverything } from './flow/end-everything.ts';
+import { createFirstSteps } from './flow/first-steps.ts';
 import { createDecideLines } from './flow/import-lines.ts';
 import { createImports } from './flow/imports.ts';
 import type { Notify } from './flow/notices.ts';
@@ -78,6 +79,13 @@ export function openAdministering(n: AdministeringNeeds) {
     support,
     alertWatch,
     consoleVisits: createConsoleVisits({ ...n, support, alertWatch }),
+    firstSteps: createFirstSteps({
+      ...n,
+      isNamed: n.config.organisation !== 'Dubbelslot',
+      hasSupport: n.config.support !== undefined,
+      sendsMail: n.config.smtpUrl !== undefined,
+      countPeople: async () => (await coverage.now())[0]!.people,
+    }),
     overview: createOverview({
       ...n,
       hasDirectory: ldap !== undefined,

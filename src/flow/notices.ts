@@ -11,7 +11,7 @@ export type Notice =
       readonly ip: string;
     }
   | { readonly kind: 'authenticator_disabled' | 'key_copied'; readonly ip: string }
-  | { readonly kind: 'temporary_pass_issued' | 'password_elsewhere' }
+  | { readonly kind: 'temporary_pass_issued' | 'password_elsewhere' | 'mail_test' }
   | { readonly kind: 'account_linked'; readonly client: string }
   /** `undoUrl` goes to every address: it only gives back what the owner had. */
   | { readonly kind: 'account_reset'; readonly undoUrl: string }

@@ -1,5 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, type Permission } from '../../src/core/permissions.ts';
@@ -64,6 +66,7 @@ async function signInAgain({ laptop, phone, email, password }: Staff): Promise<v
 /** Every address of the console, and what it takes. A new one that is not here fails the test below. */
 const PAGES: readonly (readonly [method: string, path: string, permission: Permission])[] = [
   ['GET', '/admin', 'accounts:read'],
+  ['POST', '/admin/first-steps/mail', 'settings:read'],
   ['GET', '/admin/people', 'accounts:read'],
   ['GET', '/admin/people/new', 'accounts:write'],
   ['POST', '/admin/people/new', 'accounts:write'],
@@ -224,6 +227,34 @@ describe('the doors of the console', () => {
     } finally {
       await strict.close();
     }
+  });
+});
+
+describe('the owner of a new installation', () => {
+  it('sees what is still to be done, what is done already, and that mails arrive', async () => {
+    const { laptop, email } = await enter('owner');
+    const row = (step: string): string =>
+      new RegExp(`<tr[^>]*>(?:(?!</tr>)[\\s\\S])*${step}[\\s\\S]*?</tr>`).exec(laptop.page.html)?.[0] ?? '';
+    expect(laptop.page.html).toMatch(/Eerste stappen: \d van 7 gedaan/);
+    expect(row('Stel een toegangssleutel')).toContain('Nog te doen');
+    expect(row('Geef uw organisatie een naam')).toContain('Gedaan');
+    expect(row('Sluit een eerste webapplicatie aan')).toContain('Gedaan');
+    expect(row('Zeg wie mensen kunnen bellen')).toContain('Nog te doen');
+    await laptop.submit('/admin/first-steps/mail');
+    expect(laptop.page.html).toContain('De proefmail is onderweg');
+    const outbox = join(installation.dataDir, 'outbox');
+    await expect
+      .poll(() =>
+        readdirSync(outbox)
+          .map((file) => readFileSync(join(outbox, file), 'utf8'))
+          .join('\n'),
+      )
+      .toMatch(new RegExp(`To: ${email}[\\s\\S]*Deze mail is een proef`));
+  });
+
+  it('is the only one who sees them', async () => {
+    const { laptop } = await enter('administrator');
+    expect(laptop.page.html).not.toContain('Eerste stappen');
   });
 });
 

@@ -1,0 +1,51 @@
+import type { Account, Accounts } from '../store/accounts.ts';
+import type { Authenticators } from '../store/authenticators.ts';
+import type { Clients } from '../store/clients.ts';
+import type { Notify } from './notices.ts';
+
+/** What an installation needs before the first hundred people come, in the order in which it is done. */
+export const FIRST_STEPS = ['key', 'named', 'help', 'mail', 'second_owner', 'web_app', 'people'] as const;
+export type FirstStep = (typeof FIRST_STEPS)[number];
+
+export interface FirstSteps {
+  /** In order; all done: there is nothing to show any more. */
+  list(visitor: Account): Promise<readonly { readonly step: FirstStep; readonly isDone: boolean }[]>;
+  /** Sends somebody a mail, to see that it comes. */
+  tryMail(visitor: Account): void;
+}
+
+export interface FirstStepsNeeds {
+  accounts: Accounts;
+  authenticators: Authenticators;
+  clients: Clients;
+  notify: Notify;
+  /** What is set: a name of one's own, whom to ask, a mail server. */
+  isNamed: boolean;
+  hasSupport: boolean;
+  sendsMail: boolean;
+  /** People who may sign in. */
+  countPeople(): Promise<number>;
+}
+
+export const createFirstSteps = (n: FirstStepsNeeds): FirstSteps => ({
+  async list(visitor) {
+    const [mine, owners, clients, people, administering] = await Promise.all([
+      n.authenticators.ofAccount(visitor.id),
+      n.accounts.countWithRole('owner'),
+      n.clients.list(),
+      n.countPeople(),
+      n.accounts.withRole(['owner', 'administrator', 'helpdesk', 'auditor']),
+    ]);
+    const isDone: Readonly<Record<FirstStep, boolean>> = {
+      key: mine.some(({ kind, state }) => kind === 'webauthn' && state === 'active'),
+      named: n.isNamed,
+      help: n.hasSupport,
+      mail: n.sendsMail,
+      second_owner: owners > 1,
+      web_app: clients.length > 0,
+      people: people > administering.length,
+    };
+    return FIRST_STEPS.map((step) => ({ step, isDone: isDone[step] }));
+  },
+  tryMail: (visitor) => n.notify(visitor, { kind: 'mail_test' }),
+});
