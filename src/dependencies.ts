@@ -100,7 +100,7 @@ export async function createDependencies(options: DependencyOptions) {
   signals.on('policy', stores.policies.forget);
 
   const metrics = config.metrics
-    ? (await import('./observing.ts')).openMetrics({ database, stores, hasher, clock })
+    ? (await import('./observing.ts')).openMetrics({ database, stores, hasher, clock, log })
     : undefined;
   const ownerUrl = options.ownerUrl ?? databaseUrl;
   const auditing = await openAuditing({ config, stores, ownerUrl, clock, log, metrics });

@@ -13,8 +13,18 @@ import type { Stores } from './stores.ts';
 type Where = NonNullable<Config['metrics']>;
 
 /** The figures of this process. Loaded, as all of this file, only where somebody reads them. */
-export function openMetrics(n: { database: Database; stores: Stores; hasher: PasswordHasher; clock: Clock }): Metrics {
-  const metrics = createMetrics(packageJson.version);
+export function openMetrics(n: {
+  database: Database;
+  stores: Stores;
+  hasher: PasswordHasher;
+  clock: Clock;
+  log: Logger;
+}): Metrics {
+  const metrics = createMetrics({
+    version: packageJson.version,
+    worker: cluster.worker && String(cluster.worker.id),
+    onFault: (err, name) => n.log.warn({ err, name }, 'could not read a figure'),
+  });
   if (cluster.isWorker) {
     AggregatorRegistry.setRegistries([metrics.registry]);
     // Making one is what lets this process answer the one that asks (prom-client's cluster mode).
@@ -97,8 +107,14 @@ export const serveMetrics = (where: Where, metrics: Metrics, log: Logger): Promi
     }),
   }));
 
-/** Listens for Prometheus in the process that watches the others, and adds up what they say. */
-export async function serveMetricsOfWorkers(where: Where): Promise<MetricsListener> {
+/** Listens for Prometheus in the process that watches the others, and puts together what they say. */
+export async function serveMetricsOfWorkers(where: Where, log: Logger): Promise<MetricsListener> {
   const all = new AggregatorRegistry();
-  return listenForMetrics(where, async () => ({ type: all.contentType, text: await all.clusterMetrics() }));
+  return listenForMetrics(where, async () => ({
+    type: all.contentType,
+    text: await all.clusterMetrics().catch((error: unknown) => {
+      log.warn({ err: error }, 'a process did not tell its figures');
+      throw error;
+    }),
+  }));
 }

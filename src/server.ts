@@ -7,6 +7,7 @@ import type { Config } from './config/load.ts';
 import { Fault } from './core/errors.ts';
 import { createDependencies, type Dependencies } from './dependencies.ts';
 import { startJobs } from './jobs.ts';
+import { stopTracing } from './observe/trace.ts';
 import { openEmbeddedDatabase } from './store/embedded.ts';
 import { migrate } from './store/migrate.ts';
 
@@ -120,13 +121,15 @@ export function stopOnSignal(stop: () => Promise<void>, log: Logger): void {
       if (isStopping && cluster.isPrimary) process.exit(1);
       if (isStopping) return;
       isStopping = true;
-      stop().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.fatal({ err: error }, 'could not stop cleanly');
-          process.exit(1);
-        },
-      );
+      stop()
+        .then(stopTracing)
+        .then(
+          () => process.exit(0),
+          (error: unknown) => {
+            log.fatal({ err: error }, 'could not stop cleanly');
+            process.exit(1);
+          },
+        );
     });
   }
 }

@@ -53,7 +53,8 @@ export async function startWorkers(config: Config, log: Logger): Promise<{ stop(
       let hasServed = false;
       const worker = cluster.fork();
       running.add(worker);
-      worker.once('message', () => {
+      worker.on('message', (said) => {
+        if (said !== 'serves') return;
         hasServed = true;
         resolve();
       });
@@ -81,7 +82,7 @@ export async function startWorkers(config: Config, log: Logger): Promise<{ stop(
   try {
     // Once, before anybody asks the database.
     await database.migrate();
-    figures = config.metrics && (await (await import('./observing.ts')).serveMetricsOfWorkers(config.metrics));
+    figures = config.metrics && (await (await import('./observing.ts')).serveMetricsOfWorkers(config.metrics, log));
     await Promise.all(Array.from({ length: config.workers }, launch));
     isUp = true;
     return { stop: stopAll };

@@ -7,7 +7,7 @@ self.addEventListener('install', (event) => {
   event.waitUntil(
     caches
       .open(CACHE)
-      .then((cache) => cache.addAll(['/app', '/app/messages/nl', '/app/messages/en', ...KEEP]))
+      .then((cache) => cache.addAll(['/app', ...KEEP]))
       .then(() => self.skipWaiting()),
   );
 });

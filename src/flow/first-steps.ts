@@ -11,7 +11,7 @@ export interface FirstSteps {
   /** In order; all done: there is nothing to show any more. */
   list(visitor: Account): Promise<readonly { readonly step: FirstStep; readonly isDone: boolean }[]>;
   /** Sends somebody a mail, to see that it comes. */
-  tryMail(visitor: Account): void;
+  tryMail(visitor: Account): Promise<void>;
 }
 
 export interface FirstStepsNeeds {

@@ -20,27 +20,31 @@ const MESSAGES: Readonly<Record<Locale, Messages>> = Object.fromEntries(
   ]),
 );
 
+/** Somebody may have chosen a language whose file is gone since. */
+const messagesIn = (locale: Locale): Messages => MESSAGES[locale] ?? nl;
+
 export type Translate = (key: MessageKey, values?: Readonly<Record<string, string | number>>) => string;
 
 /** English as it is written in Europe: the day before the month, and 24 hours. */
 const writtenIn = (locale: Locale): string => (locale === 'en' ? 'en-GB' : locale);
 const NUMBERS = Object.fromEntries(LOCALES.map((locale) => [locale, new Intl.NumberFormat(writtenIn(locale))]));
+const numbersIn = (locale: Locale): Intl.NumberFormat => NUMBERS[locale] ?? NUMBERS[DEFAULT_LOCALE]!;
 
 /** Full sentences with `{placeholders}`; numbers are written as in that language. Escaping is the template's. */
 export function translator(locale: Locale): Translate {
-  const messages = MESSAGES[locale]!;
+  const messages = messagesIn(locale);
   return (key, values = {}) =>
     messages[key].replace(/\{(\w+)\}/g, (whole, name: string) => {
       if (!Object.hasOwn(values, name)) return whole;
       const value = values[name]!;
-      return typeof value === 'number' ? NUMBERS[locale]!.format(value) : value;
+      return typeof value === 'number' ? numbersIn(locale).format(value) : value;
     });
 }
 
 /** The sentences under one prefix, without it: what the companion app takes along. */
 export function messagesUnder(prefix: string, locale: Locale): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(MESSAGES[locale]!)
+    Object.entries(messagesIn(locale))
       .filter(([key]) => key.startsWith(prefix))
       .map(([key, text]) => [key.slice(prefix.length), text]),
   );
@@ -62,7 +66,7 @@ export function timeFormat(locale: Locale, timeZone: string): TimeFormat {
       time: (at) => time.format(at),
       dateTime: (at) => dateTime.format(at),
       day: (text) => day.format(new Date(text)),
-      number: (value) => NUMBERS[locale]!.format(value),
+      number: (value) => numbersIn(locale).format(value),
       duration: (value) => (value < 90 ? seconds.format(Math.ceil(value)) : minutes.format(Math.ceil(value / 60))),
     };
     formats.set(key, made);
@@ -85,7 +89,7 @@ const formats = new Map<string, TimeFormat>();
 
 /** A language's own name for itself. */
 export const nameOfLanguage = (locale: Locale): string =>
-  (MESSAGES[locale] as Readonly<Record<string, string>>)[`language.${locale}`] ??
+  (messagesIn(locale) as Readonly<Record<string, string>>)[`language.${locale}`] ??
   new Intl.DisplayNames([locale], { type: 'language' }).of(locale) ??
   locale;
 

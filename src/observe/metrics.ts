@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AuditEvent } from '../core/audit.ts';
+import { AUDIT_ACTIONS } from '../core/audit-actions.ts';
 
 /** An event, and when it happened. */
 export type Happened = AuditEvent<string> & { readonly at: Date };
@@ -36,12 +37,19 @@ const ANSWER_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 /** From a push service that answers at once to somebody who looks for their phone. Seconds. */
 const LEG_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300];
 
-/**
- * The figures of one process, for Prometheus. Names and units follow its conventions; no label comes from outside.
- * @param version of this server
- */
-export function createMetrics(version: string): Metrics {
+export interface MetricsOptions {
+  /** Of this server. */
+  readonly version: string;
+  /** Which of several processes this is: each has series of its own, so that one that ends takes only its own along. */
+  readonly worker: string | undefined;
+  /** Hears why something could not be looked up; it is left out then, and the rest is told. */
+  onFault(error: unknown, name: string): void;
+}
+
+/** The figures of one process, for Prometheus. Names and units follow its conventions; no label comes from outside. */
+export function createMetrics({ version, worker, onFault }: MetricsOptions): Metrics {
   const registry = new Registry();
+  if (worker !== undefined) registry.setDefaultLabels({ worker });
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   // Called like counters, which they are not.
@@ -99,6 +107,13 @@ export function createMetrics(version: string): Metrics {
     registers,
   });
 
+  // A series that is not there until it first counts hides that first time from Prometheus.
+  for (const action of AUDIT_ACTIONS) {
+    const [subject, outcome = ''] = action.split('.');
+    if (subject === 'challenge') challenges.inc({ outcome }, 0);
+  }
+  for (const delivery of ['accepted', 'gone', 'failed', 'refused']) pushes.inc({ delivery }, 0);
+
   const leg = (name: string, seconds: unknown): void => {
     if (typeof seconds === 'number' && seconds >= 0) legs.observe({ leg: name }, seconds);
   };
@@ -138,8 +153,11 @@ export function createMetrics(version: string): Metrics {
         aggregator: of === 'installation' ? 'first' : 'sum',
         registers,
         async collect() {
-          const reading = await read();
           this.reset();
+          const reading = await Promise.resolve()
+            .then(read)
+            .catch((error: unknown) => onFault(error, name));
+          if (reading === undefined) return;
           if (typeof reading === 'number') this.set(reading);
           else for (const { labels: set, value } of reading) this.set(set, value);
         },

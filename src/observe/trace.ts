@@ -12,3 +12,15 @@ export function nameSpan({ method, route, id }: { method: string; route: string;
   span?.updateName(`${method} ${route}`);
   span?.setAttributes({ 'http.route': route, 'dubbelslot.request_id': id });
 }
+
+/** How long a collector that does not answer may hold up a stop. */
+const STOP_MS = 3000;
+let stop = (): Promise<void> => Promise.resolve();
+/** @param given sends what is still here */
+export function onStop(given: () => Promise<void>): void {
+  stop = given;
+}
+
+/** Sends what is traced and not sent yet; never fails. */
+export const stopTracing = (): Promise<void> =>
+  Promise.race([stop().catch(() => {}), new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref())]);

@@ -41,7 +41,9 @@ describe('an organisation’s own look', () => {
   });
 
   it('runs no script of a logo that is opened by itself', async () => {
-    const { headers } = await fetch(`${installation.url}/brand/logo`);
+    const { headers } = await fetch(`${installation.url}/brand/logo?v=another`);
+    // Nor is it kept under an address that is not its own.
+    expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'; sandbox");
     expect(headers.get('x-content-type-options')).toBe('nosniff');
   });

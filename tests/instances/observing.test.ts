@@ -104,7 +104,7 @@ describe.each([1, 2])('what is seen of a server with %i processes', (workers) =>
     ).toBeGreaterThan(3);
     expect(figure(text, 'http_request_duration_seconds_count', 'route="/oidc/auth"')).toBeGreaterThan(3);
     expect(figure(text, 'dubbelslot_queue_depth', 'queue="audit"')).toBe(0);
-    expect(figure(text, 'dubbelslot_build_info')).toBe(1);
+    expect(figure(text, 'dubbelslot_build_info')).toBe(workers);
     expect(figure(text, 'dubbelslot_database_connections')).toBeGreaterThan(workers);
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds/m);
     for (const secret of secrets) expect(text).not.toContain(secret);

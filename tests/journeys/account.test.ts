@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { apiProgram } from '../support/api.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -283,5 +286,24 @@ describe('my password and language', () => {
     await givePassword(stranger, rp, await installation.addPerson());
     await enrolPhone(stranger, installation.url);
     expect(stranger.page.html).toContain('<html lang="nl">');
+  });
+});
+
+describe('somebody whose language is no longer there', () => {
+  it('is spoken to in Dutch, and stays in the list', async () => {
+    const { account } = await installation.addPerson(undefined, { locale: 'en' });
+    const { d } = installation;
+    await d.database.sql`UPDATE account SET locale = 'zz' WHERE id = ${account.id}::uuid`;
+    const person = (await d.accounts.byId(account.id))!;
+    await d.firstSteps.tryMail(person);
+    await d.deliverMails();
+    const outbox = join(installation.dataDir, 'outbox');
+    expect(
+      readdirSync(outbox)
+        .map((file) => readFileSync(join(outbox, file), 'utf8'))
+        .join(),
+    ).toContain('Deze mail is een proef');
+    const program = await apiProgram(installation, ['accounts:read']);
+    expect((await program.call('GET', `/accounts/${account.id}`)).status).toBe(200);
   });
 });

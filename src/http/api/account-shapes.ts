@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { PersonView } from '../../flow/people.ts';
 import type { Account } from '../../store/accounts.ts';
-import { email, iso, isoOrNull, locale, role, time, timeOrNull, uuid } from './schemas.ts';
+import { email, iso, isoOrNull, role, time, timeOrNull, uuid } from './schemas.ts';
 
 /** How a person, and what they have, looks to a program. */
 
@@ -13,7 +13,8 @@ export const account = z
     email,
     displayName: z.string(),
     notifyEmail: email.nullable().describe('A second address that notices go to.'),
-    locale: locale.nullable(),
+    // Its file may be gone since.
+    locale: z.string().nullable(),
     role: role.nullable(),
     status,
     source: z.enum(['local', 'scim', 'ldap']).describe('Who decides about name, address and status.'),

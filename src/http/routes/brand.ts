@@ -6,10 +6,11 @@ export const brandRoutes: FastifyPluginAsyncZod<{ brand: Brand }> = async (app, 
   for (const part of [brand.logo, brand.theme]) {
     if (!part) continue;
     const config = { public: true } as const;
-    app.get(part.path.split('?')[0]!, { config, logLevel: 'warn' }, async (_request, reply) =>
+    app.get(part.path.split('?')[0]!, { config, logLevel: 'warn' }, async (request, reply) =>
       reply
         .type(part.type)
-        .headers({ 'cache-control': 'public, max-age=31536000, immutable' })
+        // Another version than was asked for, while instances are replaced, is not to be kept.
+        .header('cache-control', request.url === part.path ? 'public, max-age=31536000, immutable' : 'no-store')
         // A drawing may carry a script: opened by itself it runs none.
         .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox")
         .send(part.body),

@@ -65,6 +65,7 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
     .slice(0, 12);
   const keep = JSON.stringify([
     ...files.map((file) => `/app/js/${file}`),
+    ...LOCALES.map((locale) => `/app/messages/${locale}`),
     '/app/vendor/decode.js',
     '/app/vendor/index.js',
     '/assets/css/base.css',
