@@ -101,7 +101,7 @@ export const homePages: FastifyPluginAsyncZod<{
     '/admin/first-steps/mail',
     { config: { guard: 'console', permission: 'settings:read' } },
     async (request, reply) => {
-      n.firstSteps.tryMail(request.console!.account);
+      await n.firstSteps.tryMail(request.console!.account);
       return goAndSay(request, reply, '/admin', request.t('console.first_mail_sent'));
     },
   );
