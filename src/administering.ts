@@ -84,7 +84,6 @@ export function openAdministering(n: AdministeringNeeds) {
       isNamed: n.config.organisation !== 'Dubbelslot',
       hasSupport: n.config.support !== undefined,
       sendsMail: n.config.smtpUrl !== undefined,
-      countPeople: async () => (await coverage.now())[0]!.people,
     }),
     overview: createOverview({
       ...n,

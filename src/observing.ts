@@ -54,7 +54,12 @@ export function openMetrics(n: {
     pool(({ waiting }) => [['waiting', waiting]]),
   );
   metrics.watch({ name: 'dubbelslot_passwords_waiting', help: 'Passwords that wait to be hashed.' }, n.hasher.waiting);
-  const queues = () => n.stores.queues.depths(n.clock.now());
+  // Two figures are of the same answer, which is asked for once each time that Prometheus comes.
+  let asked: ReturnType<typeof n.stores.queues.depths> | undefined;
+  const queues = () => {
+    asked ??= n.stores.queues.depths(n.clock.now()).finally(() => (asked = undefined));
+    return asked;
+  };
   metrics.watch(
     {
       name: 'dubbelslot_queue_depth',

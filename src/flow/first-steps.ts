@@ -8,8 +8,11 @@ export const FIRST_STEPS = ['key', 'named', 'help', 'mail', 'second_owner', 'web
 export type FirstStep = (typeof FIRST_STEPS)[number];
 
 export interface FirstSteps {
-  /** In order; all done: there is nothing to show any more. */
-  list(visitor: Account): Promise<readonly { readonly step: FirstStep; readonly isDone: boolean }[]>;
+  /**
+   * In order; all done: there is nothing to show any more.
+   * @param people who may sign in: whoever shows this has counted them
+   */
+  list(visitor: Account, people: number): Promise<readonly { readonly step: FirstStep; readonly isDone: boolean }[]>;
   /** Sends somebody a mail, to see that it comes. */
   tryMail(visitor: Account): Promise<void>;
 }
@@ -23,17 +26,14 @@ export interface FirstStepsNeeds {
   isNamed: boolean;
   hasSupport: boolean;
   sendsMail: boolean;
-  /** People who may sign in. */
-  countPeople(): Promise<number>;
 }
 
 export const createFirstSteps = (n: FirstStepsNeeds): FirstSteps => ({
-  async list(visitor) {
-    const [mine, owners, clients, people, administering] = await Promise.all([
+  async list(visitor, people) {
+    const [mine, owners, clients, administering] = await Promise.all([
       n.authenticators.ofAccount(visitor.id),
       n.accounts.countWithRole('owner'),
       n.clients.list(),
-      n.countPeople(),
       n.accounts.withRole(['owner', 'administrator', 'helpdesk', 'auditor']),
     ]);
     const isDone: Readonly<Record<FirstStep, boolean>> = {

@@ -71,7 +71,7 @@ export const homePages: FastifyPluginAsyncZod<{
           text: t('console.welcome', { name: account.displayName, role: t(`console.role_${account.role!}`) }),
         },
         ...(waiting.length > 0 ? waiting : [{ type: 'notice', tone: 'good', text: t('console.home_quiet') } as const]),
-        ...(account.role === 'owner' ? firstStepsOf(await n.firstSteps.list(account), t) : []),
+        ...(account.role === 'owner' ? firstStepsOf(await n.firstSteps.list(account, all!.people), t) : []),
         {
           type: 'form',
           method: 'get',
