@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pixelmatch from 'pixelmatch';
 import type { Page } from 'playwright-core';
-import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gallery, type Shown, serveGallery } from '../../bin/gallery/server.ts';
 import { accessibilityFaults } from '../support/accessibility.ts';
 import { type LaunchedBrowser, launchChromium, screenshotFolder } from '../support/chromium.ts';
+import { difference, STEADY } from '../support/pictures.ts';
 
 /** How the pages looked when somebody last agreed with it. */
 const AGREED = join(import.meta.dirname, 'gallery');
@@ -24,10 +23,6 @@ afterAll(async () => {
   ours.close();
   await launched?.browser.close();
 });
-
-/** The font that comes with the browser of the test, so that pictures are the same everywhere. */
-const STEADY =
-  '* { font-family: "Open Sans" !important; animation: none !important; caret-color: transparent !important }';
 
 async function open(options: {
   width: number;
@@ -99,7 +94,12 @@ describe('the look of every page', () => {
       const agreed = join(AGREED, `${nameOf(shown)}.png`);
       if (process.env.UPDATE_GALLERY) writeFileSync(agreed, now);
       else if (!existsSync(agreed)) faults.push(`${nameOf(shown)}: nobody has agreed with it yet`);
-      else faults.push(...difference(nameOf(shown), readFileSync(agreed), now));
+      else {
+        const found = difference(readFileSync(agreed), now, MOST_DIFFERENT);
+        if (found) faults.push(`${nameOf(shown)}: ${found.sentence}`);
+        if (found?.picture)
+          writeFileSync(join(screenshotFolder, 'gallery', `${nameOf(shown)}-differs.png`), found.picture);
+      }
     }
     await page.context().close();
     expect(faults).toEqual([]);
@@ -123,16 +123,3 @@ describe('the look of every page', () => {
     await page.context().close();
   });
 });
-
-/** At most one sentence. A picture of what differs is kept beside the others. */
-function difference(name: string, agreed: Buffer, now: Buffer): string[] {
-  const [before, after] = [PNG.sync.read(agreed), PNG.sync.read(now)];
-  if (before.width !== after.width || before.height !== after.height)
-    return [`${name}: ${before.width} x ${before.height} became ${after.width} x ${after.height}`];
-  const shown = new PNG({ width: before.width, height: before.height });
-  const points = pixelmatch(before.data, after.data, shown.data, before.width, before.height, { threshold: 0.15 });
-  const share = points / (before.width * before.height);
-  if (share <= MOST_DIFFERENT) return [];
-  writeFileSync(join(screenshotFolder, 'gallery', `${name}-differs.png`), PNG.sync.write(shown));
-  return [`${name}: ${(share * 100).toFixed(2)} % of its points differ`];
-}

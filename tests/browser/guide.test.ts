@@ -1,14 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pixelmatch from 'pixelmatch';
 import type { Page } from 'playwright-core';
-import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gallery, serveGallery } from '../../bin/gallery/server.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { GUIDE_PAGES, GUIDE_SCREENS } from '../../src/http/guide.ts';
 import { screenshotFolder } from '../support/chromium.ts';
+import { difference, STEADY } from '../support/pictures.ts';
 import { readQr } from '../support/qr.ts';
 import { Stage } from '../support/stage.ts';
 
@@ -17,8 +16,8 @@ const PICTURES = join(import.meta.dirname, '../../public/guide');
 const PAPER = join(import.meta.dirname, '../../guide');
 const MOST_DIFFERENT = 0.02;
 const isMaking = Boolean(process.env.MAKE_GUIDE);
-const STEADY =
-  '* { font-family: "Open Sans" !important; animation: none !important; caret-color: transparent !important; outline: none !important }';
+/** Nor what has the focus. */
+const QUIET = `${STEADY} * { outline: none !important }`;
 
 let stage: Stage;
 let gallery: Gallery;
@@ -51,7 +50,7 @@ async function take(page: Page, locale: string, name: string, faults: string[]):
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(rules);
     document.adoptedStyleSheets = [sheet];
-  }, STEADY);
+  }, QUIET);
   await page.evaluate(() => document.fonts.ready);
   const main = page.locator(name.startsWith('phone-') ? 'body' : 'main');
   const now = await main.screenshot();
@@ -59,12 +58,8 @@ async function take(page: Page, locale: string, name: string, faults: string[]):
   writeFileSync(join(screenshotFolder, `guide-${locale}-${name}.png`), now);
   if (isMaking) return writeFileSync(file, now);
   if (!existsSync(file)) return void faults.push(`${locale}/${name}: there is no picture`);
-  const [before, after] = [PNG.sync.read(readFileSync(file)), PNG.sync.read(now)];
-  const { width, height } = before;
-  if (width !== after.width || height !== after.height)
-    return void faults.push(`${locale}/${name}: ${width} x ${height} became ${after.width} x ${after.height}`);
-  const share = pixelmatch(before.data, after.data, undefined, width, height, { threshold: 0.15 }) / (width * height);
-  if (share > MOST_DIFFERENT) faults.push(`${locale}/${name}: ${(share * 100).toFixed(1)} % of its points differ`);
+  const found = difference(readFileSync(file), now, MOST_DIFFERENT);
+  if (found) faults.push(`${locale}/${name}: ${found.sentence}`);
 }
 
 /** What is another each time. */
