@@ -19,14 +19,8 @@ describe.each([2, 4])('%i servers on one database, behind a proxy that gives eac
 
   beforeAll(async () => {
     cluster = await Cluster.start(count, { API_CALLS_PER_MINUTE: String(CALLS) });
-    const redirectUri = await RelyingParty.redirectUri();
-    const registered = await cluster.d.clientRegistration.register(
-      { id: 'app', name: 'App', redirectUris: [redirectUri], grants: ['refresh'] },
-      OPERATOR,
-    );
-    if (!registered.ok) throw new Error(registered.mistakes.join());
     // Every instance hears of a new web app.
-    rp = await RelyingParty.discover(cluster.url, 'app', registered.value ?? '', redirectUri);
+    rp = await cluster.addApp({ grants: ['refresh'] });
   });
   afterAll(() => cluster?.close());
 

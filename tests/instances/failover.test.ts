@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OPERATOR } from '../support/administration.ts';
 import { Cluster } from '../support/cluster.ts';
 import { Laptop } from '../support/laptop.ts';
-import { RelyingParty } from '../support/relying-party.ts';
+import type { RelyingParty } from '../support/relying-party.ts';
 import { ReplicatedPostgres } from '../support/replicated-postgres.ts';
 import { enrolCodeApp, givePassword, goOn } from '../support/story.ts';
 
@@ -13,13 +13,7 @@ let rp: RelyingParty;
 beforeAll(async () => {
   postgres = await ReplicatedPostgres.start();
   cluster = await Cluster.start(2, {}, { url: postgres.url, ownerUrl: postgres.ownerUrl, drop: async () => {} });
-  const redirectUri = await RelyingParty.redirectUri();
-  const registered = await cluster.d.clientRegistration.register(
-    { id: 'app', name: 'App', redirectUris: [redirectUri] },
-    OPERATOR,
-  );
-  if (!registered.ok) throw new Error(registered.mistakes.join());
-  rp = await RelyingParty.discover(cluster.url, 'app', registered.value ?? '', redirectUri);
+  rp = await cluster.addApp();
 });
 afterAll(async () => {
   await cluster?.close();

@@ -7,7 +7,7 @@ import { Cluster } from '../support/cluster.ts';
 import { isInstalled } from '../support/judges.ts';
 import { Laptop } from '../support/laptop.ts';
 import { freePort } from '../support/ports.ts';
-import { RelyingParty } from '../support/relying-party.ts';
+import type { RelyingParty } from '../support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../support/story.ts';
 
 const TOKEN = 'a token for Prometheus alone';
@@ -47,13 +47,7 @@ describe.each([1, 2])('what is seen of a server with %i processes', (workers) =>
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_BSP_SCHEDULE_DELAY: '200',
     });
-    const redirectUri = await RelyingParty.redirectUri();
-    const registered = await cluster.d.clientRegistration.register(
-      { id: 'app', name: 'App', redirectUris: [redirectUri] },
-      OPERATOR,
-    );
-    if (!registered.ok) throw new Error(registered.mistakes.join());
-    rp = await RelyingParty.discover(cluster.url, 'app', registered.value ?? '', redirectUri);
+    rp = await cluster.addApp();
   });
   afterAll(async () => {
     await cluster?.close();

@@ -6,9 +6,12 @@ import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { createDependencies, type Dependencies } from '../../src/dependencies.ts';
+import type { ClientToAdd } from '../../src/flow/clients.ts';
 import { createLog } from '../../src/log.ts';
+import { OPERATOR } from './administration.ts';
 import { makeEmptyDatabase, type TestDatabase } from './database.ts';
 import { freePort } from './ports.ts';
+import { RelyingParty } from './relying-party.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -96,6 +99,15 @@ export class Cluster {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(`an instance does not start: ${instance.output}`);
+  }
+
+  /** A web app that is registered here. */
+  async addApp(more: Partial<ClientToAdd> = {}): Promise<RelyingParty> {
+    const redirectUri = await RelyingParty.redirectUri();
+    const app = { id: 'app', name: 'App', redirectUris: [redirectUri], ...more };
+    const registered = await this.d.clientRegistration.register(app, OPERATOR);
+    if (!registered.ok) throw new Error(registered.mistakes.join());
+    return RelyingParty.discover(this.url, 'app', registered.value ?? '', redirectUri);
   }
 
   /** Stops one as a supervisor does, and starts it anew on its port. */
