@@ -2,6 +2,7 @@ import { type BindPassword, createBindDirectoryPassword } from './authenticators
 import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
+import type { Organisation } from './core/organisation.ts';
 import type { OutboundFetch } from './core/outbound.ts';
 import type { Random } from './core/random.ts';
 import { keyedDigest } from './crypto/digest.ts';
@@ -38,6 +39,7 @@ import type { Stores } from './stores.ts';
 
 export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds, 'checkMetadata'> {
   readonly config: Config;
+  readonly organisation: Organisation;
   readonly access: Access;
   readonly approvals: Approvals;
   readonly bindPassword: BindPassword;
@@ -52,14 +54,14 @@ export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds
 
 /** Everything that administrators and the helpdesk do, put together. */
 export function openAdministering(n: AdministeringNeeds) {
-  const { organisation, publicUrl } = n.config;
+  const { publicUrl } = n.config;
   const endEverything = createEndEverything(n);
   const callerCheck = createCallerCheck({
     ...n,
     words: (locale) => translator(locale ?? DEFAULT_LOCALE)('push.caller_check'),
   });
   const bindDirectoryPassword = createBindDirectoryPassword(n.authenticators, n.random);
-  const common = { ...n, organisation, publicUrl, endEverything, callerCheck, bindDirectoryPassword };
+  const common = { ...n, publicUrl, endEverything, callerCheck, bindDirectoryPassword };
   const support = createSupport({
     ...common,
     bindTemporaryPass: createBindTemporaryPass(n.temporaryPasses, n.random),
@@ -81,8 +83,6 @@ export function openAdministering(n: AdministeringNeeds) {
     consoleVisits: createConsoleVisits({ ...n, support, alertWatch }),
     firstSteps: createFirstSteps({
       ...n,
-      isNamed: n.config.organisation !== 'Dubbelslot',
-      hasSupport: n.config.support !== undefined,
       sendsMail: n.config.smtpUrl !== undefined,
     }),
     overview: createOverview({

@@ -5,6 +5,7 @@ import fastifyStatic from '@fastify/static';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import packageJson from '../package.json' with { type: 'json' };
+import { checkUp } from './checkup.ts';
 import type { Dependencies } from './dependencies.ts';
 import { allEndpoints } from './http/api/endpoints.ts';
 import { api } from './http/api/plugin.ts';
@@ -55,7 +56,8 @@ const LARGEST_BODY = 32 * 1024;
 /** The whole server: every plugin and route, in the order in which they run. It never listens. */
 export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const { config } = d;
-  const { publicUrl, isSecure, organisation, support, accessibilityUrl } = config;
+  const { publicUrl, isSecure, accessibilityUrl } = config;
+  const { organisation } = d;
   const publicDir = join(ROOT, 'public');
 
   const interactions = createInteractions({ ...d, current: d.openid.current });
@@ -83,7 +85,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   await app.register(cookie, { secret: d.cookieKeysFor('cookies') });
   await app.register(securityHeaders, { isSecure });
   await app.register(person, { isSecure, timeZone: config.timeZone });
-  await app.register(pages, { render: d.render, organisation, support, accessibilityUrl, brand: d.brand });
+  await app.register(pages, { render: d.render, organisation, accessibilityUrl, brand: d.brand });
   await app.register(errors);
   await app.register(bodyTime, {});
   await app.register(guards, {
@@ -192,7 +194,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       store: createPortalSessionStore(d.portalSessions, d.clock),
     });
     await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie, adminAcr: config.adminAcr });
-    await own.register(consolePages, { ...d, publicUrl, streams, settings });
+    await own.register(consolePages, { ...d, publicUrl, streams, settings, checkUp: (only) => checkUp(d, only) });
     await own.register(accountActivityRoutes, {
       myAccount,
       passwordLinks: d.passwordLinks,

@@ -6,7 +6,7 @@ import { openAuditing } from './auditing.ts';
 import { createBindPassword } from './authenticators/password/bind.ts';
 import { createVerifyPassword } from './authenticators/password/verify.ts';
 import { createBindPush } from './authenticators/push/bind.ts';
-import { createDeliverPush, makeVapidKeys, type VapidKeys } from './authenticators/push/deliver.ts';
+import { createDeliverPush } from './authenticators/push/deliver.ts';
 import type { EndpointRules } from './authenticators/push/endpoint.ts';
 import { createPushGate } from './authenticators/push/gate.ts';
 import { createVerifyProof } from './authenticators/push/proof.ts';
@@ -43,13 +43,10 @@ import { createReports } from './flow/reports.ts';
 import { createSecondFactor } from './flow/second-factor.ts';
 import { createSignIn } from './flow/sign-in.ts';
 import { createSignInEnd } from './flow/sign-in-end.ts';
-import { recordKeys } from './flow/signing-keys.ts';
 import { createStoreApp } from './flow/store-app.ts';
 import { createTransfers } from './flow/transfer.ts';
 import { createWaiting } from './flow/waiting.ts';
-import { createBrand } from './http/brand.ts';
 import { createRender } from './http/views.ts';
-import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
 import { openDirectory } from './ldap/directory.ts';
 import { openNotices } from './notices.ts';
 import { createApiTokens } from './oidc/api-tokens.ts';
@@ -57,9 +54,11 @@ import type { JudgeSession } from './oidc/interaction-policy.ts';
 import { INTERACTION_SECONDS } from './oidc/lifetimes.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
 import { openOpenid } from './openid.ts';
+import { openOrganisation } from './organisation.ts';
 import { createOutboundFetch } from './outbound.ts';
+import { pushText, storeAppWords } from './phone-words.ts';
 import { openPlaces } from './places.ts';
-import { openSecrets } from './secrets.ts';
+import { openSecrets, vapidKeys } from './secrets.ts';
 import { openDatabase } from './store/database.ts';
 import { openSignals } from './store/signals.ts';
 import { openStores } from './stores.ts';
@@ -85,7 +84,7 @@ export type Dependencies = Awaited<ReturnType<typeof createDependencies>>;
 /** The one file that knows everybody: what is made from what. */
 export async function createDependencies(options: DependencyOptions) {
   const { config, databaseUrl, log, clock = systemClock, random = systemRandom } = options;
-  const { publicUrl, organisation, numberLength } = config;
+  const { publicUrl } = config;
 
   const database = openDatabase(databaseUrl, config.databasePool);
   const secrets = await openSecrets(config.secretKeys, database, random);
@@ -105,17 +104,14 @@ export async function createDependencies(options: DependencyOptions) {
   const ownerUrl = options.ownerUrl ?? databaseUrl;
   const auditing = await openAuditing({ config, stores, ownerUrl, clock, log, metrics });
   const { audit } = auditing;
-  const vapid = JSON.parse(
-    await stores.settings.secret('vapid keys', async () => {
-      await recordKeys(audit, ['vapid']);
-      return JSON.stringify(makeVapidKeys());
-    }),
-  ) as VapidKeys;
+  const look = await openOrganisation({ ...stores, config, signals, audit, clock, log });
+  const { organisation, brand } = look;
+  const vapid = await vapidKeys(settings, audit);
   const endpointRules: EndpointRules = { extraHosts: config.pushHosts, testOrigin: options.testPushOrigin };
 
   const party: WebauthnParty = {
     rpID: new URL(publicUrl).hostname,
-    rpName: organisation,
+    organisation,
     origin: publicUrl,
     allowedAaguids: config.allowedAaguids,
   };
@@ -124,27 +120,23 @@ export async function createDependencies(options: DependencyOptions) {
   const verifyWebauthn = createVerifyWebauthn(stores.webauthnStore, party);
   const keys = createWebauthnChallenges(stores.webauthnStore, party);
 
-  const mail = openNotices({ ...stores, audit, config, clock, random, log });
+  const mail = openNotices({ ...stores, audit, config, organisation, clock, random, log });
   const { notify } = mail;
 
   const places = await openPlaces(config.geoipFile, (err) => log.warn({ err }, 'GEOIP_FILE cannot be read'));
-  const common = { ...stores, audit, notify, clock, random };
+  const common = { ...stores, organisation, audit, notify, clock, random };
   const approvals = createApprovals({
     ...common,
     publicUrl,
-    organisation,
-    numberLength,
+    numberLength: config.numberLength,
     deliver: createDeliverPush(vapid, config.pushContact, publicUrl, endpointRules, clock),
     placeOf: places,
-    pushText: ({ locale }) => {
-      const t = translator(locale ?? DEFAULT_LOCALE);
-      return { title: t('push.title'), body: t('push.body') };
-    },
+    pushText,
   });
   const guessing = createGuessing(common);
   const announceBound = createAnnounceBound({ ...common, guessing });
   const binding = createBinding({ ...common, approvals, announceBound, publicUrl });
-  const codeBinding = createCodeBinding({ ...common, announceBound, organisation, bindTotp: createBindTotp(random) });
+  const codeBinding = createCodeBinding({ ...common, announceBound, bindTotp: createBindTotp(random) });
   const keyBinding = createKeyBinding({
     ...common,
     keys,
@@ -166,7 +158,7 @@ export async function createDependencies(options: DependencyOptions) {
     isBusy: hasher.isFull,
     ttlSeconds: INTERACTION_SECONDS,
   });
-  const signInEnd = createSignInEnd({ ...common, placeOf: places, organisation });
+  const signInEnd = createSignInEnd({ ...common, placeOf: places });
   const secondFactor = createSecondFactor({
     ...common,
     guessing,
@@ -186,13 +178,25 @@ export async function createDependencies(options: DependencyOptions) {
   });
   const reports = createReports(common);
   const clientApprovals = createClientApprovals({ ...common, access, approvals });
-  const brand = createBrand(config.logo, config.accent);
   const render = createRender(join(import.meta.dirname, '../views'), config.viewsDir);
   const clientHosts = hostsThatMayBeCalled(config);
   const outbound = createOutboundFetch(clientHosts, options.testFetch);
   const { openid, clientDoctor, entra, ciba, makeCalls, keyRotation } = await openOpenid({
     ...options,
-    ...{ stores, root, signals, brand, render, judgeSession, clientApprovals, audit, notify, clock, random },
+    ...{
+      stores,
+      root,
+      signals,
+      organisation,
+      brand,
+      render,
+      judgeSession,
+      clientApprovals,
+      audit,
+      notify,
+      clock,
+      random,
+    },
     ...{ clientHosts, outbound, cookieKeys: cookieKeysFor('cookies') },
   });
   const takeAnswer = createTakeAnswer({
@@ -211,18 +215,10 @@ export async function createDependencies(options: DependencyOptions) {
     approvals,
     announceBound,
     publicUrl,
-    organisation,
     key: () => stores.settings.secret('store app key', makeAppKey).then(openAppKey),
-    words: (account, { context }) => {
-      const t = translator(account.locale ?? DEFAULT_LOCALE);
-      const where = [context.ip, context.place].filter(Boolean).join(' · ');
-      return {
-        title: t('push.title'),
-        question: t('store_app.question', { client: context.client, browser: context.browser, where }),
-      };
-    },
+    words: storeAppWords,
   });
-  const passwordLinks = createPasswordLinks({ ...common, bindPassword, publicUrl, organisation });
+  const passwordLinks = createPasswordLinks({ ...common, bindPassword, publicUrl });
   const administering = openAdministering({
     ...common,
     ...{ config, access, approvals, bindPassword, passwordLinks, outbound, ldap },
@@ -255,7 +251,7 @@ export async function createDependencies(options: DependencyOptions) {
     entra,
     makeCalls,
     keyRotation,
-    brand,
+    ...look,
     render,
     signals,
     ...stores,

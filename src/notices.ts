@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
+import type { Organisation } from './core/organisation.ts';
 import { type Random, token256 } from './core/random.ts';
 import type { Audit } from './flow/audit.ts';
 import { isAlarm, type Notice, type Notify } from './flow/notices.ts';
@@ -24,6 +25,7 @@ const LAST_TRY_MS = 15_000;
 /** Notices to people, by mail: to all their addresses, with a way to say "this was not me" where it may be. */
 export function openNotices(n: {
   config: Config;
+  organisation: Organisation;
   mailLinks: MailLinks;
   mails: Mails;
   audit: Audit;
@@ -65,7 +67,7 @@ export function openNotices(n: {
     },
   });
   const settings = {
-    organisation: config.organisation,
+    organisation: n.organisation,
     render: createRenderMail(join(import.meta.dirname, '../views/mail')),
   };
   const onTheirWay = new Set<Promise<void>>();

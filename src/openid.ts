@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
+import type { Organisation } from './core/organisation.ts';
 import type { OutboundFetch } from './core/outbound.ts';
 import type { Random } from './core/random.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
@@ -29,6 +30,7 @@ export interface OpenidNeeds {
   readonly root: SecretKey;
   readonly cookieKeys: readonly string[];
   readonly signals: Signals;
+  readonly organisation: Organisation;
   readonly brand: Brand;
   readonly render: Render;
   readonly judgeSession: JudgeSession;
@@ -65,7 +67,7 @@ export async function openOpenid(n: OpenidNeeds) {
     dpopNonceSecret: root.derive('dpop nonces'),
     pairwiseKey: root.derive('pairwise subjects'),
     sessions: stores.opSessions,
-    pages: createOidcPages(n.render, { ...config, brand: n.brand }),
+    pages: createOidcPages(n.render, { ...n, accessibilityUrl: config.accessibilityUrl }),
     judgeSession: n.judgeSession,
     rememberedCookie: rememberedCookieName(isSecure),
     hasClientCertificates: config.clientCertHeader !== undefined,

@@ -1,8 +1,11 @@
+import { makeVapidKeys, type VapidKeys } from './authenticators/push/deliver.ts';
 import { type Random, token256 } from './core/random.ts';
 import { createSealer } from './crypto/seal.ts';
 import { secretKey } from './crypto/secret-key.ts';
+import type { Audit } from './flow/audit.ts';
+import { recordKeys } from './flow/signing-keys.ts';
 import type { Database } from './store/database.ts';
-import { createKeptSettings } from './store/settings.ts';
+import { createKeptSettings, type KeptSettings } from './store/settings.ts';
 
 /**
  * What is kept secret with: the sealer, and the keys of single purposes, which stay when the secret key is replaced.
@@ -26,3 +29,12 @@ export async function openSecrets(keys: readonly string[], database: Database, r
       [first!, ...former].map((key) => key.derive(purpose).toString('base64url')),
   };
 }
+
+/** Our key towards push services (VAPID, RFC 8292), made on first use. */
+export const vapidKeys = async (settings: KeptSettings, audit: Audit): Promise<VapidKeys> =>
+  JSON.parse(
+    await settings.secret('vapid keys', async () => {
+      await recordKeys(audit, ['vapid']);
+      return JSON.stringify(makeVapidKeys());
+    }),
+  );

@@ -18,7 +18,6 @@ export const shownSettings = (config: Config, environment: NodeJS.ProcessEnv): S
     const known: Record<string, string> = {
       PUBLIC_URL: config.publicUrl,
       DATA_DIR: config.dataDir,
-      ORGANISATION: config.organisation,
       LOG_LEVEL: config.logLevel,
     };
     const value = SECRET.includes(name) ? (given ? '•••' : null) : (known[name] ?? given ?? null);

@@ -27,6 +27,7 @@ import { createMailLinks } from './store/mail-links.ts';
 import { createMails } from './store/mails.ts';
 import { createOidcPayloads } from './store/oidc-payloads.ts';
 import { createOpSessions } from './store/op-sessions.ts';
+import { createOrganisationStore } from './store/organisation.ts';
 import { createPolicies } from './store/policies.ts';
 import { createPortalSessions } from './store/portal-sessions.ts';
 import { createPushSubscriptions } from './store/push-subscriptions.ts';
@@ -79,6 +80,7 @@ export const openStores = (
     opSessions: createOpSessions(database),
     payloads: createOidcPayloads(database, sealer),
     signers: createSigners(database, sealer),
+    organisationStore: createOrganisationStore(database),
     policies: createPolicies(database),
     rememberedBrowsers: createRememberedBrowsers(database),
     portalSessions: createPortalSessions(database),

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
-import type { Config } from '../../src/config/load.ts';
+import type { Organisation } from '../../src/core/organisation.ts';
 import { createBrand } from '../../src/http/brand.ts';
 import { contentSecurityPolicy } from '../../src/http/csp.ts';
 import type { PageName } from '../../src/http/pages.ts';
@@ -33,12 +33,13 @@ export interface Gallery {
 }
 
 /** In whose name pages are drawn. */
-export type GalleryConfig = Pick<Config, 'organisation' | 'support' | 'logo' | 'accent' | 'publicUrl'> & {
+export type GalleryConfig = Organisation & {
+  readonly publicUrl: string;
   /** The date on paper, `2026-11-27`. */
   readonly today: string;
 };
 const EXAMPLE: GalleryConfig = {
-  organisation: 'Voorbeeldorganisatie',
+  name: 'Voorbeeldorganisatie',
   support: { name: 'Servicedesk', phone: '030 123 45 67', hours: '8.00 – 17.00' },
   logo: undefined,
   accent: undefined,
@@ -51,9 +52,8 @@ const EXAMPLE: GalleryConfig = {
  * @param port 0: whichever is free
  */
 export async function serveGallery(port: number, config: Partial<GalleryConfig> = {}): Promise<Gallery> {
-  const { logo, accent, publicUrl, today, ...named } = { ...EXAMPLE, ...config };
-  const brand = createBrand(logo, accent);
-  const settings = { ...named, brand };
+  const { publicUrl, today, ...organisation } = { ...EXAMPLE, ...config };
+  const settings = { organisation, brand: createBrand(organisation) };
   const draw = async (locale: Locale, page: PageName, state: string): Promise<string | undefined> => {
     const t = translator(locale);
     const model = (await pageStates(t, publicUrl, timeFormat(locale, 'UTC').day(today)))[page]?.[state as never];
@@ -82,7 +82,7 @@ export async function serveGallery(port: number, config: Partial<GalleryConfig> 
     }
     const path = decodeURIComponent((request.url ?? '/').split('?')[0]!);
     const [, first = '', second = '', third = ''] = path.split('/');
-    const part = [brand.theme, brand.logo].find((each) => each?.path.split('?')[0] === path);
+    const part = [settings.brand.theme, settings.brand.logo].find((each) => each?.path.split('?')[0] === path);
     if (part) return send(part.type, part.body);
     // A page that goes on by itself stays too.
     if (third === 'submit.js') return send(TYPES['.js']!, '');

@@ -2,11 +2,11 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts';
 import { ACR_PHISHING_RESISTANT, type Acr, acrNamed } from '../core/assurance.ts';
-import type { Support } from '../core/branding.ts';
 import { badConfiguration } from '../core/errors.ts';
+import type { Organisation, OrganisationPart } from '../core/organisation.ts';
 import type { Random } from '../core/random.ts';
 import { type DirectoryConfig, directoryFrom } from './directory.ts';
-import { type Logo, readLogo } from './logo.ts';
+import { readLogo } from './logo.ts';
 import { isLoopback, type Settings, settings } from './schema.ts';
 
 /** The settings of one run: frozen, complete, with absolute paths. */
@@ -23,13 +23,10 @@ export interface Config {
   readonly dataDir: string;
   /** At least one; the first seals. */
   readonly secretKeys: readonly string[];
-  readonly organisation: string;
-  readonly support: Support | undefined;
+  /** What of it the environment says. */
+  readonly organisation: { readonly [Part in OrganisationPart]: Organisation[Part] | undefined };
   /** Of the accessibility statement. */
   readonly accessibilityUrl: string | undefined;
-  readonly logo: Logo | undefined;
-  /** `#rrggbb`, readable. */
-  readonly accent: string | undefined;
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   readonly directory: DirectoryConfig | undefined;
@@ -91,13 +88,15 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     databasePool: found.DATABASE_POOL,
     dataDir,
     secretKeys: splitKeys(found.SECRET_KEY ?? keptSecretKey(dataDir, random)),
-    organisation: found.ORGANISATION,
-    support: found.SUPPORT
-      ? { name: found.SUPPORT, phone: found.SUPPORT_PHONE ?? null, hours: found.SUPPORT_HOURS ?? null }
-      : undefined,
+    organisation: {
+      name: found.ORGANISATION,
+      support: found.SUPPORT
+        ? { name: found.SUPPORT, phone: found.SUPPORT_PHONE ?? null, hours: found.SUPPORT_HOURS ?? null }
+        : undefined,
+      logo,
+      accent: found.ACCENT_COLOUR,
+    },
     accessibilityUrl: found.ACCESSIBILITY_URL,
-    logo,
-    accent: found.ACCENT_COLOUR,
     smtpUrl: found.SMTP_URL,
     mailFrom: found.MAIL_FROM,
     directory,

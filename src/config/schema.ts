@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ALERT_KINDS, type AlertThreshold, type AlertThresholds, DEFAULT_THRESHOLDS } from '../core/alert-rules.ts';
 import { accentProblem } from '../core/branding.ts';
+import { COLOUR, LONGEST_ORGANISATION, LONGEST_SUPPORT, TELEPHONE } from '../core/organisation.ts';
 import { directorySettings } from './directory.ts';
 import { list } from './list.ts';
 
@@ -82,22 +83,24 @@ export const settings = z.object({
   ORGANISATION: z
     .string()
     .min(1)
-    .max(80)
-    .default('Dubbelslot')
-    .describe('The name of your organisation, as people read it.'),
+    .max(LONGEST_ORGANISATION)
+    .optional()
+    .describe(
+      'The name of your organisation, as people read it. This and what follows, to `ACCENT_COLOUR`, may be set in the console instead (Settings, Your organisation); what is set here wins.',
+    ),
   SUPPORT: z
     .string()
-    .max(200)
+    .max(LONGEST_SUPPORT.name)
     .optional()
     .describe('Whom to ask for help, shown where people get stuck: the name of a desk.'),
   SUPPORT_PHONE: z
     .string()
-    .regex(/^\+?[\d ()/-]{3,30}$/, 'must be a telephone number')
+    .regex(TELEPHONE, 'must be a telephone number')
     .optional()
     .describe('Its telephone number; on a phone it can be called with one touch. Needs `SUPPORT`.'),
   SUPPORT_HOURS: z
     .string()
-    .max(100)
+    .max(LONGEST_SUPPORT.hours)
     .optional()
     .describe('When it can be reached, in the words that people read: `werkdagen 8.00 – 17.00 uur`. Needs `SUPPORT`.'),
   ACCESSIBILITY_URL: z
@@ -114,11 +117,14 @@ export const settings = z.object({
     ),
   ACCENT_COLOUR: z
     .string()
-    .regex(/^#[0-9a-f]{6}$/i, 'must be a colour like #1d3f8f')
+    .regex(COLOUR, 'must be a colour like #1d3f8f')
     .transform((text) => text.toLowerCase())
     .superRefine((text, context) => {
-      const problem = /^#[0-9a-f]{6}$/.test(text) ? accentProblem(text) : undefined;
-      if (problem) context.addIssue({ code: 'custom', message: problem });
+      const problem = COLOUR.test(text) ? accentProblem(text) : undefined;
+      if (!problem) return;
+      const { contrast, needed, near } = problem;
+      const message = `cannot be read as text: its contrast is ${contrast} : 1, and ${needed} : 1 is needed (WCAG 2.2, 1.4.3). ${near} would do`;
+      context.addIssue({ code: 'custom', message });
     })
     .optional()
     .describe(

@@ -74,6 +74,7 @@ export const AUDIT_ACTIONS = [
   'password.set',
   'password.verified',
   'place.new',
+  'organisation.changed',
   'policy.changed',
   'push.sent',
   'push.subscribed',

@@ -11,6 +11,13 @@ export interface Mistake {
 
 export type MistakeName =
   | 'changed_meanwhile'
+  | 'text_too_long'
+  | 'telephone_invalid'
+  | 'support_unnamed'
+  | 'colour_invalid'
+  | 'colour_unreadable'
+  | 'picture_unknown'
+  | 'picture_too_large'
   | 'client_unknown'
   | 'client_id'
   | 'client_id_uuid'

@@ -26,5 +26,6 @@ export const PERMISSIONS = [
   'alerts:read',
   'alerts:write',
   'settings:read',
+  'settings:write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];

@@ -1,6 +1,7 @@
 import type { BindPassword } from '../authenticators/password/bind.ts';
 import { isCommonPassword } from '../authenticators/password/blocklist.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
+import type { Organisation } from '../core/organisation.ts';
 import { type Random, token128 } from '../core/random.ts';
 import { accept, type Refusal, type Result, refuse, refuseAll } from '../core/refusals.ts';
 import { cut, isGroupName, LONGEST_NAME } from '../core/text.ts';
@@ -58,7 +59,7 @@ export interface AdministrationNeeds {
   audit: Audit;
   clock: Clock;
   random: Random;
-  organisation: string;
+  organisation: Organisation;
 }
 
 const EMAIL = /^[^\s@"<>,;:\\()[\]]{1,64}@[\p{L}\p{N}.-]{1,180}\.[\p{L}\p{N}-]{2,}$/u;
@@ -84,7 +85,7 @@ const INVITATION_SECONDS = 86_400;
 
 export function createAdministration(n: AdministrationNeeds): Administration {
   const problemWith = (person: { email: string; displayName: string; password: string }) =>
-    passwordProblem(person.password, { ...person, organisation: n.organisation }, isCommonPassword);
+    passwordProblem(person.password, { ...person, organisation: n.organisation.name }, isCommonPassword);
 
   const checkPerson = (person: PersonToAdd): Result<string> => {
     const email = person.email.trim().toLowerCase();

@@ -3,6 +3,7 @@ import type { DeliverPush } from '../authenticators/push/deliver.ts';
 import { isShownCode } from '../authenticators/store-app/verify.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock, secondsBetween, secondsUntil } from '../core/clock.ts';
+import type { Organisation } from '../core/organisation.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { type PushBudget, pushBudget } from '../policy/push-budget.ts';
@@ -92,7 +93,7 @@ export interface ApprovalsNeeds {
   clock: Clock;
   random: Random;
   publicUrl: string;
-  organisation: string;
+  organisation: Organisation;
   numberLength: number;
 }
 
@@ -166,7 +167,7 @@ export function createApprovals(n: ApprovalsNeeds): Approvals {
       const client = target.clientId ? await n.clients.byId(target.clientId) : undefined;
       const context = {
         purpose,
-        client: client?.name ?? n.organisation,
+        client: client?.name ?? n.organisation.name,
         // Who asks for an approval is a server or the helpdesk: where that is says nothing to anybody.
         ...(about
           ? { browser: '', ip: '', place: null, about }

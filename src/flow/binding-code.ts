@@ -2,6 +2,7 @@ import type { BindTotp } from '../authenticators/totp/bind.ts';
 import { makeTotpSecret, totpAddress } from '../authenticators/totp/code.ts';
 import type { Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Organisation } from '../core/organisation.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
@@ -22,14 +23,14 @@ export function createCodeBinding(n: {
   announceBound: AnnounceBound;
   clock: Clock;
   random: Random;
-  organisation: string;
+  organisation: Organisation;
 }): CodeBinding {
   return {
     async offer({ session, account }) {
       const secret =
         (await n.bindings.totpSecret(session.id)) ??
         (await n.bindings.keepTotpSecret(session.id, makeTotpSecret(n.random)));
-      return { address: totpAddress(secret, n.organisation, account.email), secret };
+      return { address: totpAddress(secret, n.organisation.name, account.email), secret };
     },
 
     async bind(view, code, label, origin) {

@@ -1,10 +1,11 @@
+import { NO_NAME, type Organisation } from '../core/organisation.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
 import type { Clients } from '../store/clients.ts';
 import type { Notify } from './notices.ts';
 
 /** What an installation needs before the first hundred people come, in the order in which it is done. */
-export const FIRST_STEPS = ['key', 'named', 'help', 'mail', 'second_owner', 'web_app', 'people'] as const;
+export const FIRST_STEPS = ['key', 'organisation', 'mail', 'second_owner', 'web_app', 'people'] as const;
 export type FirstStep = (typeof FIRST_STEPS)[number];
 
 export interface FirstSteps {
@@ -22,9 +23,8 @@ export interface FirstStepsNeeds {
   authenticators: Authenticators;
   clients: Clients;
   notify: Notify;
-  /** What is set: a name of one's own, whom to ask, a mail server. */
-  isNamed: boolean;
-  hasSupport: boolean;
+  organisation: Organisation;
+  /** A mail server is set. */
   sendsMail: boolean;
 }
 
@@ -38,8 +38,7 @@ export const createFirstSteps = (n: FirstStepsNeeds): FirstSteps => ({
     ]);
     const isDone: Readonly<Record<FirstStep, boolean>> = {
       key: mine.some(({ kind, state }) => kind === 'webauthn' && state === 'active'),
-      named: n.isNamed,
-      help: n.hasSupport,
+      organisation: n.organisation.name !== NO_NAME && n.organisation.support !== undefined,
       mail: n.sendsMail,
       second_owner: owners > 1,
       web_app: clients.length > 0,

@@ -2,6 +2,7 @@ import type { BindPassword } from '../authenticators/password/bind.ts';
 import { isCommonPassword } from '../authenticators/password/blocklist.ts';
 import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
+import type { Organisation } from '../core/organisation.ts';
 import { type Random, token256 } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { passwordProblem } from '../policy/password-rules.ts';
@@ -51,7 +52,7 @@ export interface PasswordLinksNeeds {
   clock: Clock;
   random: Random;
   publicUrl: string;
-  organisation: string;
+  organisation: Organisation;
 }
 
 /** ASVS 5.0, 6.4.1 and 6.6.3: a link is random, short-lived, and works once. */
@@ -85,7 +86,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
   };
 
   const problemWith = (account: Account, password: string) =>
-    passwordProblem(password, { ...account, organisation: n.organisation }, isCommonPassword);
+    passwordProblem(password, { ...account, organisation: n.organisation.name }, isCommonPassword);
 
   const replaced = async (account: Account, how: string, origin: Origin): Promise<void> => {
     await n.rememberedBrowsers.revokeAll(account.id, n.clock.now());

@@ -1,6 +1,7 @@
 import { ACR_MFA, isStrong, satisfies } from '../core/assurance.ts';
 import type { AuditEvent, Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
+import type { Organisation } from '../core/organisation.ts';
 import { type Random, token256 } from '../core/random.ts';
 import { networkOf } from '../policy/networks.ts';
 import type { Accounts } from '../store/accounts.ts';
@@ -38,7 +39,7 @@ export interface SignInEndNeeds {
   notify: Notify;
   clock: Clock;
   random: Random;
-  organisation: string;
+  organisation: Organisation;
 }
 
 export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
@@ -144,7 +145,7 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
         });
         n.notify(account, {
           kind: 'new_place',
-          client: client?.name ?? n.organisation,
+          client: client?.name ?? n.organisation.name,
           browser: origin.browser,
           ip: origin.ip,
           place: place ?? '',

@@ -10,6 +10,7 @@ import {
 } from '../authenticators/store-app/wire.ts';
 import type { Origin } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Organisation } from '../core/organisation.ts';
 import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { normalizeTypedCode } from '../core/typed-code.ts';
@@ -73,7 +74,7 @@ export interface StoreAppNeeds {
   clock: Clock;
   random: Random;
   publicUrl: string;
-  organisation: string;
+  organisation: Organisation;
 }
 
 const POLL_WINDOW_SECONDS = 60;
@@ -101,7 +102,7 @@ export function createStoreApp(n: StoreAppNeeds): StoreApp {
       return enrolmentAddress({
         publicUrl: n.publicUrl,
         email: account.email,
-        organisation: n.organisation,
+        organisation: n.organisation.name,
         credential: normalizeTypedCode(typed),
         minutes: Math.max(1, Math.floor(secondsLeft / 60)),
       });

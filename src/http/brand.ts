@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { themeFor } from '../core/branding.ts';
+import { type Logo, themeFor } from '../core/branding.ts';
+import type { Organisation } from '../core/organisation.ts';
 
 /** What a page links to, and what is there. */
 export interface BrandPart {
@@ -9,20 +10,40 @@ export interface BrandPart {
   readonly body: Buffer;
 }
 
-/** How an organisation makes the pages its own; what is undefined stays ours. */
+export const LOGO_PATH = '/brand/logo';
+export const THEME_PATH = '/brand/theme.css';
+
+/** How an organisation makes the pages its own; what is undefined stays ours. Made again when it changed. */
 export interface Brand {
   readonly logo: BrandPart | undefined;
   readonly theme: BrandPart | undefined;
 }
 
-/** @param accent `#rrggbb`, readable (`accentProblem`) */
-export function createBrand(logo: { type: string; body: Buffer } | undefined, accent: string | undefined): Brand {
-  const part = (name: string, type: string, body: Buffer): BrandPart => {
-    const version = createHash('sha256').update(body).digest('base64url').slice(0, 12);
-    return { path: `/brand/${name}?v=${version}`, type, body };
-  };
+export function createBrand(organisation: Pick<Organisation, 'logo' | 'accent'>): Brand {
+  const logoOf = lastOf(({ type, body }: Logo) => partAt(LOGO_PATH, type, body));
+  const themeOf = lastOf((accent: string) =>
+    partAt(THEME_PATH, 'text/css; charset=utf-8', Buffer.from(themeFor(accent))),
+  );
   return {
-    logo: logo && part('logo', logo.type, logo.body),
-    theme: accent ? part('theme.css', 'text/css; charset=utf-8', Buffer.from(themeFor(accent))) : undefined,
+    get logo() {
+      return organisation.logo && logoOf(organisation.logo);
+    },
+    get theme() {
+      return organisation.accent ? themeOf(organisation.accent) : undefined;
+    },
+  };
+}
+
+function partAt(path: string, type: string, body: Buffer): BrandPart {
+  const version = createHash('sha256').update(body).digest('base64url').slice(0, 12);
+  return { path: `${path}?v=${version}`, type, body };
+}
+
+/** Keeps what was made of the last thing. */
+function lastOf<From, To>(make: (from: From) => To): (from: From) => To {
+  let last: { readonly from: From; readonly to: To } | undefined;
+  return (from) => {
+    if (last?.from !== from) last = { from, to: make(from) };
+    return last.to;
   };
 }

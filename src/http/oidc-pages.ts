@@ -35,7 +35,7 @@ export function createOidcPages(render: Render, settings: FrameSettings): OidcPa
       if (error === 'invalid_client')
         return message({
           title: t('error.app_unknown_title'),
-          text: t('error.app_unknown_text', { organisation: settings.organisation }),
+          text: t('error.app_unknown_text', { organisation: settings.organisation.name }),
           reference,
         });
       if (name === 'InvalidRedirectUri')

@@ -67,6 +67,8 @@ declare module 'fastify' {
     said?: MessageKey;
     /** The same, on a page of the console. */
     consoleSaid?: { text: string; tone: 'good' | 'bad' | 'note' };
+    /** Somebody is going through the first steps: the console keeps them in sight. */
+    isSettingUp?: true;
     /** The number of a caller check, for whoever reads it out. */
     callerNumber?: { challengeId: string; number: string };
     /** What was typed in a form before somebody had to sign in again. */

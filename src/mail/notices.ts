@@ -1,4 +1,5 @@
 import type { AlertKind } from '../core/alert-rules.ts';
+import type { Organisation } from '../core/organisation.ts';
 import { isAlarm, type Notice } from '../flow/notices.ts';
 import { type Locale, type Translate, translator } from '../i18n/translate.ts';
 import type { RenderMail } from './html.ts';
@@ -11,7 +12,7 @@ export interface Addressee {
 }
 
 export interface MailSettings {
-  readonly organisation: string;
+  readonly organisation: Organisation;
   readonly render: RenderMail;
 }
 
@@ -20,7 +21,8 @@ export interface MailSettings {
  * @param notMeUrl where "this was not me" goes, for a notice that is an alarm
  */
 export function mailFor(to: Addressee, notice: Notice, notMeUrl: string | undefined, settings: MailSettings): Mail {
-  const { organisation, render } = settings;
+  const { render } = settings;
+  const organisation = settings.organisation.name;
   const t = translator(to.locale);
   const { kind, ...facts } = notice;
   const values = { ...facts, ...(notice.kind === 'alert' ? alertInWords(notice.alert, t) : {}) };

@@ -25,14 +25,14 @@ let gallery: Gallery;
 beforeAll(async () => {
   stage = await Stage.set();
   // Who makes it, makes it in the name of the organisation in their settings.
-  const { organisation, support, logo, accent, publicUrl } = loadConfig(
+  const { organisation, publicUrl } = loadConfig(
     { ...(isMaking ? process.env : {}), DATA_DIR: screenshotFolder },
     systemRandom,
   );
-  const { ORGANISATION, PUBLIC_URL } = process.env;
+  const { name, support, logo, accent } = organisation;
   const config = {
-    ...(isMaking && ORGANISATION ? { organisation } : {}),
-    ...(isMaking && PUBLIC_URL ? { publicUrl } : {}),
+    ...(name ? { name } : {}),
+    ...(isMaking && process.env.PUBLIC_URL ? { publicUrl } : {}),
     ...(support ? { support } : {}),
     ...(isMaking ? { logo, accent, today: new Date().toISOString().slice(0, 10) } : {}),
   };

@@ -2,6 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pageStates } from '../../bin/gallery/states.ts';
+import type { Support } from '../../src/core/branding.ts';
+import type { Organisation } from '../../src/core/organisation.ts';
 import type { PageModels } from '../../src/http/pages.ts';
 import { frameFor } from '../../src/http/plugins/page.ts';
 import { createRender } from '../../src/http/views.ts';
@@ -48,6 +50,13 @@ function strict<T>(value: T): T {
   });
 }
 
+const organisation = (name: string, support?: Support): Organisation => ({
+  name,
+  support,
+  logo: undefined,
+  accent: undefined,
+});
+
 describe('every page', () => {
   it('is listed here', () => {
     const templates = readdirSync(VIEWS)
@@ -78,7 +87,10 @@ describe('every page', () => {
       it(`${name} is drawn in ${locale}, in every state, with everything escaped`, () => {
         for (const state of Object.values(states).flatMap((model) => [model, hostile(model)])) {
           const support = { name: HOSTILE, phone: HOSTILE, hours: HOSTILE };
-          const settings = { organisation: HOSTILE, support, brand: { logo: undefined, theme: undefined } };
+          const settings = {
+            organisation: organisation(HOSTILE, support),
+            brand: { logo: undefined, theme: undefined },
+          };
           const frame = frameFor(locale, settings, 'token', '/here');
           const html = render(name as keyof PageModels, strict(state) as never, translator(locale), frame);
           expect(html).toContain(`<html lang="${locale}">`);
@@ -106,7 +118,7 @@ describe('every page', () => {
     const own = createRender(VIEWS, join(import.meta.dirname, '../fixtures/views'));
     const frame = frameFor(
       'nl',
-      { organisation: 'IPO', support: undefined, brand: { logo: undefined, theme: undefined } },
+      { organisation: organisation('IPO'), brand: { logo: undefined, theme: undefined } },
       '',
       undefined,
     );

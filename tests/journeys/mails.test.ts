@@ -240,9 +240,9 @@ describe('a mail server', () => {
     await expect.poll(async () => (await kept()).filter(({ lastError }) => lastError !== null).length).toBe(12);
     mailServer.refusal = undefined;
     installation.clock.advance(61);
-    const { mails, audit, config, mailLinks, clock, random, log } = installation.d;
+    const { mails, audit, config, organisation, mailLinks, clock, random, log } = installation.d;
     const others = Array.from({ length: 3 }, () =>
-      openNotices({ mails, audit, config, mailLinks, clock, random, log }),
+      openNotices({ mails, audit, config, organisation, mailLinks, clock, random, log }),
     );
     await Promise.all([installation.d.deliverMails(), ...others.map((each) => each.deliverMails())]);
     for (const email of emails) expect(mailServer.to(email)).toHaveLength(1);
@@ -303,7 +303,7 @@ describe('a mail', () => {
       { displayName: other.displayName, address: other.email, locale: 'nl' },
       { kind: 'authenticator_added', label: '<b>"&', ip: '::1' },
       'https://id.example.org/not-me?code=x',
-      { organisation: 'IPO & <co>', render },
+      { organisation: { ...installation.d.organisation, name: 'IPO & <co>' }, render },
     );
     expect(mail.html).not.toContain('<script>');
     expect(mail.html).not.toContain('<b>');

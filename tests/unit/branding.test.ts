@@ -26,12 +26,12 @@ describe('contrast', () => {
 describe('an accent', () => {
   it('that cannot be read is refused with one near it that can', () => {
     expect(accentProblem('#1d3f8f')).toBeUndefined();
-    const said = accentProblem('#ffcc00')!;
-    const near = /(#[0-9a-f]{6}) would do/.exec(said)![1]!;
+    const { near, contrast: found } = accentProblem('#ffcc00')!;
     expect(accentProblem(near)).toBeUndefined();
-    expect(() => load({ ACCENT_COLOUR: '#ffcc00' })).toThrow(`ACCENT_COLOUR ${said}`);
+    expect(() => load({ ACCENT_COLOUR: '#ffcc00' })).toThrow(`its contrast is ${found} : 1`);
+    expect(() => load({ ACCENT_COLOUR: '#ffcc00' })).toThrow(`${near} would do`);
     expect(() => load({ ACCENT_COLOUR: 'red' })).toThrow('must be a colour like #1d3f8f');
-    expect(load({ ACCENT_COLOUR: '#1D3F8F' }).accent).toBe('#1d3f8f');
+    expect(load({ ACCENT_COLOUR: '#1D3F8F' }).organisation.accent).toBe('#1d3f8f');
   });
 
   it('can be read by day and in the dark, whichever it is', () => {
@@ -46,7 +46,7 @@ describe('an accent', () => {
         .join('')}`;
     for (let time = 0; time < 500; time += 1) {
       const asked = anyColour();
-      const accent = /(#[0-9a-f]{6}) would do/.exec(accentProblem(asked) ?? '')?.[1] ?? asked;
+      const accent = accentProblem(asked)?.near ?? asked;
       const [day, night] = [
         ...themeFor(accent).matchAll(/--accent:(#\w{6});--accent-strong:(#\w{6});--accent-soft:(#\w{6})/g),
       ].map((found) => found.slice(1).map(colourOf));
@@ -68,9 +68,9 @@ describe('an accent', () => {
 describe('a logo', () => {
   it('is known by what is in it, and refused in words', () => {
     const svg = '<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg"/>';
-    expect(load({ LOGO_FILE: fileWith('a.png', svg) }).logo).toMatchObject({ type: 'image/svg+xml' });
+    expect(load({ LOGO_FILE: fileWith('a.png', svg) }).organisation.logo).toMatchObject({ type: 'image/svg+xml' });
     const png = Buffer.from('89504e470d0a1a0a00', 'hex');
-    expect(load({ LOGO_FILE: fileWith('b', png) }).logo).toEqual({ type: 'image/png', body: png });
+    expect(load({ LOGO_FILE: fileWith('b', png) }).organisation.logo).toEqual({ type: 'image/png', body: png });
     expect(() => load({ LOGO_FILE: fileWith('c.svg', '<html>') })).toThrow('LOGO_FILE must be an SVG, a PNG or a WebP');
     expect(() => load({ LOGO_FILE: fileWith('d', Buffer.concat([png, Buffer.alloc(70_000)])) })).toThrow('69 kB; 64');
     expect(() => load({ LOGO_FILE: join(folder, 'none') })).toThrow('LOGO_FILE cannot be read (ENOENT)');
@@ -79,7 +79,7 @@ describe('a logo', () => {
 
 describe('whom people ask', () => {
   it('has a name, and a telephone number that can be called', () => {
-    expect(load({ SUPPORT: 'Servicedesk', SUPPORT_PHONE: '+31 (0)30 123 45 67' }).support).toEqual({
+    expect(load({ SUPPORT: 'Servicedesk', SUPPORT_PHONE: '+31 (0)30 123 45 67' }).organisation.support).toEqual({
       name: 'Servicedesk',
       phone: '+31 (0)30 123 45 67',
       hours: null,

@@ -7,6 +7,7 @@ import {
   verifyAuthenticationResponse,
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
+import type { Organisation } from '../../core/organisation.ts';
 import { accept, type Result, refuse } from '../../core/refusals.ts';
 import type { Gate } from '../../store/authenticators.ts';
 
@@ -29,13 +30,13 @@ export interface PushGate {
   verify(gate: Gate, answer: string, response: AuthenticationResponseJSON): Promise<Result<number>>;
 }
 
-export function createPushGate(publicUrl: string, organisation: string): PushGate {
+export function createPushGate(publicUrl: string, organisation: Pick<Organisation, 'name'>): PushGate {
   const rpID = new URL(publicUrl).hostname;
   const expected = { expectedOrigin: publicUrl, expectedRPID: rpID, requireUserVerification: true } as const;
   return {
     offer: (authenticatorId, email) =>
       generateRegistrationOptions({
-        rpName: organisation,
+        rpName: organisation.name,
         rpID,
         userName: email,
         // Apart from any passkey for signing in: this one belongs to the phone's key.

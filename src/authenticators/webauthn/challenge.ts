@@ -27,14 +27,14 @@ export interface WebauthnChallenges {
 }
 
 export function createWebauthnChallenges(store: WebauthnStore, party: WebauthnParty): WebauthnChallenges {
-  const { rpID, rpName } = party;
+  const { rpID } = party;
   const challenge = (subject: string, now: Date): Uint8Array<ArrayBuffer> =>
     new Uint8Array(store.newChallenge(subject, addSeconds(now, CHALLENGE_SECONDS)));
   return {
     create(subject, account, known, now) {
       return generateRegistrationOptions({
         rpID,
-        rpName,
+        rpName: party.organisation.name,
         challenge: challenge(subject, now),
         userName: account.email,
         userDisplayName: account.displayName,

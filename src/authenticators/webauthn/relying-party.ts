@@ -1,9 +1,11 @@
+import type { Organisation } from '../../core/organisation.ts';
 import type { Account } from '../../store/accounts.ts';
 
 /** Who we are to a security key: its credentials work for this origin and no other (WebAuthn, section 5.1.2). */
 export interface WebauthnParty {
   readonly rpID: string;
-  readonly rpName: string;
+  /** Whose name a browser shows. */
+  readonly organisation: Pick<Organisation, 'name'>;
   readonly origin: string;
   /** Models that may be enrolled, by AAGUID in lower case; empty: all. */
   readonly allowedAaguids: readonly string[];

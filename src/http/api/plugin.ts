@@ -5,6 +5,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import type { z } from 'zod';
 import type { Acr } from '../../core/assurance.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { Organisation } from '../../core/organisation.ts';
 import { PERMISSIONS } from '../../core/permissions.ts';
 import type { ApiCallers } from '../../flow/api-callers.ts';
 import type { IdempotentCalls } from '../../store/idempotent-calls.ts';
@@ -21,7 +22,7 @@ import { problem } from './schemas.ts';
 
 export interface ApiNeeds {
   readonly publicUrl: string;
-  readonly organisation: string;
+  readonly organisation: Organisation;
   readonly version: string;
   readonly adminAcr: Acr;
   readonly callers: ApiCallers;
@@ -45,7 +46,7 @@ export async function api(app: FastifyInstance, n: ApiNeeds): Promise<void> {
           'OAuth 2.0: access tokens for this API come from this server’s own token endpoint, with `resource` set to its address and a scope for each resource and verb. Programs use client credentials, people the authorization code flow. DPoP is accepted. Mistakes are problem details (RFC 9457).',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      servers: [{ url: n.publicUrl, description: n.organisation }],
+      servers: [{ url: n.publicUrl, description: n.organisation.name }],
       components: {
         securitySchemes: {
           oauth2: {

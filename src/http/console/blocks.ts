@@ -107,6 +107,8 @@ export interface Field {
   readonly longest?: number;
   readonly rows?: number;
   readonly isCode?: boolean;
+  /** Kinds of file, as `accept` names them; without it CSV. */
+  readonly accepts?: string;
   /** Offered while somebody types. */
   readonly suggestions?: readonly string[];
   readonly options?: readonly { readonly value: string; readonly text: string }[];

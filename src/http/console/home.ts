@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { CoverageReport } from '../../flow/coverage.ts';
-import type { FirstStep, FirstSteps } from '../../flow/first-steps.ts';
+import type { FirstSteps } from '../../flow/first-steps.ts';
 import type { Overview } from '../../flow/overview.ts';
 import type { Translate } from '../../i18n/translate.ts';
-import type { Block, Cell } from './blocks.ts';
+import type { Block } from './blocks.ts';
 import { barChart } from './charts.ts';
 import { directoryNotice } from './directory.ts';
-import { goAndSay, showConsole } from './show.ts';
+import { showConsole } from './show.ts';
+import { firstStepsTable, START_PATH } from './start.ts';
 
 /** The first page of the console: what waits for somebody, and how it stands. */
 export const homePages: FastifyPluginAsyncZod<{
@@ -18,6 +19,7 @@ export const homePages: FastifyPluginAsyncZod<{
   app.get('/admin', { config: { guard: 'console', permission: 'accounts:read' } }, async (request, reply) => {
     const { t, console: visitor } = request;
     const { account, openAlerts, waitingCases, permissions } = visitor!;
+    delete request.session.isSettingUp;
     const [all] = await n.coverage.now();
     const health = await n.overview.health();
     const covered = all!.people - all!.without;
@@ -97,45 +99,13 @@ export const homePages: FastifyPluginAsyncZod<{
       ],
     });
   });
-  app.post(
-    '/admin/first-steps/mail',
-    { config: { guard: 'console', permission: 'settings:read' } },
-    async (request, reply) => {
-      await n.firstSteps.tryMail(request.console!.account);
-      return goAndSay(request, reply, '/admin', request.t('console.first_mail_sent'));
-    },
-  );
-};
-
-/** Where each is done; the others are settings. */
-const WHERE: Readonly<Record<FirstStep, string>> = {
-  key: '/mfa',
-  named: '/admin/settings',
-  help: '/admin/settings',
-  mail: '/admin/settings',
-  second_owner: '/admin/people',
-  web_app: '/admin/clients',
-  people: '/admin/imports',
 };
 
 /** For the owner of a new installation, until all is done. */
 function firstStepsOf(steps: Awaited<ReturnType<FirstSteps['list']>>, t: Translate): Block[] {
-  const done = steps.filter(({ isDone }) => isDone).length;
-  if (done === steps.length) return [];
-  const row = ({ step, isDone }: (typeof steps)[number]): Cell[] => [
-    { text: t(`console.first_${step}`), path: WHERE[step], hint: t(`console.first_${step}_hint`) },
-    isDone ? { text: t('console.first_done'), tone: 'good' } : { text: t('console.first_open') },
-    step === 'mail'
-      ? { text: '', post: { action: '/admin/first-steps/mail', text: t('console.first_mail_try') } }
-      : { text: '' },
-  ];
+  if (steps.every(({ isDone }) => isDone)) return [];
   return [
-    {
-      type: 'table',
-      caption: t('console.first_title', { done, of: steps.length }),
-      columns: [t('console.first_step'), t('console.first_state'), t('console.first_action')],
-      empty: '',
-      rows: steps.map(row),
-    },
+    firstStepsTable(steps, t),
+    { type: 'links', items: [{ path: START_PATH, text: t('console.start_title'), tone: '' }] },
   ];
 }

@@ -9,11 +9,13 @@ import { type ClientPagesNeeds, clientPages } from './clients.ts';
 import { coveragePages } from './coverage.ts';
 import { homePages } from './home.ts';
 import { type ImportPagesNeeds, importPages } from './imports.ts';
+import { type OrganisationPagesNeeds, organisationPages } from './organisation.ts';
 import { peoplePages } from './people.ts';
 import { type PersonPagesNeeds, personPages } from './person.ts';
 import { type PersonChangeNeeds, personChangePages } from './person-change.ts';
 import { policyPages } from './policy.ts';
 import { type SettingsPagesNeeds, settingsPages } from './settings.ts';
+import { type StartPagesNeeds, startPages } from './start.ts';
 import { type SupportPagesNeeds, supportPages } from './support.ts';
 import { type WebhookPagesNeeds, webhookPages } from './webhooks.ts';
 
@@ -25,6 +27,8 @@ export type ConsoleNeeds = AlertPagesNeeds &
   PersonChangeNeeds &
   ClientPagesNeeds &
   ImportPagesNeeds &
+  OrganisationPagesNeeds &
+  StartPagesNeeds &
   PersonPagesNeeds &
   SettingsPagesNeeds &
   SupportPagesNeeds &
@@ -51,4 +55,6 @@ export const consolePages: FastifyPluginAsyncZod<ConsoleNeeds> = async (app, n) 
   await app.register(alertPages, n);
   await app.register(webhookPages, n);
   await app.register(settingsPages, n);
+  await app.register(organisationPages, n);
+  await app.register(startPages, n);
 };

@@ -4,6 +4,7 @@ import type { Overview } from '../../flow/overview.ts';
 import { settingInWords } from '../../i18n/settings.ts';
 import type { Block, Cell } from './blocks.ts';
 import { directoryBlocks } from './directory.ts';
+import { ORGANISATION_PATH } from './organisation.ts';
 import { showConsole } from './show.ts';
 
 /** As `settings-shown.ts` reads it. */
@@ -63,6 +64,15 @@ export const settingsPages: FastifyPluginAsyncZod<SettingsPagesNeeds> = async (a
               items: deviations.map(({ name }) => t(`deviation.${name}`)),
             },
         { type: 'links', items: [{ path: '/admin/norms', text: t('console.norms_each') }] },
+        {
+          type: 'links',
+          items: [
+            { path: '/admin/check', text: t('console.check_all') },
+            ...(request.console!.permissions.has('settings:write')
+              ? [{ path: ORGANISATION_PATH, text: t('console.organisation') }]
+              : []),
+          ],
+        },
         { type: 'heading', text: t('console.settings') },
         { type: 'text', text: t('console.settings_text'), isHint: true },
         {

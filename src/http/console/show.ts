@@ -54,11 +54,17 @@ export function showConsole(request: FastifyRequest, reply: FastifyReply, page: 
       })),
       back: page.back ?? null,
       waiting: page.waiting ?? null,
-      blocks: [...said, ...page.blocks.filter((block): block is Block => Boolean(block))],
+      blocks: [...said, ...settingUp(request), ...page.blocks.filter((block): block is Block => Boolean(block))],
     },
     page.status ?? (page.blocks.some((block) => block && block.type === 'form' && block.mistakes?.length) ? 422 : 200),
   );
 }
+
+/** The way back to the first steps, from where one of them is done. */
+const settingUp = ({ session, t, url }: FastifyRequest): Block[] =>
+  session.isSettingUp && !url.startsWith('/admin/start')
+    ? [{ type: 'notice', tone: 'note', text: t('console.start_go_on'), path: '/admin/start' }]
+    : [];
 
 /** There is no such person, app or case: the same answer as to an address that does not exist. */
 export function showUnknown({ t }: FastifyRequest, reply: FastifyReply, text: MessageKey): FastifyReply {

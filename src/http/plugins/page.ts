@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { Support } from '../../core/branding.ts';
+import type { Organisation } from '../../core/organisation.ts';
 import { LOCALES, type Locale, nameOfLanguage } from '../../i18n/translate.ts';
 import type { Brand } from '../brand.ts';
 import type { Frame } from '../frame.ts';
@@ -8,8 +8,7 @@ import type { PageModels, PageName } from '../pages.ts';
 import type { Render } from '../views.ts';
 
 export interface FrameSettings {
-  readonly organisation: string;
-  readonly support: Support | undefined;
+  readonly organisation: Organisation;
   readonly accessibilityUrl?: string | undefined;
   readonly brand: Brand;
 }
@@ -39,8 +38,8 @@ export function frameFor(locale: Locale, settings: FrameSettings, csrf: string, 
   return {
     locale,
     csrf,
-    organisation: settings.organisation,
-    support: settings.support ?? null,
+    organisation: settings.organisation.name,
+    support: settings.organisation.support ?? null,
     accessibilityUrl: settings.accessibilityUrl ?? null,
     logoPath: settings.brand.logo?.path ?? null,
     themePath: settings.brand.theme?.path ?? null,

@@ -1,19 +1,25 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import type { Brand } from '../brand.ts';
+import { type Brand, LOGO_PATH, THEME_PATH } from '../brand.ts';
 
 /** The organisation's logo and colours. Their addresses change with what they are, so a browser may keep them. */
 export const brandRoutes: FastifyPluginAsyncZod<{ brand: Brand }> = async (app, { brand }) => {
-  for (const part of [brand.logo, brand.theme]) {
-    if (!part) continue;
-    const config = { public: true } as const;
-    app.get(part.path.split('?')[0]!, { config, logLevel: 'warn' }, async (request, reply) =>
-      reply
-        .type(part.type)
-        // Another version than was asked for, while instances are replaced, is not to be kept.
-        .header('cache-control', request.url === part.path ? 'public, max-age=31536000, immutable' : 'no-store')
-        // A drawing may carry a script: opened by itself it runs none.
-        .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-        .send(part.body),
-    );
+  const config = { public: true } as const;
+  for (const [path, name] of [
+    [LOGO_PATH, 'logo'],
+    [THEME_PATH, 'theme'],
+  ] as const) {
+    app.get(path, { config, logLevel: 'warn' }, async (request, reply) => {
+      const part = brand[name];
+      if (!part) return reply.callNotFound();
+      return (
+        reply
+          .type(part.type)
+          // Another version than was asked for, while instances are replaced, is not to be kept.
+          .header('cache-control', request.url === part.path ? 'public, max-age=31536000, immutable' : 'no-store')
+          // A drawing may carry a script: opened by itself it runs none.
+          .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+          .send(part.body)
+      );
+    });
   }
 };

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
+import type { Organisation } from '../../core/organisation.ts';
 import type { TakeAnswer } from '../../flow/answers.ts';
 import type { Companion, Phone } from '../../flow/companion.ts';
 import type { Transfers, TransferView } from '../../flow/transfer.ts';
@@ -18,7 +19,7 @@ export interface CompanionApiNeeds {
   readonly transfers: Transfers;
   readonly waiting: Waiting;
   readonly streams: EventStreams;
-  readonly organisation: string;
+  readonly organisation: Organisation;
   readonly vapidPublicKey: string;
   readonly clock: Clock;
 }
@@ -31,7 +32,7 @@ export const companionApiRoutes: FastifyPluginAsyncZod<CompanionApiNeeds> = asyn
   const accountOf = async ({ account, authenticator }: Phone) => ({
     email: account.email,
     displayName: account.displayName,
-    organisation: n.organisation,
+    organisation: n.organisation.name,
     label: authenticator.label,
     state: authenticator.state,
     isPushFrozen: account.pushFrozenAt !== null,

@@ -4,11 +4,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { NO_NAME, type Organisation } from '../../core/organisation.ts';
 import { LOCALES, messagesUnder } from '../../i18n/translate.ts';
 
 export interface CompanionAppNeeds {
   readonly publicDir: string;
-  readonly organisation: string;
+  readonly organisation: Organisation;
 }
 
 /**
@@ -26,7 +27,7 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
   );
 
   app.get('/app/manifest.webmanifest', { config }, async (request, reply) => {
-    const name = `Dubbelslot ${n.organisation === 'Dubbelslot' ? '' : n.organisation}`.trim();
+    const name = [NO_NAME, ...(n.organisation.name === NO_NAME ? [] : [n.organisation.name])].join(' ');
     return reply
       .type('application/manifest+json')
       .header('cache-control', 'no-cache')
@@ -53,7 +54,7 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
     { config, schema: { params: z.object({ locale: z.enum(LOCALES) }) } },
     async (request, reply) => {
       const messages = messagesUnder('companion.', request.params.locale);
-      return reply.header('cache-control', 'no-cache').send({ ...messages, organisation: n.organisation });
+      return reply.header('cache-control', 'no-cache').send({ ...messages, organisation: n.organisation.name });
     },
   );
 

@@ -1,13 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Organisation } from '../../core/organisation.ts';
 import { ENTRA_PATH, ENTRA_SECONDS, type Entra, type EntraAnswer, entraCookie } from '../../oidc/entra.ts';
 import { contentSecurityPolicy } from '../csp.ts';
 
 export interface EntraRoutesNeeds {
   readonly entra: Entra;
   readonly isSecure: boolean;
-  readonly organisation: string;
+  readonly organisation: Organisation;
 }
 
 const text = z.string().max(16_000).optional();
@@ -62,7 +63,7 @@ export const entraRoutes: FastifyPluginAsyncZod<EntraRoutesNeeds> = async (app, 
           begun.what === 'client'
             ? {
                 title: t('error.app_unknown_title'),
-                text: t('error.app_unknown_text', { organisation: n.organisation }),
+                text: t('error.app_unknown_text', { organisation: n.organisation.name }),
               }
             : {
                 title: t('error.app_redirect_title'),

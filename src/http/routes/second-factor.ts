@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Organisation } from '../../core/organisation.ts';
 import type { Refusal, Result } from '../../core/refusals.ts';
 import type { Approvals, PushBudget } from '../../flow/approvals.ts';
 import { RECOVERY_WAYS, type Way } from '../../flow/next-step.ts';
@@ -24,7 +25,7 @@ export interface SecondFactorRoutesNeeds {
   readonly approvals: Approvals;
   readonly waiting: Waiting;
   readonly streams: EventStreams;
-  readonly organisation: string;
+  readonly organisation: Organisation;
   readonly isSecure: boolean;
 }
 
@@ -44,7 +45,11 @@ export function createShowWay(n: SecondFactorRoutesNeeds): { show: ShowWay; draw
   const common = (request: FastifyRequest) => {
     const { paused, view } = request.signIn!;
     const base = `/interaction/${paused.uid}`;
-    return { client: view.client?.name ?? n.organisation, waysPath: `${base}/ways`, cancelAction: `${base}/cancel` };
+    return {
+      client: view.client?.name ?? n.organisation.name,
+      waysPath: `${base}/ways`,
+      cancelAction: `${base}/cancel`,
+    };
   };
   const actionOf = (request: FastifyRequest, way: Way): string =>
     `/interaction/${request.signIn!.paused.uid}/${WAY_PATHS[way]}`;
@@ -196,7 +201,7 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<SecondFactorFormsNeeds> =
     const { paused, view } = request.signIn!;
     if (view.step.step !== 'prove') return reply.redirect(base(request), 303);
     return reply.page('ways', {
-      client: view.client?.name ?? n.organisation,
+      client: view.client?.name ?? n.organisation.name,
       ways: view.step.ways.map((way) => ({ way, path: `/interaction/${paused.uid}/${WAY_PATHS[way]}` })),
       cancelAction: `/interaction/${paused.uid}/cancel`,
     });

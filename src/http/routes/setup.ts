@@ -31,7 +31,7 @@ export const setupRoutes: FastifyPluginAsyncZod<{ administration: Administration
         { email, displayName: name, password, locale: request.locale },
         { actor: 'first administrator', origin: request.ip, requestId: request.id },
       );
-      if (made.ok) return reply.page('setup-done', { nextPath: '/mfa' });
+      if (made.ok) return reply.page('setup-done', { nextPath: '/admin/start' });
       if (made.refusal.code === 'invitation_invalid') return invalid(request.t, reply);
       const error = refusalInWords(request.t, made.refusal, 'sign_in.throttled');
       return reply.page('setup', { action: '/setup', code, name, email, error, field: fieldOf(made.refusal) }, 422);

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Organisation } from '../../core/organisation.ts';
 import type { PasswordLinks } from '../../flow/password-links.ts';
 import type { SecondFactor } from '../../flow/second-factor.ts';
 import type { SignIn, SignInView } from '../../flow/sign-in.ts';
@@ -25,7 +26,7 @@ export interface SignInRoutesNeeds {
   readonly passwordLinks: PasswordLinks;
   readonly isSecure: boolean;
   readonly showWay: ShowWay;
-  readonly organisation: string;
+  readonly organisation: Organisation;
   readonly bindingCookie: { readonly name: string; readonly isSecure: boolean };
   readonly completing: Completing;
 }
@@ -35,7 +36,7 @@ const ENDINGS = ['denied', 'reported', 'wrong_number', 'cancelled', 'revoked'] a
 /** A sign-in, step by step: every page is a form first. The order of the steps is `flow/next-step.ts`. */
 export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app, n) => {
   const config = { guard: 'sign-in' } as const;
-  const clientName = (view: SignInView): string => view.client?.name ?? n.organisation;
+  const clientName = (view: SignInView): string => view.client?.name ?? n.organisation.name;
 
   const finish = async (
     request: FastifyRequest,
