@@ -41,6 +41,9 @@ const PAGES = [
   ['webhook-new', '/admin/webhooks/new'],
   ['settings', '/admin/settings'],
   ['norms', '/admin/norms'],
+  ['start', '/admin/start?step=mail'],
+  ['organisation', '/admin/organisation'],
+  ['check', '/admin/check'],
 ] as const;
 
 /** Somebody with a role, signed in to the console at this laptop. */

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { giveKey } from '../support/browser-key.ts';
 import { isInstalled, oathtool, zbarimg } from '../support/judges.ts';
 import { Stage } from '../support/stage.ts';
 
@@ -12,30 +13,6 @@ beforeAll(async () => {
 afterAll(() => stage?.strike());
 
 const now = () => stage.installation.clock.now();
-
-/** The browser's own virtual authenticator, as a USB key or as what the device has built in. */
-async function giveKey(
-  page: Page,
-  kind: 'usb' | 'internal',
-  more: { isUserVerified?: boolean; isSynced?: boolean } = {},
-): Promise<{ removeAll(): Promise<void> }> {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('WebAuthn.enable', { enableUI: false });
-  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      ctap2Version: 'ctap2_1',
-      transport: kind,
-      hasResidentKey: kind === 'internal',
-      hasUserVerification: kind === 'internal',
-      isUserVerified: more.isUserVerified ?? kind === 'internal',
-      automaticPresenceSimulation: true,
-      defaultBackupEligibility: more.isSynced ?? false,
-      defaultBackupState: more.isSynced ?? false,
-    },
-  });
-  return { removeAll: async () => void (await cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId })) };
-}
 
 const atMethods = async (page: Page, who: { email: string; password: string }) => {
   const request = await stage.givePassword(page, who);

@@ -59,3 +59,71 @@ describe('an organisation’s own look', () => {
     expect(lost).toContain('werkdagen 8.00 – 17.00 uur');
   });
 });
+
+describe('an organisation that is set on a page', () => {
+  const by = { actor: 'test', origin: 'test' };
+  const wishes = { name: '', supportName: '', supportPhone: '', supportHours: '', accent: '', logo: 'keep' } as const;
+
+  it('is seen on every instance, and leaves alone what the environment says', async () => {
+    const one = await startInstallation({ ORGANISATION: '' });
+    const other = await startInstallation(
+      { ORGANISATION: '', SUPPORT: 'Loket', SECRET_KEY: one.d.config.secretKeys[0]! },
+      { databaseUrl: one.d.database.url },
+    );
+    try {
+      const wished = { ...wishes, name: 'Provincie <Noord>', supportName: 'Servicedesk', accent: '#7A1F5C' };
+      expect(await one.d.organising.change({ ...wished, logo: Buffer.from(LOGO) }, by)).toEqual([]);
+      const see = async (of: TestInstallation) => (await fetch(`${of.url}/`)).text();
+      await expect.poll(() => see(other)).toContain('Provincie &lt;Noord&gt;');
+      for (const page of [await see(one), await see(other)]) {
+        expect(page).toMatch(/<img src="\/brand\/logo\?v=/);
+        expect(page).toMatch(/\/brand\/theme\.css\?v=/);
+      }
+      expect(await see(one)).toContain('Servicedesk');
+      expect(await see(other)).toContain('Loket');
+      // What is set in the environment of the one who changes it is not touched.
+      expect(await other.d.organising.change({ ...wishes, name: 'Anders', supportName: 'Niemand' }, by)).toEqual([]);
+      await expect.poll(() => see(one)).toContain('Anders');
+      expect(one.d.organisation).toMatchObject({ name: 'Anders', support: { name: 'Servicedesk' }, accent: undefined });
+      // Kept: nobody asked to take it away.
+      expect(one.d.organisation.logo).toMatchObject({ type: 'image/svg+xml', body: Buffer.from(LOGO) });
+      expect(await one.d.organising.change({ ...wishes, logo: 'none' }, by)).toEqual([]);
+      expect(await see(one)).not.toContain('/brand/logo');
+      expect((await fetch(`${one.url}/brand/logo`)).status).toBe(404);
+      const events = await one.d.auditStore.list({ action: 'organisation.changed', limit: 10 });
+      expect(events).toHaveLength(3);
+      expect(events.at(-1)).toMatchObject({ actor: 'test', detail: { name: 'Provincie <Noord>', accent: '#7a1f5c' } });
+    } finally {
+      await other.close();
+      await one.close();
+    }
+  });
+
+  it('says what is wrong, each at its field, and changes nothing', async () => {
+    const one = await startInstallation({ ORGANISATION: '' });
+    try {
+      const asked = {
+        name: 'x'.repeat(81),
+        supportName: '',
+        supportPhone: 'bel ons',
+        supportHours: 'altijd',
+        accent: '#ffcc00',
+        logo: Buffer.from('<html>'),
+      };
+      const found = await one.d.organising.change(asked, by);
+      expect(found.map(({ name, field }) => [field, name])).toEqual([
+        ['name', 'text_too_long'],
+        ['supportPhone', 'telephone_invalid'],
+        ['supportName', 'support_unnamed'],
+        ['accent', 'colour_unreadable'],
+        ['file', 'picture_unknown'],
+      ]);
+      const large = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(70_000)]);
+      const [late] = await one.d.organising.change({ ...wishes, accent: 'rood', logo: large }, by);
+      expect(late).toMatchObject({ name: 'colour_invalid' });
+      expect(await one.d.organisationStore.read()).toEqual({});
+    } finally {
+      await one.close();
+    }
+  });
+});

@@ -5,7 +5,7 @@ import type { CoverageReport } from '../../flow/coverage.ts';
 import { FIRST_STEPS, type FirstStep, type FirstSteps } from '../../flow/first-steps.ts';
 import type { OrganisationAdministration } from '../../flow/organisation.ts';
 import type { Translate } from '../../i18n/translate.ts';
-import type { Block } from './blocks.ts';
+import type { Block, Table } from './blocks.ts';
 import { organisationForm } from './organisation.ts';
 import { goAndSay, showConsole } from './show.ts';
 
@@ -63,7 +63,7 @@ export const startPages: FastifyPluginAsyncZod<StartPagesNeeds> = async (app, n)
               { type: 'notice', tone: 'good', text: t('console.start_done') },
               { type: 'links', items: [{ path: CHECK_PATH, text: t('console.check_all'), tone: '' }] },
             ]) satisfies Block[] as Block[]),
-        firstStepsTable(steps, t),
+        { ...firstStepsTable(steps, t), isCaptionHidden: true },
       ],
     });
 
@@ -113,7 +113,7 @@ export const startPages: FastifyPluginAsyncZod<StartPagesNeeds> = async (app, n)
 };
 
 /** What to do first, with what is done of it. */
-export const firstStepsTable = (steps: Steps, t: Translate): Block => ({
+export const firstStepsTable = (steps: Steps, t: Translate): Table => ({
   type: 'table',
   caption: t('console.first_title', { done: steps.filter(({ isDone }) => isDone).length, of: steps.length }),
   columns: [t('console.first_step'), t('console.first_state')],
