@@ -14,6 +14,7 @@ import type { Audit } from './flow/audit.ts';
 import { createCallerCheck } from './flow/caller-check.ts';
 import { createCampaigns } from './flow/campaigns.ts';
 import { type ClientRegistrationNeeds, createClientRegistration } from './flow/clients.ts';
+import { createCohorts } from './flow/cohorts.ts';
 import { createConsoleVisits } from './flow/console-visits.ts';
 import { createCoverageReport } from './flow/coverage.ts';
 import { createDirectory } from './flow/directory.ts';
@@ -22,6 +23,7 @@ import { createEndEverything } from './flow/end-everything.ts';
 import { createFirstSteps } from './flow/first-steps.ts';
 import { createDecideLines } from './flow/import-lines.ts';
 import { createImports } from './flow/imports.ts';
+import { createMigration } from './flow/migration.ts';
 import type { Notify } from './flow/notices.ts';
 import { createOverview } from './flow/overview.ts';
 import type { PasswordLinks } from './flow/password-links.ts';
@@ -106,6 +108,8 @@ export function openAdministering(n: AdministeringNeeds) {
         directory: createDirectory({ ...n, source: 'ldap', administration, people }),
       }),
     campaigning: createCampaigns(common),
+    cohorts: createCohorts({ people }),
+    migration: createMigration({ ...n, coverage }),
     importing: createImports({ ...n, decideLines: createDecideLines({ ...n, administration, people }) }),
     resealSecrets: createResealing(n).reseal,
     supportUndo: createSupportUndo(common),

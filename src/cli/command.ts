@@ -62,6 +62,7 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   campaign_there: 'A campaign for this group is not over yet. End it first.',
   group_empty: 'Nobody in this group can sign in. Choose another group.',
   campaign_ended: 'This campaign is over already.',
+  guest_left_out: 'A guest of another organisation, who signs in there.',
   email_twice: 'This address stands earlier in the file already.',
   role_too_high: 'You may not do this for somebody with this role.',
   import_closed: 'This import cannot go on any more.',

@@ -9,6 +9,7 @@ import { clientCommands } from './client-commands.ts';
 import { type BareCommand, BY, type Command, oneEmail, refused, UsageError } from './command.ts';
 import { directoryCommands } from './directory-commands.ts';
 import { doctorCommand } from './doctor.ts';
+import { entraCommands } from './entra-commands.ts';
 import { importCommands } from './import-commands.ts';
 import { keyCommands } from './key-commands.ts';
 import { peopleCommands } from './people-commands.ts';
@@ -31,6 +32,7 @@ export const commands: readonly (Command | BareCommand)[] = [
   ...importCommands,
   ...watchingCommands,
   ...campaignCommands,
+  ...entraCommands,
   ...directoryCommands,
   ...supportCommands,
   ...policyCommands,

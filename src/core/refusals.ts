@@ -75,6 +75,7 @@ export type RefusalCode =
   | 'line_unreadable'
   | 'value_unknown'
   | 'email_twice'
+  | 'guest_left_out'
   | 'role_not_allowed'
   | 'import_unknown'
   | 'import_closed'

@@ -5,6 +5,7 @@ import type { Account, AccountChanges, Accounts } from '../store/accounts.ts';
 import type { ImportJob, ImportLine, Imports as ImportStore } from '../store/imports.ts';
 import type { Administrator } from './actor.ts';
 import { type Administration, isEmail, wrongDetails } from './administration.ts';
+import { isEntraGuest, withEntraGroup } from './entra-report.ts';
 import { type AskedOfImport, askedOf, type ImportColumn, type ImportRecord } from './import-reader.ts';
 import { differences, type People, whyNotChange } from './people.ts';
 
@@ -23,6 +24,14 @@ type Decision = Pick<ImportLine, 'outcome'> & { readonly code?: RefusalCode; rea
 /** The columns of what flows call otherwise. */
 const COLUMN_OF: Readonly<Record<string, ImportColumn>> = { notifyEmail: 'notify_email', displayName: 'name' };
 
+/** What is asked, with the group of somebody who comes from Microsoft Entra beside those that they have. */
+function grouped(
+  { entraGroup, ...asked }: AskedOfImport,
+  groups: readonly string[],
+): Omit<AskedOfImport, 'entraGroup'> {
+  return entraGroup === undefined ? asked : { ...asked, groups: withEntraGroup(asked.groups ?? groups, entraGroup) };
+}
+
 export function createDecideLines(n: {
   accounts: Accounts;
   imports: ImportStore;
@@ -33,7 +42,7 @@ export function createDecideLines(n: {
   const because = ({ code, field }: Refusal): Decision => refused(code, field && (COLUMN_OF[field] ?? field));
 
   const add = async (asked: AskedOfImport, job: ImportJob, by: Administrator): Promise<Decision> => {
-    const { isInvited = job.options.isInviting, status, displayName, ...rest } = asked;
+    const { isInvited = job.options.isInviting, status, displayName, ...rest } = grouped(asked, []);
     const [wrong] = wrongDetails(rest);
     if (wrong) return because(wrong);
     const tooHigh = whyNotGive(by.authority, { id: '', role: null }, asked.role ?? null);
@@ -56,7 +65,11 @@ export function createDecideLines(n: {
   ): Promise<Decision> => {
     // Added by a worker that died before it wrote that down: whoever should have been invited still is.
     const isOfThisRun = !job.isDryRun && job.startedAt !== null && account.createdAt >= job.startedAt;
-    const { isInvited = isOfThisRun && job.options.isInviting, email: _email, ...changes } = asked;
+    const {
+      isInvited = isOfThisRun && job.options.isInviting,
+      email: _email,
+      ...changes
+    } = grouped(asked, account.groups);
     const why = whyNotChange(account, changes as AccountChanges, by);
     const isSame = Object.keys(differences(account, changes as AccountChanges)).length === 0;
     if (isSame && (!isInvited || why)) return { outcome: 'unchanged' };
@@ -83,8 +96,13 @@ export function createDecideLines(n: {
     ]);
     const byEmail = new Map(accounts.map((account) => [account.email, account]));
     const taken = new Set(before);
-    const decide = async (asked: AskedOfImport | ImportColumn | undefined, isTwice: boolean): Promise<Decision> => {
+    const decide = async (
+      asked: AskedOfImport | ImportColumn | undefined,
+      isTwice: boolean,
+      isGuest: boolean,
+    ): Promise<Decision> => {
       if (asked === undefined) return refused('line_unreadable');
+      if (isGuest) return refused('guest_left_out');
       if (typeof asked === 'string') return refused('value_unknown', asked);
       if (!isEmail(asked.email)) return refused('email_invalid', 'email');
       if (isTwice) return refused('email_twice', 'email');
@@ -98,9 +116,11 @@ export function createDecideLines(n: {
         const email = record.values?.email?.toLowerCase() ?? '';
         const isTwice = email !== '' && taken.has(email);
         taken.add(email);
-        return { record, asked, email, isTwice };
+        return { record, asked, email, isTwice, isGuest: isEntraGuest(record.values?.entra_user_type) };
       });
-      const decisions = await Promise.all(together.map(({ asked, isTwice }) => decide(asked, isTwice)));
+      const decisions = await Promise.all(
+        together.map(({ asked, isTwice, isGuest }) => decide(asked, isTwice, isGuest)),
+      );
       for (const [index, { record, email }] of together.entries()) {
         const { outcome, code = null, field = null } = decisions[index]!;
         lines.push({

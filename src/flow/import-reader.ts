@@ -2,8 +2,9 @@ import { parse } from 'csv-parse/sync';
 import { LOCALES, type Locale } from '../core/locales.ts';
 import { ROLES } from '../core/roles.ts';
 import { cut, isGroupName, LONGEST_NAME } from '../core/text.ts';
+import { type EntraGroup, entraColumns, entraGroupOf } from './entra-report.ts';
 
-/** The columns of a file of people; only `email` must be there. */
+/** The columns of a file of people; only `email` must be there. A registration report of Microsoft Entra is read by its own names. */
 export const IMPORT_COLUMNS = [
   'email',
   'name',
@@ -13,6 +14,10 @@ export const IMPORT_COLUMNS = [
   'role',
   'status',
   'invite',
+  // Of Microsoft Entra's registration report (entra-report.ts).
+  'entra_user_type',
+  'entra_methods',
+  'entra_other',
   // Of a file of refused lines that comes back: read over.
   'problem',
 ] as const;
@@ -55,8 +60,11 @@ export function readHeader(begin: Buffer): ImportLayout {
     .split(/\r?\n/);
   const delimiter = delimiterOf(first);
   const names = (readCells(first, delimiter) ?? []).map((name) => name.toLowerCase());
+  const ofEntra = entraColumns(names);
+  if (ofEntra) return { delimiter, columns: ofEntra };
   const unknown = names.filter((name) => !IMPORT_COLUMNS.some((known) => known === name));
-  if (!names.includes('email') || new Set(names).size < names.length) throw new ImportFileError('');
+  const known = names.filter((name) => name !== 'entra_other');
+  if (!names.includes('email') || new Set(known).size < known.length) throw new ImportFileError('');
   if (unknown.length > 0) throw new ImportFileError(cut(unknown.join(', '), 200));
   return { delimiter, columns: names as ImportColumn[] };
 }
@@ -145,6 +153,8 @@ export interface AskedOfImport {
   readonly role?: (typeof ROLES)[number] | null;
   readonly status?: 'active' | 'suspended';
   readonly isInvited?: boolean;
+  /** By what somebody used at Microsoft Entra. */
+  readonly entraGroup?: EntraGroup;
 }
 
 const YES = ['yes', 'ja', 'true', '1'];
@@ -168,6 +178,8 @@ export function askedOf(values: Partial<Readonly<Record<ImportColumn, string>>>)
   if (status === false || status === null) return 'status';
   if (!groupsOf(cell('groups')).every(isGroupName)) return 'groups';
   if (cell('name').length > LONGEST_NAME) return 'name';
+  const entraGroup = values.entra_methods === undefined ? null : entraGroupOf(values.entra_methods);
+  if (entraGroup === undefined) return 'entra_methods';
   if (invite !== '' && ![...YES, ...NO].includes(invite)) return 'invite';
   const name = cell('name');
   const notify = cell('notify_email');
@@ -181,6 +193,7 @@ export function askedOf(values: Partial<Readonly<Record<ImportColumn, string>>>)
     ...(role === undefined ? {} : { role }),
     ...(status ? { status } : {}),
     ...(invite ? { isInvited: YES.includes(invite) } : {}),
+    ...(entraGroup ? { entraGroup } : {}),
   };
 }
 

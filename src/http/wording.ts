@@ -60,6 +60,7 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   line_unreadable: 'refusal.line_unreadable',
   value_unknown: 'refusal.value_unknown',
   email_twice: 'refusal.email_twice',
+  guest_left_out: 'refusal.guest_left_out',
   role_not_allowed: 'refusal.role_not_allowed',
   import_unknown: 'refusal.gone',
   campaign_unknown: 'refusal.gone',

@@ -29,6 +29,7 @@ const PAGES = [
   ['coverage', '/admin/coverage'],
   ['imports', '/admin/imports'],
   ['campaigns', '/admin/campaigns'],
+  ['entra', '/admin/entra'],
   ['campaign-new', '/admin/campaigns/new'],
   ['clients', '/admin/clients'],
   ['client-kind', '/admin/clients/new'],

@@ -107,7 +107,7 @@ export function importEndpoints(n: { importing: Imports; people: People; t: Tran
       tag: 'imports',
       summary: 'Sends a CSV file of people, to be looked over first or taken over at once',
       description:
-        'The first line names the columns: `email`, and any of `name`, `notify_email`, `language`, `groups` (with `|` between them), `role`, `status`, `invite`. An empty cell changes nothing, a `-` empties. At most 100 MB.',
+        'The first line names the columns: `email`, and any of `name`, `notify_email`, `language`, `groups` (with `|` between them), `role`, `status`, `invite`. An empty cell changes nothing, a `-` empties. Or the registration report of Microsoft Entra, as it is. At most 100 MB.',
       permission: 'imports:write',
       isDangerous: true,
       isCreating: true,

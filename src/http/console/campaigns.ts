@@ -36,9 +36,14 @@ export const campaignPages: FastifyPluginAsyncZod<CampaignPagesNeeds> = async (a
       here: 'campaigns',
       blocks: [
         { type: 'text', text: t('console.campaigns_text') },
-        request.console!.permissions.has('campaigns:write') && {
+        {
           type: 'links',
-          items: [{ path: `${LIST}/new`, text: t('console.campaign_new') }],
+          items: [
+            ...(request.console!.permissions.has('campaigns:write')
+              ? [{ path: `${LIST}/new`, text: t('console.campaign_new') }]
+              : []),
+            { path: '/admin/entra', text: t('console.entra_title') },
+          ],
         },
         {
           type: 'table',

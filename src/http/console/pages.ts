@@ -7,6 +7,7 @@ import { casePages } from './cases.ts';
 import { type ClientChangeNeeds, clientChangePages } from './client-change.ts';
 import { type ClientPagesNeeds, clientPages } from './clients.ts';
 import { coveragePages } from './coverage.ts';
+import { type EntraPagesNeeds, entraPages } from './entra.ts';
 import { homePages } from './home.ts';
 import { type ImportPagesNeeds, importPages } from './imports.ts';
 import { type OrganisationPagesNeeds, organisationPages } from './organisation.ts';
@@ -26,6 +27,7 @@ export type ConsoleNeeds = AlertPagesNeeds &
   ClientChangeNeeds &
   PersonChangeNeeds &
   ClientPagesNeeds &
+  EntraPagesNeeds &
   ImportPagesNeeds &
   OrganisationPagesNeeds &
   StartPagesNeeds &
@@ -47,6 +49,7 @@ export const consolePages: FastifyPluginAsyncZod<ConsoleNeeds> = async (app, n) 
   await app.register(casePages, n);
   await app.register(coveragePages, n);
   await app.register(campaignPages, n);
+  await app.register(entraPages, n);
   await app.register(importPages, n);
   await app.register(clientPages, n);
   await app.register(clientChangePages, n);
