@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import type { Organisation } from '../../src/core/organisation.ts';
 import { createBrand } from '../../src/http/brand.ts';
 import { contentSecurityPolicy } from '../../src/http/csp.ts';
+import type { Frame } from '../../src/http/frame.ts';
 import type { PageName } from '../../src/http/pages.ts';
 import { frameFor } from '../../src/http/plugins/page.ts';
 import { createRender } from '../../src/http/views.ts';
@@ -47,6 +48,15 @@ const EXAMPLE: GalleryConfig = {
   today: '2026-11-27',
 };
 
+/** What of a page runs out, as a server says it. */
+const timesOf = (page: PageName): Pick<Frame, 'limit' | 'idle'> => ({
+  limit:
+    page.startsWith('wizard-') && !['wizard-done', 'wizard-expired'].includes(page)
+      ? { until: '9:10', action: '/a', path: '/mfa/setup' }
+      : null,
+  idle: page === 'console' || page.startsWith('account') ? { seconds: 900, path: '/s' } : null,
+});
+
 /**
  * Every page in every state, drawn from its template anew each time it is opened; forms lead nowhere.
  * @param port 0: whichever is free
@@ -57,7 +67,7 @@ export async function serveGallery(port: number, config: Partial<GalleryConfig> 
   const draw = async (locale: Locale, page: PageName, state: string): Promise<string | undefined> => {
     const t = translator(locale);
     const model = (await pageStates(t, publicUrl, timeFormat(locale, 'UTC').day(today)))[page]?.[state as never];
-    const frame = frameFor(locale, settings, 'token', `/${locale}`);
+    const frame = frameFor(locale, settings, 'token', `/${locale}`, timesOf(page));
     return model && createRender(join(ROOT, 'views'), undefined)(page, model, t, frame);
   };
   // The companion draws itself: tests/browser looks at it with a server.

@@ -178,7 +178,6 @@ export async function pageStates(
       usual: {
         qrSvg: qr,
         address: 'otpauth://pipush/…',
-        until: '9:10',
         eventsPath: '/e',
         herePath: '/h',
         choosePath: '/c',
@@ -222,7 +221,7 @@ export async function pageStates(
     'wizard-scan': {
       'to scan': {
         ...scan,
-        offer: { qrSvg: qr, typed: '7Q2K-WX4M-90AB-TC5N', until: '9:10', samePath: '/s', eventsPath: '/e' },
+        offer: { qrSvg: qr, typed: '7Q2K-WX4M-90AB-TC5N', samePath: '/s', eventsPath: '/e' },
         bound: null,
       },
       scanned: { ...scan, offer: null, bound: { label: PHONE, email: EMAIL } },

@@ -26,6 +26,7 @@ export const AUDIT_ACTIONS = [
   'authenticator.revoked',
   'backup.made',
   'backup.restored',
+  'binding.extended',
   'binding.started',
   'browser.forgotten',
   'browser.remembered',

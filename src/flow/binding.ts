@@ -15,6 +15,8 @@ import type { AnnounceBound } from './bound.ts';
 
 /** NIST SP 800-63B-4, section 4.1.2: an enrolment code sent nowhere but shown, ten minutes, once. */
 export const BINDING_SECONDS = 600;
+/** Twelve times as long, by pressing (WCAG 2.2, 2.2.1: at least ten); a code is shown no longer for it. */
+const LONGEST_SECONDS = 7200;
 const CODE_BYTES = 16;
 
 /** Where an enrolment stands. */
@@ -45,7 +47,9 @@ export interface Binding {
   look(token: string | undefined): Promise<BindingView | undefined>;
   /** The sign-in to go back to when the ten minutes are over, if it still can go on. */
   interrupted(token: string): Promise<string | undefined>;
-  /** The code to scan: the one that is open, or a new one where it expired. */
+  /** Ten minutes from now on, for whoever needs longer; not after two hours. */
+  moreTime(token: string, view: BindingView, origin: Origin): Promise<void>;
+  /** The code to scan: the one that is open, or a new one where it expired, or where there is more time by now. */
   offer(view: BindingView): Promise<EnrolmentOffer>;
   /** A real challenge, to the new phone alone. Refusals: `binding_not_ready`, those of `Approvals.start`. */
   startTest(view: BindingView, origin: Origin): Promise<Result<void>>;
@@ -106,6 +110,18 @@ export function createBinding(n: BindingNeeds): Binding {
     },
 
     interrupted: (token) => n.bindings.openLoginOf(token, n.clock.now()),
+
+    async moreTime(token, { account }, origin) {
+      const now = n.clock.now();
+      const until = addSeconds(now, BINDING_SECONDS);
+      if (!(await n.bindings.extend(token, until, addSeconds(now, -LONGEST_SECONDS), now))) return;
+      await n.audit({
+        action: 'binding.extended',
+        object: `account:${account.id}`,
+        result: 'success',
+        ...byAccount(account, origin),
+      });
+    },
 
     offer: ({ session }) => offerCode(n, session),
 
@@ -183,13 +199,17 @@ export async function offerCode(
   session: BindingSession,
 ): Promise<EnrolmentOffer> {
   const now = n.clock.now();
+  const latest = addSeconds(now, BINDING_SECONDS);
+  const expiresAt = session.expiresAt < latest ? session.expiresAt : latest;
+  const shown = await n.bindings.openCode(session.id, now);
   const open =
-    (await n.bindings.openCode(session.id, now)) ??
-    (await n.bindings.addCode(
-      session,
-      { code: normalizeTypedCode(formatTypedCode(n.random.bytes(CODE_BYTES))), expiresAt: session.expiresAt },
-      now,
-    ));
+    shown && shown.expiresAt >= expiresAt
+      ? shown
+      : await n.bindings.addCode(
+          session,
+          { code: normalizeTypedCode(formatTypedCode(n.random.bytes(CODE_BYTES))), expiresAt },
+          now,
+        );
   return {
     qrUrl: `${n.publicUrl}/app#e=${open.code}`,
     typed: open.code.match(/.{1,4}/g)?.join('-') ?? open.code,

@@ -31,7 +31,7 @@ export interface ConsoleVisits {
 }
 
 /** DESIGN, section 7: the console is left for a quarter of an hour at most. */
-const IDLE_SECONDS = 900;
+export const IDLE_SECONDS = 900;
 const MOST_COUNTED = 100;
 
 export const createConsoleVisits = (n: {

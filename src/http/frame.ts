@@ -7,6 +7,10 @@ export interface Frame {
   readonly accessibilityUrl: string | null;
   readonly logoPath: string | null;
   readonly themePath: string | null;
+  /** An enrolment: until when, and how somebody gets more time. */
+  readonly limit: { readonly until: string; readonly action: string; readonly path: string } | null;
+  /** How long somebody may be away, and what keeps them signed in. */
+  readonly idle: { readonly seconds: number; readonly path: string } | null;
   readonly csrf: string;
   readonly languages: readonly {
     readonly locale: string;

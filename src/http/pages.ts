@@ -80,7 +80,6 @@ export interface PageModels {
   'wizard-store-app': {
     qrSvg: string;
     address: string;
-    until: string;
     eventsPath: string;
     herePath: string;
     choosePath: string;
@@ -115,7 +114,7 @@ export interface PageModels {
   'wizard-key': { options: string; action: string; error: string | null; choosePath: string };
   'wizard-key-test': { label: string; options: string; action: string; error: string | null; againAction: string };
   'wizard-scan': {
-    offer: { qrSvg: string; typed: string; until: string; samePath: string; eventsPath: string } | null;
+    offer: { qrSvg: string; typed: string; samePath: string; eventsPath: string } | null;
     bound: { label: string; email: string } | null;
     herePath: string;
     backPath: string;

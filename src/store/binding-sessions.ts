@@ -31,6 +31,8 @@ export interface EnrolmentCode {
 export interface BindingSessions {
   add(session: Omit<BindingSession, 'authenticatorId' | 'state'>, token: string, now: Date): Promise<void>;
   byToken(token: string, now: Date): Promise<BindingSession | undefined>;
+  /** Until when it lasts, where nothing was tested in it yet and it began after `notBefore`. @returns whether it does */
+  extend(token: string, until: Date, notBefore: Date, now: Date): Promise<boolean>;
   /** The sign-in that an enrolment interrupted, also after its end, while that sign-in is still open. */
   openLoginOf(token: string, now: Date): Promise<string | undefined>;
   /** What a phone has begun to hand its account to another. */
@@ -124,6 +126,12 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
         WHERE replaces_id = ${authenticatorId} AND state IN ('open', 'bound') RETURNING id`;
       return rows.length > 0;
     },
+    async extend(token, until, notBefore, now) {
+      const rows = await sql`UPDATE binding_session SET expires_at = ${until}
+        WHERE token_digest = ${digest(token)} AND state IN ('open', 'bound') AND expires_at > ${now}
+          AND created_at > ${notBefore} RETURNING 1`;
+      return rows.length > 0;
+    },
     async openLoginOf(token, now) {
       const [row] = await sql<{
         uid: string;
@@ -136,7 +144,9 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
       db.transaction(async (tx) => {
         await tx`SELECT 1 FROM binding_session WHERE id = ${session.id} FOR UPDATE`;
         const there = await openCode(session.id, now, tx);
-        if (there) return there;
+        if (there && there.expiresAt >= code.expiresAt) return there;
+        if (there)
+          await tx`UPDATE enrolment_code SET expires_at = ${now} WHERE binding_id = ${session.id} AND used_at IS NULL AND expires_at > ${now}`;
         await tx`INSERT INTO enrolment_code (code_digest, code_sealed, binding_id, account_id, created_at, expires_at)
           VALUES (${digest(code.code)}, ${sealer.seal(codePlace(session.id), code.code)}, ${session.id}, ${session.accountId}, ${now}, ${code.expiresAt})`;
         return code;

@@ -104,3 +104,34 @@ describe('with a keyboard alone', () => {
     expect(laptop.errors).toEqual([]);
   });
 });
+
+describe('somebody who needs longer', () => {
+  for (const [locale, stay] of [
+    ['nl-NL', /Aangemeld blijven/],
+    ['en-GB', /Stay signed in/],
+  ] as const)
+    it(`is told two minutes ahead, and stays by pressing a button, ${locale}`, async () => {
+      const { installation } = stage;
+      const person = await stage.addEnrolledPerson({ locale });
+      const laptop = await stage.openLaptop({ locale });
+      await laptop.clock.install();
+      await laptop.goto(`${installation.url}/mfa`);
+      await laptop.fill('#email', person.email);
+      await laptop.fill('#password', person.password);
+      await laptop.keyboard.press('Enter');
+      await person.phone.approve((await laptop.textContent('.number'))!);
+      await laptop.waitForURL('**/mfa');
+      const region = laptop.locator('[role=alert][data-idle]');
+      await laptop.clock.fastForward(57 * 60_000);
+      expect(await region.textContent()).toBe('');
+      await laptop.clock.fastForward(2 * 60_000);
+      await stage.shot(laptop, `${locale.slice(0, 2)}-idle-1280`);
+      const answered = laptop.waitForResponse('**/mfa/stay');
+      await laptop.getByRole('button', { name: stay }).press('Enter');
+      expect((await answered).status()).toBe(204);
+      await expect.poll(() => region.textContent()).toBe('');
+      await laptop.clock.fastForward(59 * 60_000);
+      expect(await laptop.getByRole('button', { name: stay }).count()).toBe(1);
+      expect(laptop.errors).toEqual([]);
+    });
+});

@@ -91,7 +91,10 @@ describe('every page', () => {
             organisation: organisation(HOSTILE, support),
             brand: { logo: undefined, theme: undefined },
           };
-          const frame = frameFor(locale, settings, 'token', '/here');
+          const frame = frameFor(locale, settings, 'token', '/here', {
+            limit: name.startsWith('wizard') ? { until: HOSTILE, action: '/a', path: HOSTILE } : null,
+            idle: { seconds: 900, path: '/stay' },
+          });
           const html = render(name as keyof PageModels, strict(state) as never, translator(locale), frame);
           expect(html).toContain(`<html lang="${locale}">`);
           expect(html).not.toContain('<script>alert');

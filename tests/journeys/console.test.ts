@@ -66,6 +66,7 @@ async function signInAgain({ laptop, phone, email, password }: Staff): Promise<v
 /** Every address of the console, and what it takes. A new one that is not here fails the test below. */
 const PAGES: readonly (readonly [method: string, path: string, permission: Permission])[] = [
   ['GET', '/admin', 'accounts:read'],
+  ['GET', '/admin/stay', 'accounts:read'],
   ['GET', '/admin/start', 'settings:write'],
   ['POST', '/admin/start/mail', 'settings:write'],
   ['GET', '/admin/check', 'settings:read'],

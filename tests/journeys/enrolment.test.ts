@@ -76,6 +76,47 @@ describe('an enrolment code', () => {
       body: { code: 'enrolment_code_unknown' },
     });
   });
+  it('comes anew for whoever asks for more time, a dozen times, and is shown no longer than ten minutes', async () => {
+    const { laptop, code, person } = await atScan();
+    try {
+      installation.clock.advance(500);
+      await laptop.submit('/more-time');
+      expect(laptop.page.url).toBe(`${installation.url}/mfa/setup/scan`);
+      const second = laptop.typedCode;
+      expect(second).not.toBe(code);
+      const phone = await Phone.make(installation.url);
+      phone.clockOffset = 500;
+      const early = await phone.enrol(code);
+      expect(early.body).toMatchObject({ code: 'enrolment_code_expired' });
+      // Until the code is over; then there is a new one, still without the password.
+      installation.clock.advance(590);
+      await laptop.open(`${installation.url}/mfa/setup/scan`);
+      expect(laptop.typedCode).toBe(second);
+      for (let time = 0; time < 10; time += 1) {
+        await laptop.submit('/more-time');
+        installation.clock.advance(590);
+      }
+      await laptop.open(`${installation.url}/mfa/setup/scan`);
+      const events = await installation.d.auditStore.list({ action: 'binding.extended', limit: 100 });
+      expect(events.filter(({ accountId }) => accountId === person.account.id)).toHaveLength(11);
+      // Two hours are enough.
+      installation.clock.advance(5);
+      await laptop.submit('/more-time');
+      installation.clock.advance(7200 - 500 - 11 * 590);
+      await laptop.submit('/more-time');
+      installation.clock.advance(400);
+      await laptop.open(`${installation.url}/mfa/setup/scan`);
+      expect(laptop.page.status).toBe(403);
+    } finally {
+      installation.clock.reset();
+    }
+  });
+  it('goes back to no other page for it', async () => {
+    const { laptop } = await atScan();
+    const fields = { path: '//evil.example.org' };
+    await laptop.submit('/more-time', fields);
+    expect(laptop.page.url).toBe(`${installation.url}/mfa/setup`);
+  });
   it('ends with its ten minutes; the laptop is told to begin again with the password', async () => {
     const { laptop, code } = await atScan();
     installation.clock.advance(601);

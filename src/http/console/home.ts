@@ -16,6 +16,10 @@ export const homePages: FastifyPluginAsyncZod<{
   firstSteps: FirstSteps;
 }> = async (app, n) => {
   app.get('/admin/', { config: { public: true } }, async (_request, reply) => reply.redirect('/admin', 308));
+  // Whoever was away presses a button, to stay.
+  app.get('/admin/stay', { config: { guard: 'console', permission: 'accounts:read' } }, async (_request, reply) =>
+    reply.code(204).send(),
+  );
   app.get('/admin', { config: { guard: 'console', permission: 'accounts:read' } }, async (request, reply) => {
     const { t, console: visitor } = request;
     const { account, openAlerts, waitingCases, permissions } = visitor!;

@@ -1,11 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Organisation } from '../../core/organisation.ts';
+import { IDLE_SECONDS } from '../../flow/console-visits.ts';
 import { LOCALES, type Locale, nameOfLanguage } from '../../i18n/translate.ts';
 import type { Brand } from '../brand.ts';
 import type { Frame } from '../frame.ts';
 import type { PageModels, PageName } from '../pages.ts';
+import { PORTAL_IDLE_SECONDS } from '../portal-session.ts';
 import type { Render } from '../views.ts';
+import { MORE_TIME_PATH } from '../wizard-place.ts';
 
 export interface FrameSettings {
   readonly organisation: Organisation;
@@ -19,7 +22,7 @@ export const pages = fp(async (app: FastifyInstance, options: { render: Render }
     Name extends PageName,
   >(this: FastifyReply, name: Name, model: PageModels[Name], status = 200) {
     const { request } = this;
-    const frame = frameFor(request.locale, options, this.generateCsrf(), pathToShow(request));
+    const frame = frameFor(request.locale, options, this.generateCsrf(), pathToShow(request), timesOf(request));
     return this.code(status)
       .type('text/html; charset=utf-8')
       .send(options.render(name, model, request.t, frame));
@@ -34,10 +37,32 @@ function pathToShow(request: FastifyRequest): string {
   return path.startsWith('/interaction/') ? path.split('/').slice(0, 3).join('/') : path;
 }
 
-export function frameFor(locale: Locale, settings: FrameSettings, csrf: string, path: string | undefined): Frame {
+/** What of the page runs out, and how somebody gets more time (WCAG 2.2, 2.2.1). */
+function timesOf(request: FastifyRequest): Pick<Frame, 'limit' | 'idle'> {
+  const session = request.binding?.view.session;
+  const isOpen = session?.state === 'open' || session?.state === 'bound';
+  const [path = '/'] = request.url.split('?');
+  return {
+    limit: isOpen ? { until: request.times.time(session.expiresAt), action: MORE_TIME_PATH, path } : null,
+    idle: request.console
+      ? { seconds: IDLE_SECONDS, path: '/admin/stay' }
+      : request.portal
+        ? { seconds: PORTAL_IDLE_SECONDS, path: '/mfa/stay' }
+        : null,
+  };
+}
+
+export function frameFor(
+  locale: Locale,
+  settings: FrameSettings,
+  csrf: string,
+  path: string | undefined,
+  times: Pick<Frame, 'limit' | 'idle'> = { limit: null, idle: null },
+): Frame {
   return {
     locale,
     csrf,
+    ...times,
     organisation: settings.organisation.name,
     support: settings.organisation.support ?? null,
     accessibilityUrl: settings.accessibilityUrl ?? null,

@@ -51,11 +51,13 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
     if (!expected || state !== expected) return reply.redirect('/mfa', 303);
     const signedIn = await n.portal.who(request.raw, reply.raw);
     // A new id for the session that now belongs to somebody (session fixation); what was being typed goes along.
-    await request.session.regenerate(['draft']);
+    await request.session.regenerate(['draft', 'isSettingUp']);
     if (!signedIn) return reply.redirect('/', 303);
     request.session.signedIn = signedIn;
     return reply.redirect(returnTo && /^\/(mfa|admin)(\/|\?|$)/.test(returnTo) ? returnTo : '/mfa', 303);
   });
+
+  app.get('/mfa/stay', { config }, async (_request, reply) => reply.code(204).send());
 
   app.get('/mfa', { config }, async (request, reply) => {
     const { t } = request;

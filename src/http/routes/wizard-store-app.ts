@@ -31,7 +31,6 @@ export const storeAppWizardRoutes: FastifyPluginAsyncZod<StoreAppWizardRoutesNee
     return reply.page('wizard-store-app', {
       qrSvg: await qrSvg(address),
       address,
-      until: request.times.time(view.session.expiresAt),
       eventsPath: '/mfa/setup/events',
       herePath: SCAN,
       choosePath: '/mfa/setup/choose',

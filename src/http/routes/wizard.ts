@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import type { Refusal } from '../../core/refusals.ts';
 import type { Approvals } from '../../flow/approvals.ts';
 import type { Binding, BindingView } from '../../flow/binding.ts';
@@ -8,7 +9,8 @@ import type { Waiting } from '../../flow/waiting.ts';
 import type { EventStreams } from '../event-stream.ts';
 import { qrSvg } from '../qr.ts';
 import { codesFile } from '../recovery-codes.ts';
-import { placeOf } from '../wizard-place.ts';
+import { text } from '../text.ts';
+import { MORE_TIME_PATH, placeOf } from '../wizard-place.ts';
 import { refusalInWords, spokenNumber, waitInWords } from '../wording.ts';
 
 export interface WizardRoutesNeeds {
@@ -40,6 +42,17 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
     });
   });
 
+  app.post(
+    MORE_TIME_PATH,
+    { config, schema: { body: z.object({ path: text(100).default('') }) } },
+    async (request, reply) => {
+      const { token, view } = request.binding!;
+      await n.binding.moreTime(token, view, request.origin);
+      const { path } = request.body;
+      return reply.redirect(/^\/mfa\/setup(\/[a-z-]+)*$/.test(path) ? path : '/mfa/setup', 303);
+    },
+  );
+
   app.get('/mfa/setup/scan', { config }, async (request, reply) => {
     const { view } = request.binding!;
     const place = placeOf(view);
@@ -51,7 +64,6 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
         ? {
             qrSvg: await qrSvg(offer.qrUrl),
             typed: offer.typed,
-            until: request.times.time(view.session.expiresAt),
             samePath: offer.qrUrl,
             eventsPath: '/mfa/setup/events',
           }
