@@ -498,6 +498,8 @@ export async function pageStates(
       book: { ...guide, phones: ['iphone', 'android'], isBook: true },
     },
     'guide-card': { usual: { address: guide.address } },
-    companion: { usual: { noscript: t('companion.noscript'), loading: t('companion.loading') } },
+    companion: {
+      usual: { noscript: t('companion.noscript'), loading: t('companion.loading'), themeColour: '#1d3f8f' },
+    },
   };
 }

@@ -271,7 +271,7 @@ export interface PageModels {
       }[];
     }[];
   };
-  companion: { noscript: string; loading: string };
+  companion: { noscript: string; loading: string; themeColour: string };
   /** The guide: what to do, with pictures. */
   guide: {
     /** Whose set-up is shown; none: people choose. */

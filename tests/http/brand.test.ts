@@ -40,6 +40,15 @@ describe('an organisation’s own look', () => {
     }
   });
 
+  it('is in the app on the phone too, and kept there for when there is no network', async () => {
+    const page = await (await fetch(`${installation.url}/app`)).text();
+    expect(page).toMatch(/<link rel="stylesheet" href="\/brand\/theme\.css\?v=/);
+    expect(page).toContain('<meta name="theme-color" content="#7a1f5c">');
+    const manifest = (await (await fetch(`${installation.url}/app/manifest.webmanifest`)).json()) as object;
+    expect(manifest).toMatchObject({ theme_color: '#7a1f5c' });
+    expect(await (await fetch(`${installation.url}/app/worker.js`)).text()).toContain('"/brand/theme.css"');
+  });
+
   it('runs no script of a logo that is opened by itself', async () => {
     const { headers } = await fetch(`${installation.url}/brand/logo?v=another`);
     // Nor is it kept under an address that is not its own.
@@ -90,6 +99,9 @@ describe('an organisation that is set on a page', () => {
       expect(await one.d.organising.change({ ...wishes, logo: 'none' }, by)).toEqual([]);
       expect(await see(one)).not.toContain('/brand/logo');
       expect((await fetch(`${one.url}/brand/logo`)).status).toBe(404);
+      // The app on the phone wants to keep one, whether there is one or not.
+      const theme = await fetch(`${one.url}/brand/theme.css`);
+      expect([theme.status, await theme.text()]).toEqual([200, '']);
       const events = await one.d.auditStore.list({ action: 'organisation.changed', limit: 10 });
       expect(events).toHaveLength(3);
       expect(events.at(-1)).toMatchObject({ actor: 'test', detail: { name: 'Provincie <Noord>', accent: '#7a1f5c' } });

@@ -10,6 +10,9 @@ export const brandRoutes: FastifyPluginAsyncZod<{ brand: Brand }> = async (app, 
   ] as const) {
     app.get(path, { config, logLevel: 'warn' }, async (request, reply) => {
       const part = brand[name];
+      // The companion keeps the stylesheet for when there is no network, whether there is one or not.
+      if (!part && name === 'theme')
+        return reply.type('text/css; charset=utf-8').header('cache-control', 'no-store').send('');
       if (!part) return reply.callNotFound();
       return (
         reply

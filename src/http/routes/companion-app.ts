@@ -4,8 +4,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { OUR_ACCENT } from '../../core/branding.ts';
 import { NO_NAME, type Organisation } from '../../core/organisation.ts';
 import { LOCALES, messagesUnder } from '../../i18n/translate.ts';
+import { THEME_PATH } from '../brand.ts';
 
 export interface CompanionAppNeeds {
   readonly publicDir: string;
@@ -22,8 +24,14 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
   const decoder = dirname(createRequire(import.meta.url).resolve('qr/decode.js'));
   const files = readdirSync(folder).filter((file) => file.endsWith('.js') && file !== 'worker.js');
 
+  const themeColour = (): string => n.organisation.accent ?? OUR_ACCENT;
+
   app.get('/app', { config }, async (request, reply) =>
-    reply.page('companion', { noscript: request.t('companion.noscript'), loading: request.t('companion.loading') }),
+    reply.page('companion', {
+      noscript: request.t('companion.noscript'),
+      loading: request.t('companion.loading'),
+      themeColour: themeColour(),
+    }),
   );
 
   app.get('/app/manifest.webmanifest', { config }, async (request, reply) => {
@@ -40,7 +48,7 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
         scope: '/app',
         display: 'standalone',
         background_color: '#f4f6fb',
-        theme_color: '#1d3f8f',
+        theme_color: themeColour(),
         icons: [
           { src: '/assets/icons/icon-192.png', sizes: '192x192', type: 'image/png', purpose: 'any' },
           { src: '/assets/icons/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'any' },
@@ -71,6 +79,7 @@ export const companionAppRoutes: FastifyPluginAsyncZod<CompanionAppNeeds> = asyn
     '/app/vendor/index.js',
     '/assets/css/base.css',
     '/assets/css/companion.css',
+    THEME_PATH,
     '/assets/icons/icon-192.png',
     '/assets/icons/badge-96.png',
   ]);
