@@ -6,6 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import packageJson from '../package.json' with { type: 'json' };
 import { checkUp } from './checkup.ts';
+import type { CheckupPart } from './core/checkup.ts';
 import type { Dependencies } from './dependencies.ts';
 import { allEndpoints } from './http/api/endpoints.ts';
 import { api } from './http/api/plugin.ts';
@@ -170,6 +171,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     publicUrl,
   });
   const settings = shownSettings(config, process.env);
+  const look = (only?: readonly CheckupPart[]) => checkUp(d, only);
   await app.register(api, {
     prefix: API_PATH,
     publicUrl,
@@ -179,7 +181,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     callers: d.apiCallers,
     idempotentCalls: d.idempotentCalls,
     clock: d.clock,
-    endpoints: allEndpoints({ ...d, settings, t: translator('en') }),
+    endpoints: allEndpoints({ ...d, settings, checkUp: look, t: translator('en') }),
   });
   await app.register(async (own) => {
     // TLS ends at the proxy: what people use is the public address, whatever the proxy forgets to say.
@@ -194,7 +196,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       store: createPortalSessionStore(d.portalSessions, d.clock),
     });
     await own.register(accountRoutes, { binding, myAccount, portal, random, bindingCookie, adminAcr: config.adminAcr });
-    await own.register(consolePages, { ...d, publicUrl, streams, settings, checkUp: (only) => checkUp(d, only) });
+    await own.register(consolePages, { ...d, publicUrl, streams, settings, checkUp: look });
     await own.register(accountActivityRoutes, {
       myAccount,
       passwordLinks: d.passwordLinks,

@@ -12,6 +12,7 @@ import { doctorCommand } from './doctor.ts';
 import { entraCommands } from './entra-commands.ts';
 import { importCommands } from './import-commands.ts';
 import { keyCommands } from './key-commands.ts';
+import { organisationCommands } from './organisation-commands.ts';
 import { peopleCommands } from './people-commands.ts';
 import { policyCommands } from './policy-commands.ts';
 import { askPassword } from './prompt.ts';
@@ -38,6 +39,7 @@ export const commands: readonly (Command | BareCommand)[] = [
   ...policyCommands,
   ...clientCommands,
   ...keyCommands,
+  ...organisationCommands,
   ...backupCommands,
   doctorCommand,
   ...auditCommands,

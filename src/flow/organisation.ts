@@ -25,6 +25,16 @@ export interface OrganisationWishes {
   readonly logo: Buffer | 'keep' | 'none';
 }
 
+/** As it is now, to be changed in part. */
+export const wishesOf = ({ name, support, accent }: Organisation): OrganisationWishes => ({
+  name: name === NO_NAME ? '' : name,
+  supportName: support?.name ?? '',
+  supportPhone: support?.phone ?? '',
+  supportHours: support?.hours ?? '',
+  accent: accent ?? '',
+  logo: 'keep',
+});
+
 export interface OrganisationAdministration {
   /** The same object for ever; what it says changes. */
   readonly organisation: Organisation;

@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 afterAll(() => installation.close());
 
-const endpoints = () => allEndpoints({ ...installation.d, settings: [], t: translator('en') });
+const endpoints = () => allEndpoints({ ...installation.d, settings: [], checkUp: async () => [], t: translator('en') });
 /** An address of an endpoint, about things that do not exist: what is let in finds nothing. */
 const somewhere = (path: string) => path.replace(/:\w+/g, () => randomUUID());
 const tryIt = (api: ApiClient, method: string, path: string) =>

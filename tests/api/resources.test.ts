@@ -397,3 +397,39 @@ describe('web apps, the policy and the audit log', () => {
     expect((await auditor.post('/audit-events/verify')).body).toMatchObject({ isIntact: true, problems: [] });
   });
 });
+
+describe('the organisation', () => {
+  it('is changed in part, refused field by field, and says what the environment holds fast', async () => {
+    expect((await program.get('/organisation')).body).toEqual({
+      name: 'Voorbeeldorganisatie',
+      support: null,
+      accent: null,
+      hasLogo: false,
+      fixed: ['name'],
+    });
+    const help = { supportName: 'Servicedesk', supportPhone: '030 123 45 67', accent: '#7A1F5C' };
+    const changed = await program.call('PATCH', '/organisation', { ...help, name: 'Anders' });
+    expect(changed.body).toMatchObject({
+      name: 'Voorbeeldorganisatie',
+      support: { name: 'Servicedesk', phone: '030 123 45 67', hours: null },
+      accent: '#7a1f5c',
+    });
+    const refused = await program.call('PATCH', '/organisation', { accent: '#ffcc00', supportPhone: 'bel' });
+    expect([refused.status, refused.body.code]).toEqual([422, 'organisation_refused']);
+    expect(refused.body.errors.map(({ path }: { path: string }) => path)).toEqual(['supportPhone', 'accent']);
+    const cleared = await program.call('PATCH', '/organisation', { supportName: '', supportPhone: '', accent: '' });
+    expect(cleared.body).toMatchObject({ support: null, accent: null });
+  });
+
+  it('has a server that says how it is', async () => {
+    const { status, body } = await program.get('/checkup');
+    expect(status).toBe(200);
+    expect(body.items).toContainEqual({
+      level: 'ok',
+      part: 'address',
+      name: 'address_ok',
+      text: `${installation.url} leads to this server`,
+    });
+    expect(body.items.filter(({ level }: { level: string }) => level === 'bad')).toEqual([]);
+  });
+});

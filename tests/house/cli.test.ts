@@ -58,6 +58,8 @@ describe('the command line', () => {
       [['coverage', 'people', '--gap', 'without'], [{ email: 'cli@example.org' }]],
       [['alert', 'list'], []],
       [['webhook', 'list'], { webhooks: [], dead: [] }],
+      [['organisation', 'set', '--support', 'Servicedesk'], { support: { name: 'Servicedesk', phone: null } }],
+      [['organisation', 'show'], { support: { name: 'Servicedesk' }, logo: null }],
     ] as const) {
       const told = await cli(...args, '--json');
       expect(told.code, told.error).toBe(0);

@@ -4,6 +4,7 @@ import { campaignEndpoints } from './campaigns.ts';
 import { clientEndpoints } from './clients.ts';
 import type { Endpoint } from './endpoint.ts';
 import { importEndpoints } from './imports.ts';
+import { organisationEndpoints } from './organisation.ts';
 import { policyEndpoints } from './policy.ts';
 import { settingsEndpoints } from './settings.ts';
 import { supportEndpoints } from './support.ts';
@@ -16,6 +17,7 @@ export type EndpointNeeds = Parameters<typeof accountEndpoints>[0] &
   Parameters<typeof importEndpoints>[0] &
   Parameters<typeof campaignEndpoints>[0] &
   Parameters<typeof settingsEndpoints>[0] &
+  Parameters<typeof organisationEndpoints>[0] &
   Parameters<typeof policyEndpoints>[0] &
   Parameters<typeof supportEndpoints>[0] &
   Parameters<typeof watchingEndpoints>[0] &
@@ -33,4 +35,5 @@ export const allEndpoints = (n: EndpointNeeds): readonly Endpoint[] => [
   ...campaignEndpoints(n),
   ...webhookEndpoints(n),
   ...settingsEndpoints(n),
+  ...organisationEndpoints(n),
 ];

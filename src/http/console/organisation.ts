@@ -2,14 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { LARGEST_LOGO_BYTES } from '../../core/branding.ts';
-import {
-  LONGEST_ORGANISATION,
-  LONGEST_SUPPORT,
-  NO_NAME,
-  type Organisation,
-  type OrganisationPart,
-} from '../../core/organisation.ts';
-import type { OrganisationAdministration, OrganisationWishes } from '../../flow/organisation.ts';
+import { LONGEST_ORGANISATION, LONGEST_SUPPORT, type OrganisationPart } from '../../core/organisation.ts';
+import { type OrganisationAdministration, type OrganisationWishes, wishesOf } from '../../flow/organisation.ts';
 import { text } from '../text.ts';
 import { type FormMistake, formMistakes } from '../wording.ts';
 import type { Block, Field } from './blocks.ts';
@@ -88,14 +82,6 @@ async function beginningOf(file: Upload['file']): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-const typedFrom = ({ name, support, accent }: Organisation): Typed => ({
-  name: name === NO_NAME ? '' : name,
-  supportName: support?.name ?? '',
-  supportPhone: support?.phone ?? '',
-  supportHours: support?.hours ?? '',
-  accent: accent ?? '',
-});
-
 /** Which settings of the environment stand in its place. */
 const SETTINGS: Readonly<Record<OrganisationPart, string>> = {
   name: 'ORGANISATION',
@@ -109,7 +95,7 @@ export function organisationForm(
   { t }: FastifyRequest,
   { organisation, fixed }: OrganisationAdministration,
   next: '' | 'start' = '',
-  values: Typed = typedFrom(organisation),
+  values: Typed = wishesOf(organisation),
   mistakes: readonly FormMistake[] = [],
 ): Block[] {
   const fields: (Field & { readonly part: OrganisationPart })[] = [
