@@ -110,7 +110,7 @@ export const isCovered = (account: string): string =>
   AND x.kind IN ('push', 'store_app', 'totp', 'webauthn'))`;
 
 export function createAccounts(db: Database): Accounts {
-  const { prisma, sql } = db;
+  const { sql } = db;
   const byId: Accounts['byId'] = async (id) =>
     UUID.test(id)
       ? (await db.query<Account>(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = $1`, [id]))[0]
@@ -118,7 +118,8 @@ export function createAccounts(db: Database): Accounts {
   return {
     async add(account, now) {
       try {
-        const row = await prisma.account.create({
+        const { account: table } = await db.prisma();
+        const row = await table.create({
           data: {
             id: account.id,
             email: account.email,
@@ -146,15 +147,16 @@ export function createAccounts(db: Database): Accounts {
     },
     byId,
     async byIds(ids) {
-      return (await prisma.account.findMany({ where: { id: { in: ids.filter((id) => UUID.test(id)) } } })).map(
-        toAccount,
-      );
+      return db.query<Account>(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = ANY($1::uuid[])`, [
+        ids.filter((id) => UUID.test(id)),
+      ]);
     },
     async byEmails(emails) {
-      return (await prisma.account.findMany({ where: { email: { in: [...emails] } } })).map(toAccount);
+      return db.query<Account>(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE email = ANY($1::text[])`, [emails]);
     },
     async list() {
-      return (await prisma.account.findMany({ orderBy: { email: 'asc' } })).map(toAccount);
+      const { account } = await db.prisma();
+      return (await account.findMany({ orderBy: { email: 'asc' } })).map(toAccount);
     },
     search: (filter, limit, { after, offset = 0 } = {}) =>
       db.query<Account>(
@@ -171,13 +173,16 @@ export function createAccounts(db: Database): Accounts {
       return row!.count;
     },
     async withRole(roles) {
-      const rows = await prisma.account.findMany({
-        where: { role: { in: [...roles] }, status: 'active' },
-        orderBy: { email: 'asc' },
-      });
-      return rows.map(toAccount);
+      return db.query<Account>(
+        `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE role = ANY($1::text[]) AND status = 'active' ORDER BY email`,
+        [roles],
+      );
     },
-    countWithRole: (role) => prisma.account.count({ where: { role, status: 'active' } }),
+    async countWithRole(role) {
+      const [row] = await sql<{ count: number }>`SELECT count(*)::int AS count FROM account
+        WHERE role = ${role} AND status = 'active'`;
+      return row!.count;
+    },
     async change(id, changes, now, version) {
       try {
         return await db.transaction(async (tx) => {
@@ -203,7 +208,7 @@ export function createAccounts(db: Database): Accounts {
       }
     },
     async setLocale(id, locale, now) {
-      await prisma.account.update({ where: { id }, data: { locale, updatedAt: now } });
+      await sql`UPDATE account SET locale = ${locale}, updated_at = ${now} WHERE id = ${id}`;
     },
     async postponed(id, seen, now) {
       const rows =
@@ -212,7 +217,7 @@ export function createAccounts(db: Database): Accounts {
       return rows.length === 1;
     },
     async setPushFrozen(id, at, now) {
-      await prisma.account.update({ where: { id }, data: { pushFrozenAt: at, updatedAt: now } });
+      await sql`UPDATE account SET push_frozen_at = ${at}, updated_at = ${now} WHERE id = ${id}`;
     },
     async requirePass(id, at) {
       await sql`UPDATE account SET pass_required_at = ${at} WHERE id = ${id}`;

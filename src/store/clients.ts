@@ -99,8 +99,9 @@ export interface Clients {
 /** How long what was read is believed: every instance sees a change within this. */
 const FRESH_MS = 1000;
 
-export function createClients({ prisma, sql }: Database): Clients {
-  const read = new Map<string, { row: Promise<Row | null>; at: number }>();
+export function createClients(db: Database): Clients {
+  const { sql } = db;
+  const read = new Map<string, { row: Promise<Row | undefined>; at: number }>();
   const columns = (client: NewClient) => ({
     name: client.name,
     profile: client.profile,
@@ -108,12 +109,14 @@ export function createClients({ prisma, sql }: Database): Clients {
     settings: client.settings as unknown as Prisma.InputJsonValue,
     requiredAcr: client.requiredAcr,
   });
-  const include = { secrets: { orderBy: { createdAt: 'desc' } } } as const;
-  const rowOf = (id: string): Promise<Row | null> => {
+  const rowOf = (id: string): Promise<Row | undefined> => {
     const known = read.get(id);
     if (known && performance.now() - known.at < FRESH_MS) return known.row;
-    // Prisma's own promise asks anew for each that waits.
-    const row = prisma.client.findUnique({ where: { id }, include }).then((found) => found);
+    const row =
+      sql<Line>`SELECT c.*, s.secret_digest, s.created_at AS secret_created_at, s.expires_at AS secret_expires_at
+      FROM client c LEFT JOIN client_secret s ON s.client_id = c.id WHERE c.id = ${id} ORDER BY s.created_at DESC`.then(
+        (lines) => rowsFrom(lines)[0],
+      );
     // Only what exists is remembered: a stranger's made-up ids would fill the memory.
     row.then(
       (found) => found ?? read.delete(id),
@@ -126,6 +129,7 @@ export function createClients({ prisma, sql }: Database): Clients {
   return {
     async put(client, secret, now) {
       const data = columns(client);
+      const prisma = await db.prisma();
       await prisma.$transaction([
         prisma.client.upsert({
           where: { id: client.id },
@@ -144,6 +148,7 @@ export function createClients({ prisma, sql }: Database): Clients {
       read.delete(client.id);
     },
     async change(client, now, version) {
+      const prisma = await db.prisma();
       const { count } = await prisma.client.updateMany({
         where: { id: client.id, ...(version === undefined ? {} : { version }) },
         data: { ...columns(client), changedAt: now },
@@ -156,7 +161,10 @@ export function createClients({ prisma, sql }: Database): Clients {
       return row ? toClient(row) : undefined;
     },
     async list() {
-      return (await prisma.client.findMany({ orderBy: { id: 'asc' }, include })).map(toClient);
+      const lines =
+        await sql<Line>`SELECT c.*, s.secret_digest, s.created_at AS secret_created_at, s.expires_at AS secret_expires_at
+        FROM client c LEFT JOIN client_secret s ON s.client_id = c.id ORDER BY c.id, s.created_at DESC`;
+      return rowsFrom(lines).map(toClient);
     },
     async isSecret(id, secret, now) {
       const given = digest(secret);
@@ -176,9 +184,10 @@ export function createClients({ prisma, sql }: Database): Clients {
       read.delete(id);
     },
     async setDisabled(id, disabledAt, now) {
-      const { count } = await prisma.client.updateMany({ where: { id }, data: { disabledAt, changedAt: now } });
+      const rows =
+        await sql`UPDATE client SET disabled_at = ${disabledAt}, changed_at = ${now} WHERE id = ${id} RETURNING 1`;
       read.delete(id);
-      return count === 1;
+      return rows.length === 1;
     },
   };
 }
@@ -189,7 +198,23 @@ export const secretsInUse = ({ secrets }: Client, now: Date): Client['secrets'] 
 const inUse = <Secret extends { readonly expiresAt: Date | null }>(secrets: readonly Secret[], now: Date): Secret[] =>
   secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
 
-type Row = ClientRow & { secrets: ClientSecretRow[] };
+type Row = ClientRow & { secrets: Pick<ClientSecretRow, 'secretDigest' | 'createdAt' | 'expiresAt'>[] };
+/** A registration beside one of its secrets. */
+type Line = ClientRow & {
+  readonly secretDigest: Buffer<ArrayBuffer> | null;
+  readonly secretCreatedAt: Date;
+  readonly secretExpiresAt: Date | null;
+};
+
+/** Lines of the same registration come together. */
+function rowsFrom(lines: readonly Line[]): Row[] {
+  const rows: Row[] = [];
+  for (const { secretDigest, secretCreatedAt: createdAt, secretExpiresAt: expiresAt, ...client } of lines) {
+    if (rows.at(-1)?.id !== client.id) rows.push({ ...client, secrets: [] });
+    if (secretDigest) rows.at(-1)!.secrets.push({ secretDigest, createdAt, expiresAt });
+  }
+  return rows;
+}
 
 function toClient(row: Row): Client {
   return {

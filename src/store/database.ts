@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { databaseAway } from '../core/errors.ts';
-import { PrismaClient } from './generated/client.ts';
+import type { PrismaClient } from './prisma.ts';
 
 /** A piece of a statement, with its values: what one table's room gives to a statement of another's. */
 export class Fragment {
@@ -38,7 +37,8 @@ export interface Database {
   query<Row>(text: string, values: unknown[]): Promise<Row[]>;
   /** All or nothing; the function's statements run on one connection. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
-  readonly prisma: PrismaClient;
+  /** For what is asked now and then: it is loaded by the first one who asks. */
+  prisma(): Promise<PrismaClient>;
   /** Connections of each pool, and statements that wait for one. */
   pools(): { pool: string; open: number; idle: number; waiting: number }[];
   readonly url: string;
@@ -61,13 +61,7 @@ export function openDatabase(url: string, poolSize = 10): Database {
   // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
   for (const each of [pool, relaxed]) each.on('error', () => {});
 
-  // Without names the adapter prepares nothing: 15 to 40 % of PostgreSQL's work.
-  const bare = new PrismaClient({
-    adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => statementName(sql) }),
-  });
-  const prisma = bare.$extends({
-    query: { $allOperations: ({ args, query: run }) => run(args).catch(asFault) },
-  }) as unknown as PrismaClient;
+  let prisma: Promise<PrismaClient> | undefined;
 
   return {
     sql: sqlOn({ query }),
@@ -93,7 +87,10 @@ export function openDatabase(url: string, poolSize = 10): Database {
         client.release();
       }
     },
-    prisma,
+    prisma() {
+      prisma ??= import('./prisma.ts').then(({ openPrisma }) => openPrisma(pool, statementName, asFault));
+      return prisma;
+    },
     pools: () =>
       Object.entries({ durable: pool, relaxed }).map(([name, { totalCount, idleCount, waitingCount }]) => ({
         pool: name,
@@ -103,7 +100,7 @@ export function openDatabase(url: string, poolSize = 10): Database {
       })),
     url,
     async close() {
-      await bare.$disconnect();
+      await (await prisma)?.$disconnect();
       await Promise.all([pool, relaxed].map((each) => (each.ended ? undefined : each.end())));
     },
   };

@@ -59,7 +59,7 @@ describe('migrations', () => {
   });
 
   it('and schema.prisma describe the same columns', async () => {
-    const models = db.prisma as unknown as Record<string, { findFirst(): Promise<unknown> }>;
+    const models = (await db.prisma()) as unknown as Record<string, { findFirst(): Promise<unknown> }>;
     const names = [
       ...readFileSync(join(import.meta.dirname, '../../prisma/schema.prisma'), 'utf8').matchAll(/^model (\w+)/gm),
     ].map(([, name]) => name!);
@@ -134,7 +134,7 @@ describe('an OP session', () => {
     uid,
     id,
     oldId: undefined,
-    accountId: 'somebody',
+    accountId: '00000000-0000-4000-8000-000000000001',
     replaceAuthorizations: false,
     userAgent: '',
     ip: '127.0.0.1',
