@@ -141,7 +141,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     completing,
   });
   await app.register(secondFactorRoutes, { ...secondFactorNeeds, completing });
-  await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl });
+  await app.register(wizardRoutes, { approvals, binding, signIn, waiting, streams, publicUrl, clock: d.clock });
   await app.register(otherWizardRoutes, { codeBinding: d.codeBinding, keyBinding: d.keyBinding });
   await app.register(storeAppWizardRoutes, { approvals, binding, storeApp: d.storeApp });
   await app.register(storeAppRoutes, { storeApp: d.storeApp });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { IdAttributePlugin } from '@11ty/eleventy';
 
@@ -60,6 +60,7 @@ function followLinks(markdown) {
         if (found) link.attrSet('href', between(page, addressOf(found)) + (anchor ? `#${anchor}` : ''));
         else if (target === 'docs/adr' || target === 'docs/integrations' || target === 'docs/guide')
           link.attrSet('href', between(page, addressOf(pages.find((each) => each.startsWith(`${target}/`)))));
+        else if (!existsSync(join(ROOT, target))) throw new Error(`${page} links to ${href}, which does not exist`);
         else {
           const end = token.children.findIndex((each, index) => index > at && each.type === 'link_close');
           link.hidden = true;

@@ -42,10 +42,7 @@ export const entraCommands: readonly Command[] = [
       if (!values.yes) return { text: [...lines, 'Nothing was changed. To do it: --yes.'].join('\n'), data };
       const refused = await d.cohorts.divide(wishes, BY);
       return {
-        text: [
-          ...lines,
-          ...refused.map(({ email }) => `  ${email}: not changed, because a directory keeps them or of their role`),
-        ].join('\n'),
+        text: [...lines, ...refused.map(({ email }) => `  ${email}: not changed: their role is too high`)].join('\n'),
         data: { cohorts: data, refused: refused.map(({ email }) => email) },
       };
     },

@@ -86,7 +86,7 @@ export const settings = z.object({
     .max(LONGEST_ORGANISATION)
     .optional()
     .describe(
-      'The name of your organisation, as people read it. This and what follows, to `ACCENT_COLOUR`, may be set in the console instead (Settings, Your organisation); what is set here wins.',
+      'The name of your organisation, as people read it. This, `SUPPORT` and what belongs to it, `LOGO_FILE` and `ACCENT_COLOUR` may be set in the console instead (Settings, Your organisation); what is set here wins.',
     ),
   SUPPORT: z
     .string()

@@ -12,6 +12,7 @@ export interface Mistake {
 export type MistakeName =
   | 'changed_meanwhile'
   | 'text_too_long'
+  | 'text_odd'
   | 'telephone_invalid'
   | 'support_unnamed'
   | 'colour_invalid'

@@ -47,7 +47,7 @@ export interface Binding {
   look(token: string | undefined): Promise<BindingView | undefined>;
   /** The sign-in to go back to when the ten minutes are over, if it still can go on. */
   interrupted(token: string): Promise<string | undefined>;
-  /** Ten minutes from now on, for whoever needs longer; not after two hours. */
+  /** Ten minutes from now on, for whoever needs longer; not after two hours. A code that is being typed goes on working. */
   moreTime(token: string, view: BindingView, origin: Origin): Promise<void>;
   /** The code to scan: the one that is open, or a new one where it expired, or where there is more time by now. */
   offer(view: BindingView): Promise<EnrolmentOffer>;
@@ -199,8 +199,7 @@ export async function offerCode(
   session: BindingSession,
 ): Promise<EnrolmentOffer> {
   const now = n.clock.now();
-  const latest = addSeconds(now, BINDING_SECONDS);
-  const expiresAt = session.expiresAt < latest ? session.expiresAt : latest;
+  const { expiresAt } = session;
   const shown = await n.bindings.openCode(session.id, now);
   const open =
     shown && shown.expiresAt >= expiresAt

@@ -23,7 +23,7 @@ export interface Cohort {
 export interface Cohorts {
   /** What would be. Whoever is in one stays there; the others fill what is left, by chance, but always the same. */
   plan(wishes: CohortWishes): Promise<readonly Cohort[]>;
-  /** Does it. @returns whose groups could not be changed, because a directory keeps them or of their role */
+  /** Does it. @returns whom they may not change: themselves, and people with a role as high as theirs */
   divide(wishes: CohortWishes, by: Administrator): Promise<readonly Account[]>;
 }
 
@@ -45,6 +45,15 @@ export function createCohorts({ people }: { people: People }): Cohorts {
     }
   };
 
+  /** Whatever else happens to somebody's groups meanwhile stays. */
+  const join = async (account: Account, group: string, by: Administrator): Promise<boolean> => {
+    const { id, version, groups } = account;
+    const changed = await people.change(id, { groups: [...groups, group] }, by, version);
+    if (changed.ok || changed.refusal.code !== 'version_changed') return changed.ok;
+    const now = await people.byEmail(account.email);
+    return now?.id === id && join(now, group, by);
+  };
+
   const plan: Cohorts['plan'] = async ({ prefix, sizes }) => {
     const names = Array.from({ length: sizes.length + 2 }, (_, at) => `${prefix}-${at + 1}`);
     const last = names.at(-1)!;
@@ -52,8 +61,11 @@ export function createCohorts({ people }: { people: People }): Cohorts {
     const found = (await Promise.all(ENTRA_GROUPS.map(everybodyIn))).flat();
     const everybody = [...new Map(found.map((account) => [account.id, account])).values()];
     const inside = (group: string): Account[] => everybody.filter(({ groups }) => groups.includes(group));
+    const isCohort = (group: string): boolean =>
+      group.startsWith(`${prefix}-`) && /^\d+$/.test(group.slice(prefix.length + 1));
     const open = everybody
-      .filter(({ groups }) => !names.some((name) => groups.includes(name)))
+      // Also in one of a division into more than now.
+      .filter(({ groups }) => !groups.some(isCohort))
       .map((account) => ({ account, chance: byChance(account) }))
       .sort((one, other) => (one.chance < other.chance ? -1 : 1))
       .map(({ account }) => account);
@@ -74,8 +86,7 @@ export function createCohorts({ people }: { people: People }): Cohorts {
       const refused: Account[] = [];
       for (const { group, coming } of await plan(wishes))
         for (const account of coming) {
-          const changed = await people.change(account.id, { groups: [...account.groups, group] }, by);
-          if (!changed.ok) refused.push(account);
+          if (!(await join(account, group, by))) refused.push(account);
         }
       return refused;
     },

@@ -23,12 +23,15 @@ export function entraColumns(names: readonly string[]): readonly ImportColumn[] 
   return columns.includes('email') && columns.includes('entra_methods') ? columns : undefined;
 }
 
-/** Strongest first, but for the app: somebody with an app on a phone enrols here the way most people do. */
+/**
+ * Strongest first, but for the app: somebody with an app on a phone enrols here the way most people do, and so does
+ * whoever comes here from Entra already, by an external method.
+ */
 const KINDS: readonly (readonly [EntraGroup, RegExp])[] = [
-  ['entra-app', /^(?!passkey).*authenticator(?!.*code)|^appnotification/],
+  ['entra-app', /^(?!passkey|thirdparty).*authenticator(?!.*code)|^appnotification|passwordlessphone|^external/],
   ['entra-key', /^passkey|^fido|hello|secureenclave|certificate/],
-  ['entra-code', /passcode|appcode|oath|token|authenticator.*code/],
-  ['entra-phone', /phone|sms|call|voice/],
+  ['entra-code', /passcode|appcode|oath|token|thirdparty.*authenticator|authenticator.*code/],
+  ['entra-phone', /^(?!.*passwordless).*phone|sms|call|voice/],
 ];
 
 /** @param cell what stands under `methodsRegistered`; undefined where a table was made without looking into lists */

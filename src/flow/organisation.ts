@@ -98,16 +98,21 @@ export function createOrganisation(n: OrganisationNeeds): OrganisationAdministra
   };
 }
 
+/** Line ends and what turns text around: in the head of each page, nobody would know what they read. */
+const UNSEEN = /[\p{Cc}\p{Cf}]/u;
+
 function mistakesIn(wishes: OrganisationWishes, fixed: ReadonlySet<OrganisationPart>): Mistake[] {
   const found: Mistake[] = [];
-  const tooLong = (field: keyof OrganisationWishes, most: number): void => {
-    if (wishes[field].length > most) found.push(mistake('text_too_long', { most }, field));
+  const look = (field: Exclude<keyof OrganisationWishes, 'logo'>, most: number): void => {
+    const text = wishes[field];
+    if (text.length > most) found.push(mistake('text_too_long', { most }, field));
+    else if (UNSEEN.test(text)) found.push(mistake('text_odd', {}, field));
   };
-  if (!fixed.has('name')) tooLong('name', LONGEST_ORGANISATION);
+  if (!fixed.has('name')) look('name', LONGEST_ORGANISATION);
   if (!fixed.has('support')) {
     const { supportName, supportPhone, supportHours } = wishes;
-    tooLong('supportName', LONGEST_SUPPORT.name);
-    tooLong('supportHours', LONGEST_SUPPORT.hours);
+    look('supportName', LONGEST_SUPPORT.name);
+    look('supportHours', LONGEST_SUPPORT.hours);
     if (supportPhone && !TELEPHONE.test(supportPhone)) found.push(mistake('telephone_invalid', {}, 'supportPhone'));
     if ((supportPhone || supportHours) && !supportName) found.push(mistake('support_unnamed', {}, 'supportName'));
   }

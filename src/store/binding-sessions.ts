@@ -41,7 +41,7 @@ export interface BindingSessions {
   endTransfers(authenticatorId: string): Promise<boolean>;
   /** The code that is shown, if it still can be used. */
   openCode(bindingId: string, now: Date): Promise<EnrolmentCode | undefined>;
-  /** Adds a code; the ones before it stop working. @returns the code that counts when two pages ask at once */
+  /** Adds a code that lasts longer than the one that is shown; either works until it ends. @returns the code that counts when two pages ask at once */
   addCode(session: BindingSession, code: EnrolmentCode, now: Date): Promise<EnrolmentCode>;
   /**
    * Uses a code, once, in one statement, before anything else is checked.
@@ -145,8 +145,6 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
         await tx`SELECT 1 FROM binding_session WHERE id = ${session.id} FOR UPDATE`;
         const there = await openCode(session.id, now, tx);
         if (there && there.expiresAt >= code.expiresAt) return there;
-        if (there)
-          await tx`UPDATE enrolment_code SET expires_at = ${now} WHERE binding_id = ${session.id} AND used_at IS NULL AND expires_at > ${now}`;
         await tx`INSERT INTO enrolment_code (code_digest, code_sealed, binding_id, account_id, created_at, expires_at)
           VALUES (${digest(code.code)}, ${sealer.seal(codePlace(session.id), code.code)}, ${session.id}, ${session.accountId}, ${now}, ${code.expiresAt})`;
         return code;

@@ -73,6 +73,11 @@ const ABSOLUTE_LIFETIME = '24 hours';
 export const isSessionAlive = (session: string, now: string): string =>
   `${session}.revoked_at IS NULL AND ${session}.created_at > ${now}::timestamptz - interval '${ABSOLUTE_LIFETIME}'`;
 
+/** An enrolment that a session opened ends with it: `ended` are the sessions' rows in the statement. */
+const endBindings = fragment`bindings AS (UPDATE binding_session b SET state = 'ended' FROM ended
+    WHERE b.account_id = ended.account_id::uuid AND b.basis = 'mfa' AND b.state <> 'ended'
+    RETURNING pg_notify('dubbelslot', 'binding:' || b.id))`;
+
 export function createOpSessions({ sql }: Database): OpSessions {
   /**
    * Ends sessions of an account, with their tokens, and owes each of their web apps a logout token: all in one
@@ -87,12 +92,13 @@ export function createOpSessions({ sql }: Database): OpSessions {
         RETURNING account_id, payload, expires_at),
       apps AS (SELECT account_id, a.key AS client_id, a.value->>'sid' AS sid, a.value->>'grantId' AS grant_id
         FROM ended, jsonb_each(coalesce(payload->'authorizations', '{}')) a),
+      ${endBindings},
       calls AS (INSERT INTO client_call (kind, client_id, account_id, sid, next_at, created_at)
         SELECT 'logout', client.id, apps.account_id::uuid, apps.sid, ${now}, ${now}
           FROM apps JOIN client ON client.id = apps.client_id
           WHERE client.metadata ? 'backchannel_logout_uri' AND client.disabled_at IS NULL
           RETURNING pg_notify('dubbelslot', 'client_calls')),
-      told AS (SELECT count(*) FROM calls),
+      told AS (SELECT count(*) FROM calls UNION ALL SELECT count(*) FROM bindings),
       tokens AS (DELETE FROM oidc_payload WHERE grant_id IN (SELECT grant_id FROM apps)
         -- A web app that waits for an answer is told that there is none.
         OR (${isAll} AND account_id = ${accountId} AND type <> 'Interaction'
@@ -102,7 +108,7 @@ export function createOpSessions({ sql }: Database): OpSessions {
           AND payload->>'sessionUid' IS NULL)
         -- Sign-ins that were finished and not yet picked up would begin new sessions.
         OR (${only}::text IS NULL AND type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
-      SELECT expires_at > ${now} AS is_open FROM ended, told`;
+      SELECT expires_at > ${now} AS is_open FROM ended, (SELECT count(*) FROM told) done`;
     return rows.filter(({ isOpen }) => isOpen).length;
   };
   return {
@@ -132,9 +138,9 @@ export function createOpSessions({ sql }: Database): OpSessions {
       return row?.payload;
     },
     async revoke({ uid, id }, now) {
-      if (uid !== undefined)
-        await sql`UPDATE op_session SET revoked_at = ${now} WHERE uid = ${uid} AND revoked_at IS NULL`;
-      else await sql`UPDATE op_session SET revoked_at = ${now} WHERE id_digest = ${digest(id)} AND revoked_at IS NULL`;
+      const which = uid !== undefined ? fragment`uid = ${uid}` : fragment`id_digest = ${digest(id)}`;
+      await sql`WITH ended AS (UPDATE op_session SET revoked_at = ${now} WHERE ${which} AND revoked_at IS NULL RETURNING account_id),
+        ${endBindings} SELECT 1 FROM bindings`;
     },
     revokeAll: (accountId, now) => end(accountId, {}, now),
     revokeOthers: (accountId, keptUid, now) => end(accountId, { except: keptUid }, now),

@@ -47,6 +47,7 @@ describe('the site of the documentation', () => {
     expect(pages.filter((name) => name.includes('node_modules'))).toEqual([]);
   });
 
+  // A link of a document to a file that is not there stops the building: `eleventy.config.js`.
   it('has no link that leads nowhere, and takes nothing from elsewhere', () => {
     const broken: string[] = [];
     for (const page of pages) {
@@ -63,6 +64,9 @@ describe('the site of the documentation', () => {
         else if (url.hash && !readFileSync(file, 'utf8').includes(` id="${decodeURIComponent(url.hash.slice(1))}"`))
           broken.push(`${page} leads to ${link}, where that heading is not`);
       }
+      expect(html, `${page} takes something from elsewhere`).not.toMatch(
+        /<(?:link|script|img|iframe)[^>]+="(?:https?:)?\/\//,
+      );
       expect(html, `${page} has a template’s braces`).not.toMatch(/\{\{ *(content|title|menu)/);
     }
     expect(broken).toEqual([]);

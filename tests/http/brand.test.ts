@@ -133,6 +133,8 @@ describe('an organisation that is set on a page', () => {
       const large = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(70_000)]);
       const [late] = await one.d.organising.change({ ...wishes, accent: 'rood', logo: large }, by);
       expect(late).toMatchObject({ name: 'colour_invalid' });
+      for (const odd of ['a\nb', 'a\u202eb'])
+        expect(await one.d.organising.change({ ...wishes, name: odd }, by)).toMatchObject([{ name: 'text_odd' }]);
       expect(await one.d.organisationStore.read()).toEqual({});
     } finally {
       await one.close();

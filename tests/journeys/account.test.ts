@@ -197,6 +197,23 @@ describe('my sessions', () => {
     await expect(refreshTokenGrant(rp.config, tokens.refresh_token!)).rejects.toThrow();
   });
 
+  it('takes what was being set up in it along, when it is ended or signed out of', async () => {
+    for (const end of ['elsewhere', 'here'] as const) {
+      await open('/mfa');
+      await laptop.submit('/mfa/add');
+      await open('/mfa/setup/code');
+      expect(laptop.page.status).toBe(200);
+      const [session] = await installation.d.myAccount.sessions(person.accountId);
+      const { opSessions, clock } = installation.d;
+      if (end === 'elsewhere') await opSessions.revokeOne(person.accountId, session!.uid, clock.now());
+      else await opSessions.revoke({ uid: session!.uid, id: 'any' }, clock.now());
+      await open('/mfa/setup/code');
+      expect(laptop.page.status).toBe(403);
+      laptop = new Laptop();
+      person = await addEnrolledPerson(installation, laptop, rp);
+    }
+  });
+
   it('of somebody else cannot be ended', async () => {
     await open('/mfa');
     const victim = await addEnrolledPerson(installation, new Laptop(), rp);

@@ -68,7 +68,7 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['GET', '/admin', 'accounts:read'],
   ['GET', '/admin/stay', 'accounts:read'],
   ['GET', '/admin/start', 'settings:write'],
-  ['POST', '/admin/start/mail', 'settings:write'],
+  ['POST', '/admin/start', 'settings:write'],
   ['GET', '/admin/check', 'settings:read'],
   ['GET', '/admin/organisation', 'settings:write'],
   ['POST', '/admin/organisation', 'settings:write'],
@@ -106,8 +106,8 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['POST', '/admin/audit/verify', 'audit:read'],
   ['GET', '/admin/campaigns', 'coverage:read'],
   ['GET', '/admin/entra', 'coverage:read'],
+  ['GET', '/admin/entra/plan', 'accounts:write'],
   ['POST', '/admin/entra/plan', 'accounts:write'],
-  ['POST', '/admin/entra/divide', 'accounts:write'],
   ['GET', '/admin/campaigns/new', 'campaigns:write'],
   ['POST', '/admin/campaigns/new', 'campaigns:write'],
   ['GET', '/admin/campaigns/:id', 'coverage:read'],
@@ -249,7 +249,7 @@ describe('the owner of a new installation', () => {
     expect(row('Sluit een eerste webapplicatie aan')).toContain('Gedaan');
     await laptop.open(at('/admin/start?step=mail'));
     expect(laptop.page.html).toContain('SMTP_URL is niet ingesteld');
-    await laptop.submit('/admin/start/mail');
+    await laptop.submit('/admin/start');
     expect(laptop.page.html).toContain('De proefmail is onderweg');
     const outbox = join(installation.dataDir, 'outbox');
     await expect
@@ -305,6 +305,39 @@ describe('an administrator who has been away', () => {
     installation.clock.advance(2 * 60);
     await laptop.open(at('/admin/settings'));
     expect(laptop.page.url).toContain('/interaction/');
+  });
+
+  it('stays in as long as it is used, however long ago a web app was opened', async () => {
+    const { laptop } = await enter('administrator');
+    for (let time = 0; time < 8; time += 1) {
+      installation.clock.advance(13 * 60);
+      expect((await laptop.send(at('/admin/stay'))).status).toBe(204);
+    }
+  });
+
+  it('keeps what was typed about the organisation, and where it was going', async () => {
+    const staff = await enter('owner');
+    const { laptop } = staff;
+    await laptop.open(at('/admin/start?step=organisation'));
+    installation.clock.advance(11 * 60);
+    await laptop.submit('/admin/organisation', { supportName: 'Loket Noord', supportPhone: '030 123 45 67' });
+    await signInAgain(staff);
+    expect(laptop.page.url).toBe(at('/admin/organisation'));
+    expect(laptop.page.html).toContain('value="Loket Noord"');
+    expect(laptop.page.html).toContain('name="next" value="start"');
+  });
+
+  it('sees once more what dividing people would do', async () => {
+    const staff = await enter('owner');
+    const { laptop } = staff;
+    await laptop.open(at('/admin/entra/plan?sizes=3&prefix=groep'));
+    installation.clock.advance(11 * 60);
+    await laptop.submit('/admin/entra/plan', {});
+    await signInAgain(staff);
+    expect(laptop.page.url).toBe(at('/admin/entra/plan'));
+    expect(laptop.page.html).toContain('groep-3');
+    await laptop.submit('/admin/entra/plan', {});
+    expect(laptop.page.html).toContain('De mensen zijn verdeeld');
   });
 
   it('shows fresh strength before a dangerous act, and nothing typed is lost', async () => {

@@ -86,8 +86,11 @@ describe('an enrolment code', () => {
       expect(second).not.toBe(code);
       const phone = await Phone.make(installation.url);
       phone.clockOffset = 500;
-      const early = await phone.enrol(code);
-      expect(early.body).toMatchObject({ code: 'enrolment_code_expired' });
+      // Whoever is typing the one from before may finish; it ends when it would have ended.
+      installation.clock.advance(101);
+      phone.clockOffset = 601;
+      expect((await phone.enrol(code)).body).toMatchObject({ code: 'enrolment_code_expired' });
+      installation.clock.advance(-101);
       // Until the code is over; then there is a new one, still without the password.
       installation.clock.advance(590);
       await laptop.open(`${installation.url}/mfa/setup/scan`);
@@ -110,6 +113,15 @@ describe('an enrolment code', () => {
     } finally {
       installation.clock.reset();
     }
+  });
+  it('that was shown before there was more time works until its own end', async () => {
+    const { laptop, code } = await atScan();
+    await laptop.submit('/more-time');
+    expect((await (await Phone.make(installation.url)).enrol(code)).status).toBe(201);
+    // What is bound goes on where it stands, whatever page asked.
+    await laptop.open(`${installation.url}/mfa/setup/scan`);
+    await laptop.submit('/more-time', { path: '/mfa/setup/store-app/test/code' });
+    expect([laptop.page.status, laptop.page.url]).toEqual([200, `${installation.url}/mfa/setup/scan`]);
   });
   it('goes back to no other page for it', async () => {
     const { laptop } = await atScan();

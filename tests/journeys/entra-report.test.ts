@@ -43,6 +43,9 @@ describe('what somebody used at Microsoft Entra', () => {
     ['mobilePhone,microsoftAuthenticatorPush,softwareOneTimePasscode', 'entra-app'],
     ['microsoftAuthenticatorPasswordless', 'entra-app'],
     ['Microsoft Authenticator app (push notification)', 'entra-app'],
+    ['Passwordless phone sign-in', 'entra-app'],
+    ['externalAuthMethod', 'entra-app'],
+    ['Third-party authenticator app', 'entra-code'],
     ['passKeyDeviceBoundAuthenticator', 'entra-key'],
     ['windowsHelloForBusiness,mobilePhone', 'entra-key'],
     ['fido2SecurityKey', 'entra-key'],
@@ -138,6 +141,16 @@ describe('cohorts', () => {
     // Whoever comes later fills what is left, and moves nobody.
     await take(HEADER + line('later', 'microsoftAuthenticatorPush'));
     expect(await shape()).toEqual(divided.map(([group, people], at) => [group, people, at === 2 ? 1 : 0]));
+  });
+
+  it('stay as they are where somebody divides into fewer or more', async () => {
+    for (const sizes of [[2], [2, 3, 4]])
+      expect(
+        (await installation.d.cohorts.plan({ prefix: 'golf', sizes })).reduce(
+          (sum, { coming }) => sum + coming.length,
+          0,
+        ),
+      ).toBe(1);
   });
 
   it('leave alone whom somebody may not change, and say so', async () => {

@@ -7,7 +7,7 @@ import { text } from '../text.ts';
 import type { FormMistake } from '../wording.ts';
 import type { Block, Form } from './blocks.ts';
 import { lineChart } from './charts.ts';
-import { goAndSay, showConsole } from './show.ts';
+import { goAndSay, showConsole, takeDraft } from './show.ts';
 
 export interface EntraPagesNeeds {
   readonly cohorts: Cohorts;
@@ -15,6 +15,7 @@ export interface EntraPagesNeeds {
 }
 
 const PATH = '/admin/entra';
+const PLAN = `${PATH}/plan`;
 const PREFIX = 'golf';
 const SIZES = '10, 40';
 const MOST_NAMED = 20;
@@ -25,7 +26,8 @@ type Typed = z.infer<typeof form>;
 /** Coming from Microsoft Entra MFA: who used what there, in which order they move, and how many are left. */
 export const entraPages: FastifyPluginAsyncZod<EntraPagesNeeds> = async (app, n) => {
   const read = { guard: 'console', permission: 'coverage:read' } as const;
-  const write = { guard: 'console', permission: 'accounts:write', isDangerous: true } as const;
+  const plan = { guard: 'console', permission: 'accounts:write' } as const;
+  const write = { ...plan, isDangerous: true } as const;
 
   app.get(
     PATH,
@@ -95,10 +97,12 @@ export const entraPages: FastifyPluginAsyncZod<EntraPagesNeeds> = async (app, n)
   };
 
   /** Shows what would be; nothing is changed by it. */
-  app.post(`${PATH}/plan`, { config: write, schema: { body: form } }, async (request, reply) => {
-    const { t, body } = request;
-    const wishes = wishesFrom(body, request);
-    if (Array.isArray(wishes)) return show(request, reply, [formOf(body, request, wishes)]);
+  app.get(PLAN, { config: plan, schema: { querystring: form } }, async (request, reply) => {
+    const { t } = request;
+    // Whoever had to sign in again to divide people sees what would be once more.
+    const asked = { ...request.query, ...takeDraft(request) };
+    const wishes = wishesFrom(asked, request);
+    if (Array.isArray(wishes)) return show(request, reply, [formOf(asked, request, wishes)]);
     const plan = await n.cohorts.plan(wishes);
     return show(request, reply, [
       { type: 'text', text: t('console.entra_plan_text') },
@@ -123,8 +127,8 @@ export const entraPages: FastifyPluginAsyncZod<EntraPagesNeeds> = async (app, n)
       },
       {
         type: 'form',
-        action: `${PATH}/divide`,
-        hidden: { sizes: body.sizes, prefix: body.prefix },
+        action: PLAN,
+        hidden: { sizes: asked.sizes, prefix: asked.prefix },
         submit: t('console.entra_divide'),
         fields: [],
         cancel: { path: PATH, text: t('common.cancel') },
@@ -132,7 +136,7 @@ export const entraPages: FastifyPluginAsyncZod<EntraPagesNeeds> = async (app, n)
     ]);
   });
 
-  app.post(`${PATH}/divide`, { config: write, schema: { body: form } }, async (request, reply) => {
+  app.post(PLAN, { config: write, schema: { body: form } }, async (request, reply) => {
     const wishes = wishesFrom(request.body, request);
     if (Array.isArray(wishes)) return show(request, reply, [formOf(request.body, request, wishes)]);
     const refused = await n.cohorts.divide(wishes, request.console!.by);
@@ -192,7 +196,8 @@ const HINTS = {
 
 const formOf = ({ sizes, prefix }: Typed, { t }: FastifyRequest, mistakes: readonly FormMistake[]): Form => ({
   type: 'form',
-  action: `${PATH}/plan`,
+  method: 'get',
+  action: PLAN,
   submit: t('console.entra_plan'),
   mistakes,
   fields: [

@@ -7,7 +7,7 @@ import { type OrganisationAdministration, type OrganisationWishes, wishesOf } fr
 import { text } from '../text.ts';
 import { type FormMistake, formMistakes } from '../wording.ts';
 import type { Block, Field } from './blocks.ts';
-import { goAndSay, showConsole } from './show.ts';
+import { goAndSay, showConsole, takeDraft } from './show.ts';
 import { takeUploads, type Upload } from './upload.ts';
 
 export interface OrganisationPagesNeeds {
@@ -42,9 +42,11 @@ export const organisationPages: FastifyPluginAsyncZod<OrganisationPagesNeeds> = 
       blocks,
     });
 
-  app.get(ORGANISATION_PATH, { config }, async (request, reply) =>
-    show(request, reply, organisationForm(request, organising)),
-  );
+  app.get(ORGANISATION_PATH, { config }, async (request, reply) => {
+    const { next, ...draft } = takeDraft(request);
+    const values: Typed = { ...wishesOf(organising.organisation), ...draft };
+    return show(request, reply, organisationForm(request, organising, next === 'start' ? 'start' : '', values));
+  });
 
   app.post(ORGANISATION_PATH, { config, bodyLimit: LARGEST_BODY, schema: { body: form } }, async (request, reply) => {
     const { t } = request;
@@ -56,7 +58,7 @@ export const organisationPages: FastifyPluginAsyncZod<OrganisationPagesNeeds> = 
       supportHours: rest.supportHours.trim(),
       accent: rest.accent.trim(),
     };
-    const picture = fileName ? await beginningOf(file) : undefined;
+    const picture = fileName && file ? await beginningOf(file) : undefined;
     const logo = picture ?? (withoutLogo ? 'none' : 'keep');
     const mistakes = await organising.change({ ...typed, logo }, request.console!.by);
     if (mistakes.length > 0)

@@ -77,7 +77,7 @@ export const startPages: FastifyPluginAsyncZod<StartPagesNeeds> = async (app, n)
         case 'mail':
           return [
             checkupTable(await n.checkUp(['mail']), t),
-            { type: 'form', action: `${START_PATH}/mail`, submit: t('console.first_mail_try'), fields: [] },
+            { type: 'form', action: START_PATH, submit: t('console.first_mail_try'), fields: [] },
           ];
         case 'second_owner':
           return [go('/admin/people/new', t('console.add_person'))];
@@ -89,7 +89,7 @@ export const startPages: FastifyPluginAsyncZod<StartPagesNeeds> = async (app, n)
     }
   });
 
-  app.post(`${START_PATH}/mail`, { config }, async (request, reply) => {
+  app.post(START_PATH, { config }, async (request, reply) => {
     await n.firstSteps.tryMail(request.console!.account);
     return goAndSay(request, reply, `${START_PATH}?step=mail`, request.t('console.first_mail_sent'));
   });

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Clock } from '../../core/clock.ts';
 import type { Refusal } from '../../core/refusals.ts';
 import type { Approvals } from '../../flow/approvals.ts';
 import type { Binding, BindingView } from '../../flow/binding.ts';
@@ -20,6 +21,7 @@ export interface WizardRoutesNeeds {
   readonly waiting: Waiting;
   readonly streams: EventStreams;
   readonly publicUrl: string;
+  readonly clock: Clock;
 }
 
 /**
@@ -49,7 +51,8 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
       const { token, view } = request.binding!;
       await n.binding.moreTime(token, view, request.origin);
       const { path } = request.body;
-      return reply.redirect(/^\/mfa\/setup(\/[a-z-]+)*$/.test(path) ? path : '/mfa/setup', 303);
+      const back = /^\/mfa\/setup(\/[a-z-]+)*$/.test(path) ? path : '/mfa/setup';
+      return reply.redirect(placeOf(view) ?? back, 303);
     },
   );
 
@@ -154,7 +157,7 @@ export const wizardRoutes: FastifyPluginAsyncZod<WizardRoutesNeeds> = async (app
     const codes = await n.binding.recoveryCodes(view, request.origin);
     const { loginUid } = view.session;
     const interrupted = loginUid ? await n.signIn.look(loginUid, request.origin) : undefined;
-    const canGoOn = interrupted?.transaction.state === 'open';
+    const canGoOn = interrupted?.transaction.state === 'open' && interrupted.transaction.expiresAt > n.clock.now();
     return reply.page('wizard-done', {
       kind:
         (['push', 'store_app', 'totp', 'webauthn'] as const).find((kind) => kind === view.authenticator?.kind) ??
