@@ -83,16 +83,18 @@ export function createOrganisation(n: OrganisationNeeds): OrganisationAdministra
       const mistakes = mistakesIn(wishes, fixed);
       if (mistakes.length > 0) return mistakes;
       const next = keptFrom(wishes, await n.organisationStore.read(), fixed);
-      await n.organisationStore.replace(next, n.clock.now());
-      await read();
       const { name, support, accent, logo } = next;
-      await n.audit({
-        action: 'organisation.changed',
-        object: 'organisation',
-        result: 'success',
-        ...doneBy(by),
-        detail: { name, support, accent, logo: logo && { type: logo.type, bytes: logo.body.length } },
-      });
+      await n.audit(
+        {
+          action: 'organisation.changed',
+          object: 'organisation',
+          result: 'success',
+          ...doneBy(by),
+          detail: { name, support, accent, logo: logo && { type: logo.type, bytes: logo.body.length } },
+        },
+        n.organisationStore.replacing(next, n.clock.now()),
+      );
+      await read();
       return [];
     },
   };

@@ -1,13 +1,13 @@
 import type { Organisation, OrganisationPart } from '../core/organisation.ts';
-import type { Database } from './database.ts';
+import { type Database, type Fragment, fragment } from './database.ts';
 
 /** What of the organisation was set on a page; what is undefined was not. */
 export type KeptOrganisation = { readonly [Part in OrganisationPart]?: Organisation[Part] | undefined };
 
 export interface OrganisationStore {
   read(): Promise<KeptOrganisation>;
-  /** Replaces all of it, and tells every instance (signal `organisation`). */
-  replace(kept: KeptOrganisation, now: Date): Promise<void>;
+  /** Replaces all of it, and tells every instance (signal `organisation`): a query for the WITH list of its audit event. */
+  replacing(kept: KeptOrganisation, now: Date): Fragment;
 }
 
 interface Row {
@@ -32,15 +32,13 @@ export const createOrganisationStore = ({ sql }: Database): OrganisationStore =>
       ...(logo && logoType && { logo: { type: logoType, body: logo } }),
     };
   },
-  async replace({ name, support, accent, logo }, now) {
-    await sql`WITH kept AS (
-        INSERT INTO organisation (name, support_name, support_phone, support_hours, accent, logo, logo_type, changed_at)
+  replacing: ({ name, support, accent, logo }, now) =>
+    fragment`organisation_kept AS (
+      INSERT INTO organisation (name, support_name, support_phone, support_hours, accent, logo, logo_type, changed_at)
         VALUES (${name ?? null}, ${support?.name ?? null}, ${support?.phone ?? null}, ${support?.hours ?? null},
-          ${accent ?? null}, ${logo?.body ?? null}, ${logo?.type ?? null}, ${now})
+          ${accent ?? null}, ${logo?.body ?? null}::bytea, ${logo?.type ?? null}, ${now}::timestamptz)
         ON CONFLICT (is_one) DO UPDATE SET (name, support_name, support_phone, support_hours, accent, logo, logo_type, changed_at)
           = (excluded.name, excluded.support_name, excluded.support_phone, excluded.support_hours, excluded.accent,
              excluded.logo, excluded.logo_type, excluded.changed_at)
-        RETURNING 1)
-      SELECT pg_notify('dubbelslot', 'organisation') FROM kept`;
-  },
+        RETURNING pg_notify('dubbelslot', 'organisation'))`,
 });

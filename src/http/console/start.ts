@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { CheckupPart, Finding } from '../../core/checkup.ts';
@@ -49,7 +50,7 @@ export const startPages: FastifyPluginAsyncZod<StartPagesNeeds> = async (app, n)
                 text: t('console.start_step', { number: place + 1, step: t(`console.first_${now}`) }),
               },
               { type: 'text', text: t(`console.first_${now}_text`) },
-              ...(await howTo(now)),
+              ...(await howTo(now, request, n)),
               {
                 type: 'links',
                 items: [
@@ -66,27 +67,6 @@ export const startPages: FastifyPluginAsyncZod<StartPagesNeeds> = async (app, n)
         { ...firstStepsTable(steps, t), isCaptionHidden: true },
       ],
     });
-
-    async function howTo(of: FirstStep): Promise<Block[]> {
-      const go = (path: string, text: string): Block => ({ type: 'links', items: [{ path, text, tone: '' }] });
-      switch (of) {
-        case 'key':
-          return [go('/mfa', t('account.title'))];
-        case 'organisation':
-          return organisationForm(request, n.organising, 'start');
-        case 'mail':
-          return [
-            checkupTable(await n.checkUp(['mail']), t),
-            { type: 'form', action: START_PATH, submit: t('console.first_mail_try'), fields: [] },
-          ];
-        case 'second_owner':
-          return [go('/admin/people/new', t('console.add_person'))];
-        case 'web_app':
-          return [go('/admin/clients/new', t('console.add_app'))];
-        case 'people':
-          return [go('/admin/imports', t('console.part_imports')), go('/admin/people/new', t('console.add_person'))];
-      }
-    }
   });
 
   app.post(START_PATH, { config }, async (request, reply) => {
@@ -111,6 +91,29 @@ export const startPages: FastifyPluginAsyncZod<StartPagesNeeds> = async (app, n)
     });
   });
 };
+
+/** What does a step, on its page. */
+async function howTo(step: FirstStep, request: FastifyRequest, n: StartPagesNeeds): Promise<Block[]> {
+  const { t } = request;
+  const go = (path: string, text: string): Block => ({ type: 'links', items: [{ path, text, tone: '' }] });
+  switch (step) {
+    case 'key':
+      return [go('/mfa', t('account.title'))];
+    case 'organisation':
+      return organisationForm(request, n.organising, 'start');
+    case 'mail':
+      return [
+        checkupTable(await n.checkUp(['mail']), t),
+        { type: 'form', action: START_PATH, submit: t('console.first_mail_try'), fields: [] },
+      ];
+    case 'second_owner':
+      return [go('/admin/people/new', t('console.add_person'))];
+    case 'web_app':
+      return [go('/admin/clients/new', t('console.add_app'))];
+    case 'people':
+      return [go('/admin/imports', t('console.part_imports')), go('/admin/people/new', t('console.add_person'))];
+  }
+}
 
 /** What to do first, with what is done of it. */
 export const firstStepsTable = (steps: Steps, t: Translate): Table => ({
