@@ -96,6 +96,11 @@ export interface Clients {
   setDisabled(id: string, disabledAt: Date | null, now: Date): Promise<boolean>;
 }
 
+const LINES = `SELECT c.*, s.secret_digest, s.created_at AS secret_created_at, s.expires_at AS secret_expires_at
+  FROM client c LEFT JOIN client_secret s ON s.client_id = c.id`;
+/** The newest secret first. */
+const IN_ORDER = 'ORDER BY c.id, s.created_at DESC';
+
 /** How long what was read is believed: every instance sees a change within this. */
 const FRESH_MS = 1000;
 
@@ -112,11 +117,7 @@ export function createClients(db: Database): Clients {
   const rowOf = (id: string): Promise<Row | undefined> => {
     const known = read.get(id);
     if (known && performance.now() - known.at < FRESH_MS) return known.row;
-    const row =
-      sql<Line>`SELECT c.*, s.secret_digest, s.created_at AS secret_created_at, s.expires_at AS secret_expires_at
-      FROM client c LEFT JOIN client_secret s ON s.client_id = c.id WHERE c.id = ${id} ORDER BY s.created_at DESC`.then(
-        (lines) => rowsFrom(lines)[0],
-      );
+    const row = db.query<Line>(`${LINES} WHERE c.id = $1 ${IN_ORDER}`, [id]).then((lines) => rowsFrom(lines)[0]);
     // Only what exists is remembered: a stranger's made-up ids would fill the memory.
     row.then(
       (found) => found ?? read.delete(id),
@@ -161,10 +162,7 @@ export function createClients(db: Database): Clients {
       return row ? toClient(row) : undefined;
     },
     async list() {
-      const lines =
-        await sql<Line>`SELECT c.*, s.secret_digest, s.created_at AS secret_created_at, s.expires_at AS secret_expires_at
-        FROM client c LEFT JOIN client_secret s ON s.client_id = c.id ORDER BY c.id, s.created_at DESC`;
-      return rowsFrom(lines).map(toClient);
+      return rowsFrom(await db.query<Line>(`${LINES} ${IN_ORDER}`, [])).map(toClient);
     },
     async isSecret(id, secret, now) {
       const given = digest(secret);
