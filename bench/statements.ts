@@ -23,7 +23,7 @@ await app.listen({ port: bench.config.port, host: 'localhost' });
 const web = await relyingParty(application);
 
 /** The policy, a web app and its secrets, believed for a second. */
-const FOR_EVERYBODY = /FROM ("public"\."client(_secret)?"|policy) /;
+const FOR_EVERYBODY = /FROM (client c|policy) /;
 let statements: string[] = [];
 type Client = { connectionParameters?: { options?: string } };
 const send = pg.Client.prototype.query as (this: unknown, ...rest: unknown[]) => unknown;
