@@ -31,6 +31,10 @@ export interface Cohorts {
 const NEED_A_CONVERSATION: readonly EntraGroup[] = ['entra-phone', 'entra-none'];
 const PAGE = 500;
 
+/** `golf-2` is one of `golf`. */
+export const isCohort = (prefix: string, group: string): boolean =>
+  group.startsWith(`${prefix}-`) && /^\d+$/.test(group.slice(prefix.length + 1));
+
 /** Spreads people over all corners of an organisation, without asking which there are. */
 const byChance = ({ id }: Account): string => createHash('sha256').update(`cohort ${id}`).digest('hex');
 
@@ -61,11 +65,9 @@ export function createCohorts({ people }: { people: People }): Cohorts {
     const found = (await Promise.all(ENTRA_GROUPS.map(everybodyIn))).flat();
     const everybody = [...new Map(found.map((account) => [account.id, account])).values()];
     const inside = (group: string): Account[] => everybody.filter(({ groups }) => groups.includes(group));
-    const isCohort = (group: string): boolean =>
-      group.startsWith(`${prefix}-`) && /^\d+$/.test(group.slice(prefix.length + 1));
     const open = everybody
       // Also in one of a division into more than now.
-      .filter(({ groups }) => !groups.some(isCohort))
+      .filter(({ groups }) => !groups.some((group) => isCohort(prefix, group)))
       .map((account) => ({ account, chance: byChance(account) }))
       .sort((one, other) => (one.chance < other.chance ? -1 : 1))
       .map(({ account }) => account);

@@ -1,6 +1,7 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import type { CoverageStore } from '../store/coverage.ts';
 import type { EntraAccounts } from '../store/entra-accounts.ts';
+import { isCohort } from './cohorts.ts';
 import type { CoverageReport } from './coverage.ts';
 import { ENTRA_GROUPS } from './entra-report.ts';
 
@@ -32,9 +33,7 @@ export const createMigration =
   async (prefix: string): Promise<Migration> => {
     const coverage = await n.coverage.now();
     const names = coverage.map(({ groupName }) => groupName);
-    const cohorts = names.filter(
-      (name) => name.startsWith(`${prefix}-`) && /^\d+$/.test(name.slice(prefix.length + 1)),
-    );
+    const cohorts = names.filter((name) => isCohort(prefix, name));
     const methods = ENTRA_GROUPS.filter((group) => names.includes(group));
     const linked = await n.entraAccounts.countByGroup([...cohorts, ...methods]);
     const of = (group: string): MovingGroup => {
