@@ -35,6 +35,7 @@ function typeOf(body: Buffer): Logo['type'] | undefined {
 
 /** `--accent` by day (`public/css/base.css`), where an organisation has none of its own. */
 export const OUR_ACCENT = '#1d3f8f';
+
 /** WCAG 2.2, 1.4.3: text in the accent's colour, and text on it. */
 const TEXT_CONTRAST = 4.5;
 /** `--ground`, `--paper` and the ink on an accent in the dark (`public/css/base.css`). */

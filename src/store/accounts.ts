@@ -115,6 +115,12 @@ export function createAccounts(db: Database): Accounts {
     UUID.test(id)
       ? (await db.query<Account>(`SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = $1`, [id]))[0]
       : undefined;
+  const count: Accounts['count'] = async (filter) => {
+    const [row] = await db.query<{ count: number }>(
+      ...whereStatement('SELECT count(*)::int AS count FROM account', conditionsOf(filter), ''),
+    );
+    return row!.count;
+  };
   return {
     async add(account, now) {
       try {
@@ -166,23 +172,13 @@ export function createAccounts(db: Database): Accounts {
           `ORDER BY email LIMIT ${Number(limit)} OFFSET ${Number(offset)}`,
         ),
       ),
-    async count(filter) {
-      const [row] = await db.query<{ count: number }>(
-        ...whereStatement('SELECT count(*)::int AS count FROM account', conditionsOf(filter), ''),
-      );
-      return row!.count;
-    },
-    async withRole(roles) {
-      return db.query<Account>(
+    count,
+    withRole: (roles) =>
+      db.query<Account>(
         `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE role = ANY($1::text[]) AND status = 'active' ORDER BY email`,
         [roles],
-      );
-    },
-    async countWithRole(role) {
-      const [row] = await sql<{ count: number }>`SELECT count(*)::int AS count FROM account
-        WHERE role = ${role} AND status = 'active'`;
-      return row!.count;
-    },
+      ),
+    countWithRole: (role) => count({ role, status: 'active' }),
     async change(id, changes, now, version) {
       try {
         return await db.transaction(async (tx) => {

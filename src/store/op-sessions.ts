@@ -98,7 +98,7 @@ export function createOpSessions({ sql }: Database): OpSessions {
           FROM apps JOIN client ON client.id = apps.client_id
           WHERE client.metadata ? 'backchannel_logout_uri' AND client.disabled_at IS NULL
           RETURNING pg_notify('dubbelslot', 'client_calls')),
-      told AS (SELECT count(*) FROM calls UNION ALL SELECT count(*) FROM bindings),
+      told AS (SELECT count(*) FROM calls),
       tokens AS (DELETE FROM oidc_payload WHERE grant_id IN (SELECT grant_id FROM apps)
         -- A web app that waits for an answer is told that there is none.
         OR (${isAll} AND account_id = ${accountId} AND type <> 'Interaction'
@@ -108,7 +108,7 @@ export function createOpSessions({ sql }: Database): OpSessions {
           AND payload->>'sessionUid' IS NULL)
         -- Sign-ins that were finished and not yet picked up would begin new sessions.
         OR (${only}::text IS NULL AND type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
-      SELECT expires_at > ${now} AS is_open FROM ended, (SELECT count(*) FROM told) done`;
+      SELECT expires_at > ${now} AS is_open FROM ended, told`;
     return rows.filter(({ isOpen }) => isOpen).length;
   };
   return {

@@ -13,6 +13,9 @@ export interface PortalSessions {
   remove(id: string): Promise<void>;
 }
 
+const FIND = `SELECT p.data FROM portal_session p LEFT JOIN op_session o ON o.uid = p.op_uid
+  WHERE p.id_digest = $1 AND p.expires_at > $2 AND (p.op_uid IS NULL OR ${isSessionAlive('o', '$2')})`;
+
 export function createPortalSessions({ sql, relaxedSql, query }: Database): PortalSessions {
   return {
     async put(id, data, opUid, expiresAt) {
@@ -20,11 +23,7 @@ export function createPortalSessions({ sql, relaxedSql, query }: Database): Port
         ON CONFLICT (id_digest) DO UPDATE SET op_uid = excluded.op_uid, data = excluded.data, expires_at = excluded.expires_at`;
     },
     async find(id, now) {
-      const [row] = await query<{ data: object }>(
-        `SELECT p.data FROM portal_session p LEFT JOIN op_session o ON o.uid = p.op_uid
-          WHERE p.id_digest = $1 AND p.expires_at > $2 AND (p.op_uid IS NULL OR ${isSessionAlive('o', '$2')})`,
-        [digest(id), now],
-      );
+      const [row] = await query<{ data: object }>(FIND, [digest(id), now]);
       return row?.data;
     },
     async remove(id) {
