@@ -33,10 +33,10 @@ import { createResealing } from './flow/resealing.ts';
 import { createSupport } from './flow/support.ts';
 import { createSupportUndo } from './flow/support-undo.ts';
 import { createWebhooks } from './flow/webhooks.ts';
-import { DEFAULT_LOCALE, translator } from './i18n/translate.ts';
 import type { LdapDirectory } from './ldap/directory.ts';
 import { apiResource } from './oidc/api-tokens.ts';
 import { PORTAL_CLIENT_ID } from './oidc/portal-client.ts';
+import { callerCheckText } from './phone-words.ts';
 import type { Stores } from './stores.ts';
 
 export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds, 'checkMetadata'> {
@@ -60,7 +60,7 @@ export function openAdministering(n: AdministeringNeeds) {
   const endEverything = createEndEverything(n);
   const callerCheck = createCallerCheck({
     ...n,
-    words: (locale) => translator(locale ?? DEFAULT_LOCALE)('push.caller_check'),
+    words: callerCheckText,
   });
   const bindDirectoryPassword = createBindDirectoryPassword(n.authenticators, n.random);
   const common = { ...n, publicUrl, endEverything, callerCheck, bindDirectoryPassword };

@@ -4,9 +4,11 @@ import { connect } from 'node:tls';
 import { settings } from './config/schema.ts';
 import type { CheckupPart, Finding, FindingName } from './core/checkup.ts';
 import type { Dependencies } from './dependencies.ts';
+import type { Health } from './flow/overview.ts';
 import { checkMailServer } from './mail/mailer.ts';
 
-type Check = (d: Dependencies) => Promise<Finding[]>;
+/** @param health is asked of the database once, for all that look at it */
+type Check = (d: Dependencies, health: () => Promise<Health>) => Promise<Finding[]>;
 
 const finding =
   (level: Finding['level']) =>
@@ -68,8 +70,8 @@ const database: Check = async (d) => {
   ];
 };
 
-const auditLog: Check = async (d) => {
-  const { isLogGuarded, unlinkedSince } = await d.overview.health();
+const auditLog: Check = async (d, health) => {
+  const { isLogGuarded, unlinkedSince } = await health();
   const isLate = unlinkedSince && d.clock.now().getTime() - unlinkedSince.getTime() > LATE_MINUTES * 60_000;
   return [
     isLogGuarded ? ok('audit_log', 'log_guarded') : hint('audit_log', 'log_not_guarded'),
@@ -77,8 +79,8 @@ const auditLog: Check = async (d) => {
   ];
 };
 
-const mail: Check = async (d) => {
-  const { mailsWaiting: count, mailsWaitingSince } = await d.overview.health();
+const mail: Check = async (d, health) => {
+  const { mailsWaiting: count, mailsWaitingSince } = await health();
   const waiting = mailsWaitingSince
     ? [hint('mail', 'mails_waiting', { count, since: mailsWaitingSince.toISOString() })]
     : [];
@@ -174,13 +176,13 @@ const backup: Check = async (d) => {
   return [days > BACKUP_DAYS ? bad('backup', 'backup_old', { days }) : ok('backup', 'backup_ok', { days })];
 };
 
-const webhooks: Check = async (d) => {
-  const { deadLetters: count } = await d.overview.health();
+const webhooks: Check = async (_d, health) => {
+  const { deadLetters: count } = await health();
   return count > 0 ? [hint('webhooks', 'dead_letters', { count })] : [];
 };
 
-const directory: Check = async (d) => {
-  const { directory: run } = await d.overview.health();
+const directory: Check = async (_d, health) => {
+  const { directory: run } = await health();
   return run?.problem ? [bad('directory', 'directory_unread', { problem: run.problem })] : [];
 };
 
@@ -213,8 +215,15 @@ const CHECKS: readonly (readonly [CheckupPart, Check])[] = [
  * @param only at these parts
  */
 export async function checkUp(d: Dependencies, only?: readonly CheckupPart[]): Promise<Finding[]> {
+  let asked: Promise<Health> | undefined;
+  const health = () => {
+    asked ??= d.overview.health();
+    return asked;
+  };
   const findings: Finding[] = [];
   for (const [part, check] of CHECKS.filter(([part]) => only?.includes(part) ?? true))
-    findings.push(...(await check(d).catch((error: unknown) => [bad(part, 'unlookable', { why: whyOf(error) })])));
+    findings.push(
+      ...(await check(d, health).catch((error: unknown) => [bad(part, 'unlookable', { why: whyOf(error) })])),
+    );
   return findings;
 }

@@ -11,6 +11,9 @@ export const pushText = (reader: Reader): { title: string; body: string } => {
   return { title: t('push.title'), body: t('push.body') };
 };
 
+/** What somebody reads on their phone whom the helpdesk has on the line. */
+export const callerCheckText = (locale: Locale | null): string => wordsFor({ locale })('push.caller_check');
+
 /** What the store app asks, in its owner's language. */
 export const storeAppWords = (
   reader: Reader,
