@@ -1,7 +1,12 @@
 import { parseArgs } from 'node:util';
+import { wrongWishes } from '../flow/cohorts.ts';
 import { BY, type Command, UsageError } from './command.ts';
 
 const MOST_SHOWN = 10;
+const WRONG = {
+  sizes: 'The sizes are whole numbers with commas between: --sizes 10,40.',
+  prefix: 'The prefix is one word: --prefix golf.',
+} as const;
 
 /** Coming from Microsoft Entra MFA. */
 export const entraCommands: readonly Command[] = [
@@ -19,11 +24,9 @@ export const entraCommands: readonly Command[] = [
           yes: { type: 'boolean', default: false },
         },
       });
-      const sizes = values.sizes.split(',').map(Number);
-      if (sizes.length > 20 || sizes.some((size) => !Number.isInteger(size) || size < 1))
-        throw new UsageError('The sizes are whole numbers with commas between: --sizes 10,40.');
-      if (!/^[\w-]{1,40}$/.test(values.prefix)) throw new UsageError('The prefix is one word: --prefix golf.');
-      const wishes = { prefix: values.prefix, sizes };
+      const wishes = { prefix: values.prefix, sizes: values.sizes.split(',').map(Number) };
+      const [wrong] = wrongWishes(wishes);
+      if (wrong) throw new UsageError(WRONG[wrong]);
       const plan = await d.cohorts.plan(wishes);
       const data = plan.map(({ group, people, coming }) => ({
         group,

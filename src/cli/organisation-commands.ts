@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Dependencies } from '../dependencies.ts';
-import { wishesOf } from '../flow/organisation.ts';
 import { mistakeInEnglish } from '../i18n/mistakes.ts';
 import { BY, type Command, type Said, UsageError } from './command.ts';
 
@@ -46,14 +45,13 @@ export const organisationCommands: readonly Command[] = [
           'no-logo': { type: 'boolean', default: false },
         },
       });
-      const before = wishesOf(d.organisation);
       const mistakes = await d.organising.change(
         {
-          name: values.name ?? before.name,
-          supportName: values.support ?? before.supportName,
-          supportPhone: values.phone ?? before.supportPhone,
-          supportHours: values.hours ?? before.supportHours,
-          accent: values.accent ?? before.accent,
+          name: values.name,
+          supportName: values.support,
+          supportPhone: values.phone,
+          supportHours: values.hours,
+          accent: values.accent,
           logo: values.logo === undefined ? (values['no-logo'] ? 'none' : 'keep') : pictureIn(values.logo),
         },
         BY,

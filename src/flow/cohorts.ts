@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Account } from '../store/accounts.ts';
 import type { Administrator } from './actor.ts';
 import { ENTRA_GROUPS, type EntraGroup } from './entra-report.ts';
+import { PAGE, pages } from './pages.ts';
 import type { People } from './people.ts';
 
 /** How people of a registration report are divided. */
@@ -11,6 +12,12 @@ export interface CohortWishes {
   /** How many in the first ones; after these comes one with all others, and one with those who need a conversation. */
   readonly sizes: readonly number[];
 }
+
+/** What of it cannot be: sizes are whole numbers from 1, twenty at most; a prefix is one word. */
+export const wrongWishes = ({ prefix, sizes }: CohortWishes): (keyof CohortWishes)[] => [
+  ...(sizes.length > 20 || sizes.some((size) => !Number.isInteger(size) || size < 1) ? (['sizes'] as const) : []),
+  ...(/^[\w-]{1,40}$/.test(prefix) ? [] : (['prefix'] as const)),
+];
 
 export interface Cohort {
   readonly group: string;
@@ -29,7 +36,6 @@ export interface Cohorts {
 
 /** A telephone call, or nothing: they may have no smartphone. */
 const NEED_A_CONVERSATION: readonly EntraGroup[] = ['entra-phone', 'entra-none'];
-const PAGE = 500;
 
 /** `golf-2` is one of `golf`. */
 export const isCohort = (prefix: string, group: string): boolean =>
@@ -41,12 +47,11 @@ const byChance = ({ id }: Account): string => createHash('sha256').update(`cohor
 export function createCohorts({ people }: { people: People }): Cohorts {
   const everybodyIn = async (group: string): Promise<Account[]> => {
     const all: Account[] = [];
-    for (;;) {
-      const after = all.at(-1)?.email;
-      const page = await people.search({ group, status: 'active' }, PAGE, after === undefined ? {} : { after });
+    for await (const page of pages<Account>((last) =>
+      people.search({ group, status: 'active' }, PAGE, last ? { after: last.email } : {}),
+    ))
       all.push(...page);
-      if (page.length < PAGE) return all;
-    }
+    return all;
   };
 
   /** Whatever else happens to somebody's groups meanwhile stays. */

@@ -6,12 +6,11 @@ import type { ImportLine, ImportOptions, ImportOutcome } from '../store/imports.
 import type { CoverageReport } from './coverage.ts';
 import { cellOf, readCells } from './import-reader.ts';
 import type { Imports } from './imports.ts';
+import { PAGE, pages } from './pages.ts';
 import type { People } from './people.ts';
 
 /** CSV (RFC 4180), UTF-8, written in parts: what it is made from never has to fit in memory. */
 export type CsvFile = AsyncGenerator<string>;
-
-const PAGE = 500;
 
 /**
  * A cell that a spreadsheet shows as text and never works out (OWASP, CSV injection): a quote in front of whatever could
@@ -20,17 +19,6 @@ const PAGE = 500;
 export const csvCell = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
 
 const lines = (rows: readonly (readonly string[])[]): string => stringify(rows.map((row) => row.map(csvCell)));
-
-/** Page after page, each after the last of the one before. */
-async function* pages<T>(read: (after: T | undefined) => Promise<T[]>): AsyncGenerator<T[]> {
-  let after: T | undefined;
-  for (;;) {
-    const page = await read(after);
-    if (page.length > 0) yield page;
-    if (page.length < PAGE) return;
-    after = page.at(-1);
-  }
-}
 
 /** Everybody with a gap. */
 export async function* uncoveredCsv(

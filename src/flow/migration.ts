@@ -44,9 +44,8 @@ export const createMigration =
       .toISOString()
       .slice(0, 10);
     const days = new Map<string, number>();
-    for (const group of methods)
-      for (const { day, without } of await n.coverageStore.days(group, since))
-        days.set(day, (days.get(day) ?? 0) + without);
+    const histories = await Promise.all(methods.map((group) => n.coverageStore.days(group, since)));
+    for (const { day, without } of histories.flat()) days.set(day, (days.get(day) ?? 0) + without);
     return {
       byMethod: methods.map(of),
       byCohort: cohorts.sort((one, other) => one.localeCompare(other, 'en', { numeric: true })).map(of),

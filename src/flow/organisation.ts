@@ -25,7 +25,9 @@ export interface OrganisationWishes {
   readonly logo: Buffer | 'keep' | 'none';
 }
 
-/** As it is now, to be changed in part. */
+export type MentionedWishes = { readonly [Field in keyof OrganisationWishes]?: OrganisationWishes[Field] | undefined };
+
+/** As it is now. */
 export const wishesOf = ({ name, support, accent }: Organisation): OrganisationWishes => ({
   name: name === NO_NAME ? '' : name,
   supportName: support?.name ?? '',
@@ -42,8 +44,8 @@ export interface OrganisationAdministration {
   readonly fixed: ReadonlySet<OrganisationPart>;
   /** Reads it again: at the start, and when another instance changed it (signal `organisation`). */
   read(): Promise<void>;
-  /** @returns what is wrong, each with its field; empty where it is done */
-  change(wishes: OrganisationWishes, by: Actor): Promise<readonly Mistake[]>;
+  /** What is not mentioned stays. @returns what is wrong, each with its field; empty where it is done */
+  change(mentioned: MentionedWishes, by: Actor): Promise<readonly Mistake[]>;
 }
 
 export interface OrganisationNeeds {
@@ -79,7 +81,9 @@ export function createOrganisation(n: OrganisationNeeds): OrganisationAdministra
     organisation,
     fixed,
     read,
-    async change(wishes, by) {
+    async change(mentioned, by) {
+      const said = Object.entries(mentioned).filter(([, value]) => value !== undefined);
+      const wishes: OrganisationWishes = { ...wishesOf(organisation), ...Object.fromEntries(said) };
       const mistakes = mistakesIn(wishes, fixed);
       if (mistakes.length > 0) return mistakes;
       const next = keptFrom(wishes, await n.organisationStore.read(), fixed);

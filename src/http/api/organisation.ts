@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CHECKUP_PARTS, type Finding } from '../../core/checkup.ts';
 import type { OrganisationPart } from '../../core/organisation.ts';
-import { type OrganisationAdministration, wishesOf } from '../../flow/organisation.ts';
+import type { OrganisationAdministration } from '../../flow/organisation.ts';
 import { mistakeInEnglish } from '../../i18n/mistakes.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import { text } from '../text.ts';
@@ -67,8 +67,7 @@ export const organisationEndpoints = (n: {
       }),
       answers: { 200: shown },
       async run({ body, by }) {
-        const mentioned = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-        const mistakes = await n.organising.change({ ...wishesOf(n.organising.organisation), ...mentioned }, by);
+        const mistakes = await n.organising.change(body, by);
         if (mistakes.length === 0) return { value: now() };
         return {
           problem: {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Cohorts, CohortWishes } from '../../flow/cohorts.ts';
+import { type Cohorts, type CohortWishes, wrongWishes } from '../../flow/cohorts.ts';
 import type { createMigration, MovingGroup } from '../../flow/migration.ts';
 import { text } from '../text.ts';
 import type { FormMistake } from '../wording.ts';
@@ -89,11 +89,9 @@ export const entraPages: FastifyPluginAsyncZod<EntraPagesNeeds> = async (app, n)
       .split(/[\s,;]+/)
       .filter(Boolean)
       .map(Number);
-    const mistakes: FormMistake[] = [];
-    if (numbers.length > 20 || numbers.some((size) => !Number.isInteger(size) || size < 1))
-      mistakes.push({ text: t('console.entra_sizes_wrong'), field: 'sizes' });
-    if (!/^[\w-]{1,40}$/.test(prefix.trim())) mistakes.push({ text: t('console.entra_prefix_wrong'), field: 'prefix' });
-    return mistakes.length > 0 ? mistakes : { sizes: numbers, prefix: prefix.trim() };
+    const wishes = { sizes: numbers, prefix: prefix.trim() };
+    const mistakes = wrongWishes(wishes).map((field) => ({ text: t(`console.entra_${field}_wrong`), field }));
+    return mistakes.length > 0 ? mistakes : wishes;
   };
 
   /** Shows what would be; nothing is changed by it. */

@@ -6,8 +6,8 @@ import type { Translate } from '../../i18n/translate.ts';
 import type { Block } from './blocks.ts';
 import { barChart } from './charts.ts';
 import { directoryNotice } from './directory.ts';
-import { showConsole } from './show.ts';
-import { firstStepsTable, START_PATH } from './start.ts';
+import { START_PATH, showConsole } from './show.ts';
+import { firstStepsTable } from './start.ts';
 
 /** The first page of the console: what waits for somebody, and how it stands. */
 export const homePages: FastifyPluginAsyncZod<{

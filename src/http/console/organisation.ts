@@ -7,7 +7,7 @@ import { type OrganisationAdministration, type OrganisationWishes, wishesOf } fr
 import { text } from '../text.ts';
 import { type FormMistake, formMistakes } from '../wording.ts';
 import type { Block, Field } from './blocks.ts';
-import { goAndSay, showConsole, takeDraft } from './show.ts';
+import { goAndSay, START_PATH, showConsole, takeDraft } from './show.ts';
 import { takeUploads, type Upload } from './upload.ts';
 
 export interface OrganisationPagesNeeds {
@@ -63,12 +63,7 @@ export const organisationPages: FastifyPluginAsyncZod<OrganisationPagesNeeds> = 
     const mistakes = await organising.change({ ...typed, logo }, request.console!.by);
     if (mistakes.length > 0)
       return show(request, reply, organisationForm(request, organising, next, typed, formMistakes(t, mistakes)));
-    return goAndSay(
-      request,
-      reply,
-      next === 'start' ? '/admin/start' : ORGANISATION_PATH,
-      t('console.said_organisation'),
-    );
+    return goAndSay(request, reply, next === 'start' ? START_PATH : ORGANISATION_PATH, t('console.said_organisation'));
   });
 };
 

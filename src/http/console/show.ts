@@ -60,10 +60,13 @@ export function showConsole(request: FastifyRequest, reply: FastifyReply, page: 
   );
 }
 
+/** Where a new installation is set up, step by step. */
+export const START_PATH = '/admin/start';
+
 /** The way back to the first steps, from where one of them is done. */
 const settingUp = ({ session, t, url }: FastifyRequest): Block[] =>
-  session.isSettingUp && !url.startsWith('/admin/start')
-    ? [{ type: 'notice', tone: 'note', text: t('console.start_go_on'), path: '/admin/start' }]
+  session.isSettingUp && !url.startsWith(START_PATH)
+    ? [{ type: 'notice', tone: 'note', text: t('console.start_go_on'), path: START_PATH }]
     : [];
 
 /** There is no such person, app or case: the same answer as to an address that does not exist. */

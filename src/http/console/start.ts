@@ -8,7 +8,7 @@ import type { OrganisationAdministration } from '../../flow/organisation.ts';
 import type { Translate } from '../../i18n/translate.ts';
 import type { Block, Table } from './blocks.ts';
 import { organisationForm } from './organisation.ts';
-import { goAndSay, showConsole } from './show.ts';
+import { goAndSay, START_PATH, showConsole } from './show.ts';
 
 export interface StartPagesNeeds {
   readonly firstSteps: FirstSteps;
@@ -18,7 +18,6 @@ export interface StartPagesNeeds {
   readonly checkUp: (only?: readonly CheckupPart[]) => Promise<Finding[]>;
 }
 
-export const START_PATH = '/admin/start';
 const CHECK_PATH = '/admin/check';
 
 type Steps = Awaited<ReturnType<FirstSteps['list']>>;
