@@ -3,12 +3,12 @@
  * hears of its approval. `npm run bench:waiting` (see README.md).
  */
 import { fork } from 'node:child_process';
-import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { makeChallenge } from '../src/authenticators/push/challenge.ts';
 import { ACR_MFA } from '../src/core/assurance.ts';
 import { systemRandom } from '../src/core/random.ts';
+import { createCookieSigner } from '../src/crypto/cookie-signer.ts';
 import { createLog } from '../src/log.ts';
 import { openInstallation } from '../src/server.ts';
 import { makeInstallation } from './lib/installation.ts';
@@ -32,11 +32,10 @@ const server = await startServer(installation.environment);
 // Beside the server, on its database: past the pages, because ten thousand passwords would take minutes.
 const { dependencies: d, close } = await openInstallation(installation.config, createLog('error'));
 
-const [cookieKey = ''] = d.cookieKeysFor('cookies');
+const { sign } = createCookieSigner(d.cookieKeysFor('cookies'));
 const cookieOf = (uid: string): string => {
   const pair = `interaction=${uid}`;
-  const signature = createHmac('sha1', cookieKey).update(pair).digest('base64url');
-  return `${pair}; interaction.sig=${signature}`;
+  return `${pair}; interaction.sig=${sign(pair)}`;
 };
 
 const laptops: { uid: string; cookie: string; challenge: string; phone: string }[] = [];

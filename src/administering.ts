@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { type BindPassword, createBindDirectoryPassword } from './authenticators/password/bind.ts';
 import { createBindTemporaryPass } from './authenticators/temporary-pass/bind.ts';
 import type { Config } from './config/load.ts';
@@ -118,7 +119,7 @@ export function openAdministering(n: AdministeringNeeds) {
     webhookCalls: createWebhooks({
       ...common,
       send: n.outbound,
-      sign: (key, text) => keyedDigest(key, text).toString('base64'),
+      sign: (key, text) => keyedDigest(createSecretKey(key), text).toString('base64'),
     }),
     clientRegistration: createClientRegistration({ ...common, apiResource: apiResource(publicUrl) }),
   };

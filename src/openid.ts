@@ -4,6 +4,7 @@ import type { Clock } from './core/clock.ts';
 import type { Organisation } from './core/organisation.ts';
 import type { OutboundFetch } from './core/outbound.ts';
 import type { Random } from './core/random.ts';
+import { createCookieSigner } from './crypto/cookie-signer.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
 import type { Audit } from './flow/audit.ts';
 import type { ClientApprovals } from './flow/client-approvals.ts';
@@ -63,8 +64,8 @@ export async function openOpenid(n: OpenidNeeds) {
     ...stores,
     publicUrl,
     isSecure,
-    cookieKeys: n.cookieKeys,
-    dpopNonceSecret: root.derive('dpop nonces'),
+    cookieSigner: createCookieSigner(n.cookieKeys),
+    dpopNonceSecret: root.derive('dpop nonces').export(),
     pairwiseKey: root.derive('pairwise subjects'),
     sessions: stores.opSessions,
     pages: createOidcPages(n.render, { ...n, accessibilityUrl: config.accessibilityUrl }),

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { makeVapidKeys, type VapidKeys } from './authenticators/push/deliver.ts';
 import { type Random, token256 } from './core/random.ts';
 import { createSealer } from './crypto/seal.ts';
@@ -23,10 +24,10 @@ export async function openSecrets(keys: readonly string[], database: Database, r
     sealer,
     settings,
     root,
-    auditKey: Buffer.from(await settings.secret('audit key', made), 'base64url'),
+    auditKey: createSecretKey(await settings.secret('audit key', made), 'base64url'),
     /** Of what browsers hold: what was signed with a former key still counts. */
     cookieKeysFor: (purpose: 'cookies' | 'portal session'): string[] =>
-      [first!, ...former].map((key) => key.derive(purpose).toString('base64url')),
+      [first!, ...former].map((key) => key.derive(purpose).export().toString('base64url')),
   };
 }
 

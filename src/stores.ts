@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Random } from './core/random.ts';
 import type { Sealer } from './crypto/seal.ts';
 import type { SecretKey } from './crypto/secret-key.ts';
@@ -51,7 +52,7 @@ export const openStores = (
   database: Database,
   sealer: Sealer,
   root: SecretKey,
-  auditKey: Uint8Array,
+  auditKey: KeyObject,
   random: Random,
 ) => {
   const eventOf = createEventOf(auditKey, random);

@@ -1,6 +1,6 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, type KeyObject } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { equalInConstantTime } from './digest.ts';
+import { equalInConstantTime, keyedDigest } from './digest.ts';
 
 /** What of an audit event is protected: all of it. Dates as ISO 8601 in UTC, `detail` as it comes back from JSON. */
 export interface ProtectedEvent {
@@ -35,14 +35,13 @@ const eventText = (e: ProtectedEvent): string =>
   ]);
 
 /** HMAC-SHA256: nobody without the key can make an event, or change one. */
-export const macOf = (key: Uint8Array, event: ProtectedEvent): Buffer =>
-  createHmac('sha256', key).update(eventText(event)).digest();
+export const macOf = (key: KeyObject, event: ProtectedEvent): Buffer => keyedDigest(key, eventText(event));
 
-export const isMac = (key: Uint8Array, event: ProtectedEvent, mac: Uint8Array): boolean =>
+export const isMac = (key: KeyObject, event: ProtectedEvent, mac: Uint8Array): boolean =>
   equalInConstantTime(macOf(key, event), mac);
 
 /** HMAC-SHA256 over a link: nobody without the key can write the chain anew. */
-export const linkMac = (key: Uint8Array, position: bigint, hash: Uint8Array): Buffer =>
+export const linkMac = (key: KeyObject, position: bigint, hash: Uint8Array): Buffer =>
   createHmac('sha256', key).update(`${position} `).update(hash).digest();
 
 /** What the first event goes on from. */

@@ -14,7 +14,7 @@ import type { SecretKey } from './secret-key.ts';
 const SCRYPT_WORK_FACTOR = 10;
 
 /** What a backup is locked with; `age --decrypt` asks for it. */
-export const backupPassphrase = (key: SecretKey): string => key.derive('backup').toString('base64url');
+export const backupPassphrase = (key: SecretKey): string => key.derive('backup').export().toString('base64url');
 
 export async function lockBackup(plain: AsyncIterable<Uint8Array>, key: SecretKey): Promise<Readable> {
   const encrypter = new Encrypter();

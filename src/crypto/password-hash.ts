@@ -37,7 +37,7 @@ export function createPasswordHasher(
   const { run, isFull, waiting } = limiter(workers, MOST);
   // NFKC: the same password typed on another keyboard is the same password (NIST SP 800-63B-4, section 3.1.1.2).
   const peppered = (password: string): string => keyedDigest(pepper, password.normalize('NFKC')).toString('base64');
-  const dummy = run(() => hash(key.derive('dummy password').toString('base64'), PARAMETERS));
+  const dummy = run(() => hash(key.derive('dummy password').export().toString('base64'), PARAMETERS));
   dummy.catch(() => {});
 
   return {

@@ -1,4 +1,4 @@
-import { createHash, hkdfSync } from 'node:crypto';
+import { createSecretKey, hash, hkdfSync, type KeyObject } from 'node:crypto';
 
 /**
  * The one secret of an installation, and the keys derived from it by HKDF-SHA256 (RFC 5869),
@@ -8,7 +8,7 @@ export interface SecretKey {
   /** Eight hexadecimal characters that name the key without telling it; in front of all that is sealed. */
   readonly id: string;
   /** A 32-byte key for one purpose. The same purpose gives the same key. */
-  derive(purpose: string): Buffer;
+  derive(purpose: string): KeyObject;
 }
 
 /**
@@ -21,7 +21,7 @@ export function secretKey(text: string): SecretKey {
   if (!/^[\w-]+=*$/.test(trimmed) || bytes.length < 32) {
     throw new RangeError('a secret key is at least 43 base64url characters (256 random bits)');
   }
-  const derive = (purpose: string): Buffer =>
-    Buffer.from(hkdfSync('sha256', bytes, 'dubbelslot', `dubbelslot/v1/${purpose}`, 32));
-  return { id: createHash('sha256').update(derive('key id')).digest('hex').slice(0, 8), derive };
+  const derive = (purpose: string): KeyObject =>
+    createSecretKey(Buffer.from(hkdfSync('sha256', bytes, 'dubbelslot', `dubbelslot/v1/${purpose}`, 32)));
+  return { id: hash('sha256', derive('key id').export()).slice(0, 8), derive };
 }

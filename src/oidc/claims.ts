@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import type { Client, KoaContextWithOIDC, Account as LibraryAccount } from 'oidc-provider';
 import type { Account } from '../store/accounts.ts';
 import type { Signer, Signers } from '../store/signers.ts';
@@ -59,7 +59,7 @@ function groupsFor(client: Client | undefined, { groups }: Account): { groups?: 
 
 /** A `sub` of its own for each sector (OpenID Connect Core, section 8.1): HMAC-SHA256, base64url. */
 export const createPairwiseIdentifier =
-  (key: Uint8Array) =>
+  (key: KeyObject) =>
   async (_ctx: unknown, accountId: string, client: Client): Promise<string> =>
     createHmac('sha256', key)
       .update([(client as unknown as { sectorIdentifier: string }).sectorIdentifier, accountId].join('\0'))

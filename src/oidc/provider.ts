@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { JWK } from 'jose';
 import { type ClientMetadata, type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { ACR_ALIASES, ACRS } from '../core/assurance.ts';
@@ -29,10 +30,11 @@ import { PORTAL_CLIENT_ID, portalClient } from './portal-client.ts';
 export interface ProviderNeeds {
   readonly publicUrl: string;
   readonly isSecure: boolean;
-  readonly cookieKeys: readonly string[];
+  /** Signs the library's cookies, as Keygrip would. */
+  readonly cookieSigner: object;
   /** Shared by all instances: 32 bytes. */
   readonly dpopNonceSecret: Buffer;
-  readonly pairwiseKey: Uint8Array;
+  readonly pairwiseKey: KeyObject;
   readonly accounts: Accounts;
   readonly signers: Signers;
   readonly clients: Clients;
@@ -91,7 +93,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
     },
     jwks: { keys: keys as never },
     cookies: {
-      keys: [...n.cookieKeys],
+      keys: n.cookieSigner as never,
       names: cookieNames,
       long: { httpOnly: true, sameSite: 'lax', path: '/' },
       short: { httpOnly: true, sameSite: 'lax' },

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { CHAIN_START, isMac, linkHash, linkMac, type ProtectedEvent } from '../crypto/audit-chain.ts';
 import { equalInConstantTime } from '../crypto/digest.ts';
 import type { RecordedEvent } from './audit.ts';
@@ -67,7 +68,7 @@ const LINK_LOCK = 7_238_004;
 const GUARDED_TABLES = ['audit_event', 'audit_chain', 'audit_checkpoint', 'audit_truncation'];
 
 /** @param key of the digests that links carry */
-export function createAuditChain(db: Database, key: Uint8Array): AuditChain {
+export function createAuditChain(db: Database, key: KeyObject): AuditChain {
   const { sql } = db;
   const headOn = async (on: Sql): Promise<ChainHead> => {
     const [row] = await on<{

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { AuditEvent } from '../core/audit.ts';
 import type { Random } from '../core/random.ts';
 import { macOf } from '../crypto/audit-chain.ts';
@@ -57,7 +58,7 @@ export type EventOf = (event: AuditEvent<string>, at: Date, of: Fragment) => Fra
 
 /** @param key of the digest that an event carries */
 export const createEventOf =
-  (key: Uint8Array, random: Random): EventOf =>
+  (key: KeyObject, random: Random): EventOf =>
   (event, at, of) => {
     // As the database will give it back: without what JSON does not keep, and without what PostgreSQL does not.
     const text = (value: string): string => storable(value) as string;

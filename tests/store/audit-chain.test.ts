@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ async function openLog(environment: Record<string, string> = {}) {
   const sealer = createSealer(secret);
   const stores = {
     settings: createKeptSettings(db, sealer),
-    ...openStores(db, sealer, secret, systemRandom.bytes(32), systemRandom),
+    ...openStores(db, sealer, secret, createSecretKey(systemRandom.bytes(32)), systemRandom),
   };
   const config = loadConfig({ DATA_DIR: mkdtempSync(join(tmpdir(), 'audit-')), ...environment }, systemRandom);
   const clock = new MovableClock();

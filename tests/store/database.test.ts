@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createSecretKey } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +71,7 @@ describe('migrations', () => {
 
 describe('the audit log', () => {
   it('can be added to, and neither changed nor emptied', async () => {
-    const audit = createAuditStore(owner, createEventOf(systemRandom.bytes(32), systemRandom));
+    const audit = createAuditStore(owner, createEventOf(createSecretKey(systemRandom.bytes(32)), systemRandom));
     await audit.append(
       { action: 'test.done', object: 'test:1', result: 'success', origin: 'system', actor: 'system', detail: { n: 1 } },
       new Date(),

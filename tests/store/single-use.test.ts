@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeChallenge } from '../../src/authenticators/push/challenge.ts';
 import { ACR_MFA } from '../../src/core/assurance.ts';
@@ -34,7 +34,7 @@ let challenges: Challenges;
 const key = secretKey(randomBytes(32).toString('base64url'));
 const sealer = createSealer(key);
 const open = { clientId: 'app', prompt: 'login', requiredAcr: ACR_MFA, authTime: null } as const;
-const eventOf = createEventOf(systemRandom.bytes(32), systemRandom);
+const eventOf = createEventOf(createSecretKey(systemRandom.bytes(32)), systemRandom);
 const soon = () => new Date(Date.now() + 60_000);
 
 beforeAll(async () => {

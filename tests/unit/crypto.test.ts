@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import Keygrip from 'keygrip';
 import { describe, expect, it } from 'vitest';
+import { createCookieSigner } from '../../src/crypto/cookie-signer.ts';
 import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
 import { createSealer } from '../../src/crypto/seal.ts';
 import { secretKey } from '../../src/crypto/secret-key.ts';
@@ -41,6 +43,31 @@ describe('a secret key', () => {
     const one = key();
     expect(one.derive('a').equals(one.derive('b'))).toBe(false);
     expect(one.derive('a').equals(one.derive('a'))).toBe(true);
+  });
+});
+
+describe('the signatures of cookies', () => {
+  const [today, former] = ['the key of today', 'the key of before'];
+  const signer = createCookieSigner([today, former]);
+  const data = 'session=a b/c+d';
+
+  it('are what Keygrip makes with SHA-256, so that its place can be taken', () => {
+    const keygrip = new Keygrip([today, former], 'sha256');
+    expect(signer.sign(data)).toBe(keygrip.sign(data));
+    expect(keygrip.verify(data, signer.sign(data))).toBe(true);
+  });
+  it('count where a former key made them, and say so', () => {
+    expect(signer.index(data, signer.sign(data))).toBe(0);
+    expect(signer.index(data, createCookieSigner([former]).sign(data))).toBe(1);
+  });
+  it.each([
+    ['of another cookie', createCookieSigner([today]).sign('session=another')],
+    ['by another key', createCookieSigner(['another key']).sign(data)],
+    ['that is shorter', createCookieSigner([today]).sign(data).slice(1)],
+    ['that is empty', ''],
+  ])('do not count: one %s', (_name, signature) => {
+    expect(signer.index(data, signature)).toBe(-1);
+    expect(signer.verify(data, signature)).toBe(false);
   });
 });
 
