@@ -48,11 +48,11 @@ export async function makeInstallation(): Promise<BenchInstallation> {
       );
       const keyHolders = await addPeople(config, d.database.url, keyHolderCount, 'passkey', () => {});
       process.stderr.write('\r');
-      // What autovacuum does within a minute; the server's role may not.
+      // What autovacuum does within a minute, of what was filled; the server's role may not.
       const found = await findDatabase(config);
       const owner = new pg.Client({ connectionString: found.ownerUrl });
       await owner.connect();
-      await owner.query('ANALYZE');
+      await owner.query('ANALYZE account, authenticator');
       await owner.end();
       await found.close();
       await close();
