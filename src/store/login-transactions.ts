@@ -1,7 +1,7 @@
 import type { Acr, Proof } from '../core/assurance.ts';
 import type { AuditEvent } from '../core/audit.ts';
 import type { EventOf } from './audit.ts';
-import { columnsBeside, type Database, type Fragment, fragment } from './database.ts';
+import { columnsBeside, type Database, type Fragment, fragment, these } from './database.ts';
 import type { KnownPlaces, Seen } from './known-places.ts';
 import type { Counter } from './throttle.ts';
 
@@ -107,8 +107,10 @@ const accepted = (step: Shown['step'], now: Date): Fragment =>
 
 /** Counters that start again, where the proof counted. In one order, as they are counted: two at once do not block each other. */
 const forgive = (counters: readonly Counter[]): Fragment =>
-  fragment`forgiven AS (DELETE FROM throttle WHERE EXISTS (SELECT 1 FROM changed) AND key IN
-      (SELECT key FROM throttle WHERE key = ANY(${counters}) ORDER BY key COLLATE "C" FOR UPDATE))`;
+  counters.length === 0
+    ? fragment``
+    : fragment`, forgiven AS (DELETE FROM throttle WHERE EXISTS (SELECT 1 FROM changed) AND key IN
+      (SELECT key FROM throttle WHERE key IN (${these(counters)}) ORDER BY key COLLATE "C" FOR UPDATE))`;
 
 export function createLoginTransactions(
   { sql, relaxedSql }: Database,
@@ -124,7 +126,7 @@ export function createLoginTransactions(
     const run = event ? sql : relaxedSql;
     const told = event ? fragment`, ${eventOf(event, now, fragment`changed`)}` : fragment``;
     const [row] =
-      await run<LoginTransaction>`WITH ${accepted(step, now)}, changed AS (${changed}), ${forgive(forgiven)}${told}
+      await run<LoginTransaction>`WITH ${accepted(step, now)}, changed AS (${changed})${forgive(forgiven)}${told}
       SELECT * FROM changed`;
     return row;
   };

@@ -192,13 +192,13 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
       >(
         // As joins, session and grant are read from one end to the other while their tables are young.
         `SELECT p.type, p.id_digest, p.payload, p.consumed_at, ${ACCOUNT_BESIDE},
-          (SELECT s.payload - 'exp' FROM op_session s WHERE s.uid = p.payload->>'sessionUid' AND ${isSessionAlive('s', '$3')}) AS session,
-          (SELECT g.payload FROM oidc_payload g WHERE g.type = 'Grant' AND g.expires_at > $3
+          (SELECT s.payload - 'exp' FROM op_session s WHERE s.uid = p.payload->>'sessionUid' AND ${isSessionAlive('s', '$2')}) AS session,
+          (SELECT g.payload FROM oidc_payload g WHERE g.type = 'Grant' AND g.expires_at > $2
             AND g.id_digest = sha256(convert_to(p.grant_id, 'UTF8'))) AS grant
           FROM oidc_payload p
           LEFT JOIN account a ON a.id = CASE WHEN p.account_id ~ '^[0-9a-f-]{36}$' THEN p.account_id::uuid END
-          WHERE p.type = ANY($1) AND p.id_digest = $2 AND p.expires_at > $3 LIMIT 1`,
-        [types, digest(id), now],
+          WHERE p.type IN (${types.map((_, index) => `$${index + 3}`)}) AND p.id_digest = $1 AND p.expires_at > $2 LIMIT 1`,
+        [digest(id), now, ...types],
       );
       if (!row) return undefined;
       const { sessionUid, grantId } = row.payload;

@@ -2,7 +2,7 @@ import { secondsUntil } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { keyedDigest } from '../crypto/digest.ts';
 import type { SecretKey } from '../crypto/secret-key.ts';
-import type { Database } from './database.ts';
+import { type Database, these } from './database.ts';
 
 /** The key of a counter, which tells nothing of what is counted. */
 export type Counter = string & { readonly counter: true };
@@ -61,7 +61,7 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
     async attemptBoth(first, second, now) {
       const [one, two] = [keyOf(first.what), keyOf(second.what)];
       const rows = await sql<{ key: string; failures: number }>`WITH waiting AS (SELECT 1 FROM throttle
-          WHERE key = ANY(${[one, two]}) AND retry_at > ${now})
+          WHERE key IN (${one}, ${two}) AND retry_at > ${now})
         INSERT INTO throttle (key, failures, updated_at)
           SELECT key, 1, ${now} FROM unnest(${[one, two].sort()}::text[]) AS key WHERE NOT EXISTS (SELECT 1 FROM waiting)
         ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now},
@@ -74,7 +74,7 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
       // Of many at once one may have begun to wait between our look and our count.
       for (const { key: counter } of rows) await takeBack(counter);
       const [blocked] = await sql<{ retryAt: Date | null }>`SELECT max(retry_at) AS retry_at FROM throttle
-        WHERE key = ANY(${[one, two]})`;
+        WHERE key IN (${one}, ${two})`;
       return wait(blocked?.retryAt, now);
     },
     takeBack: (what) => takeBack(keyOf(what)),
@@ -82,7 +82,7 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
     async forgive(...what) {
       // In one order, as they are counted: two at once must not wait for each other.
       await sql`DELETE FROM throttle WHERE key IN (SELECT key FROM throttle
-        WHERE key = ANY(${what.map(keyOf)}) ORDER BY key COLLATE "C" FOR UPDATE)`;
+        WHERE key IN (${these(what.map(keyOf))}) ORDER BY key COLLATE "C" FOR UPDATE)`;
     },
   };
 }

@@ -23,7 +23,8 @@ interface Plan {
 
 let installation: TestInstallation;
 let owner: pg.Client;
-const statements = new Set<string>();
+/** Each statement with values it was asked with. */
+const statements = new Map<string, unknown[]>();
 
 /** Everything that signing in, by phone and by code, and using the tokens asks of the database. */
 async function signInAndListen(): Promise<void> {
@@ -34,8 +35,8 @@ async function signInAndListen(): Promise<void> {
   const byCode = await installation.addPerson();
   const send = pg.Client.prototype.query as (this: unknown, ...rest: unknown[]) => unknown;
   pg.Client.prototype.query = function (this: unknown, ...rest: unknown[]) {
-    const { text } = rest[0] as { text?: string };
-    if (text && /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)/.test(text)) statements.add(text);
+    const { text, values } = rest[0] as { text?: string; values?: unknown[] };
+    if (text && /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)/.test(text)) statements.set(text, values ?? []);
     return send.apply(this, rest);
   } as never;
   try {
@@ -66,7 +67,7 @@ const nodes = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes
 /** What reads a table from one end to the other; of the tables named, also an index. */
 async function slowOnes(tables?: readonly string[]): Promise<string[]> {
   const found: string[] = [];
-  for (const text of statements) {
+  for (const text of statements.keys()) {
     // Without values, by the simple protocol: the plan that a prepared statement keeps.
     const { rows } = await owner.query(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`);
     const { Plan: plan } = (rows[0] as { 'QUERY PLAN': [{ Plan: Plan }] })['QUERY PLAN'][0];
@@ -126,6 +127,19 @@ describe('what a sign-in asks of the database', () => {
       FROM account`);
     await fill('ANALYZE');
     expect(await slowOnes(LARGE)).toEqual([]);
+  });
+
+  it('is not planned anew each time', async () => {
+    for (const [index, [text, values]] of [...statements].entries())
+      for (let time = 0; time < 7; time += 1) {
+        await owner.query('BEGIN');
+        await owner.query({ name: `s${index}`, text, values }).catch(() => {});
+        await owner.query('ROLLBACK');
+      }
+    const { rows } = await owner.query<{ statement: string }>(
+      "SELECT statement FROM pg_prepared_statements WHERE name ~ '^s' AND generic_plans = 0",
+    );
+    expect(rows.map(({ statement }) => statement.replace(/\s+/g, ' ').slice(0, 160))).toEqual([]);
   });
 
   it('is still found by it where all of that has expired and was removed', async () => {
