@@ -79,7 +79,7 @@ export const openStores = (
     mailLinks: createMailLinks(database),
     mails: createMails(database, sealer),
     opSessions: createOpSessions(database),
-    payloads: createOidcPayloads(database, sealer),
+    payloads: createOidcPayloads(database, sealer, eventOf),
     signers: createSigners(database, sealer),
     organisationStore: createOrganisationStore(database),
     policies: createPolicies(database),

@@ -9,6 +9,7 @@ import { askedBy } from './asked.ts';
 import {
   groundInProgress,
   owe,
+  oweUse,
   pauseInProgress,
   routeInProgress,
   sessionInProgress,
@@ -147,6 +148,7 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
     },
     async consume(id) {
       // The library looks first and consumes then; of several at once, only the one that did it goes on.
+      if (oweUse({ type, id })) return;
       if (await payloads.consume(type, id, clock.now())) return;
       if (type === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri was used before');
       throw new errors.InvalidGrant(`${type} was used before`);

@@ -1,9 +1,10 @@
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { AuditEvent } from '../core/audit.ts';
 import type { AuditAction } from '../core/audit-actions.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Audit } from '../flow/audit.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
-import { takePuts } from './in-progress.ts';
+import { takePuts, takeUse } from './in-progress.ts';
 
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 
@@ -19,8 +20,11 @@ const ACTIONS: Readonly<Record<string, { done: AuditAction; refused: AuditAction
 /** Answers to somebody who polls: not yet. */
 const WAITING = ['authorization_pending', 'slow_down'];
 
-/** Runs around oidc-provider, so that the event is kept before the answer is sent, and with it an app’s own token. */
-export function auditMiddleware(provider: Provider, payloads: OidcPayloads, audit: Audit): Middleware {
+/**
+ * Runs around oidc-provider, so that the event is kept before the answer is sent. What a request for tokens uses up and gives
+ * out is kept with it, or not at all.
+ */
+export function auditMiddleware(provider: Provider, n: AuditMiddlewareNeeds): Middleware {
   const revoked = new WeakSet<object>();
   provider.on('grant.revoked', (ctx) => void revoked.add(ctx));
   return async (ctx, next) => {
@@ -28,30 +32,57 @@ export function auditMiddleware(provider: Provider, payloads: OidcPayloads, audi
     const route = (ctx.oidc as { route?: string } | undefined)?.route ?? '';
     const action = Object.hasOwn(ACTIONS, route) ? ACTIONS[route] : undefined;
     if (!action) return;
-    const isDone = ctx.status < 400;
-    const { oidc } = ctx;
-    const entities = oidc.entities as { RefreshToken?: { accountId?: string } };
-    const accountId = oidc.account?.accountId ?? entities.RefreshToken?.accountId ?? oidc.session?.accountId;
-    const clientId = oidc.client?.clientId;
-    const error = isDone ? undefined : (ctx.body as { error?: string } | undefined)?.error;
+    const shown = takeUse(ctx);
+    // What was not given is not kept.
+    const given = takePuts(ctx);
+    const now = n.clock.now();
+    if (ctx.status < 400 && (shown || given.length > 0)) {
+      if (await n.payloads.exchange(shown, given, eventOf(ctx, action.done), now)) return;
+      // Somebody else has used it since it was looked at, or its grant was ended.
+      refuse(provider, ctx, new errors.InvalidGrant(`${shown?.type} was used before`));
+    } else if (shown) {
+      // It was shown, and something else was wrong: it is used up all the same.
+      await n.payloads.consume(shown.type, shown.id, now);
+    }
+    const error = ctx.status < 400 ? undefined : (ctx.body as { error?: string } | undefined)?.error;
     if (error && WAITING.includes(error)) return;
     // A code or refresh token was shown a second time: somebody has stolen it, and everything it led to is gone.
     const isReuse = route === 'token' && revoked.has(ctx);
-    const event: AuditEvent = {
-      action: isReuse ? 'token.reuse_detected' : isDone ? action.done : action.refused,
-      object: clientId ? `client:${clientId}` : 'client:unknown',
-      result: isDone ? 'success' : 'refused',
-      origin: ctx.ip,
-      actor: clientId ? `client:${clientId}` : 'anonymous',
-      accountId,
-      requestId: ctx.get('x-request-reference'),
-      detail: {
-        ...(route === 'token' ? { grantType: String(oidc.params?.grant_type).slice(0, 64) } : {}),
-        ...(error ? { error } : {}),
-      },
-    };
-    const puts = takePuts(ctx);
-    // What was not given is not kept.
-    await audit(event, isDone && puts.length > 0 ? payloads.puts(puts) : undefined);
+    await n.audit(
+      eventOf(ctx, isReuse ? 'token.reuse_detected' : ctx.status < 400 ? action.done : action.refused, error),
+    );
+  };
+}
+
+interface AuditMiddlewareNeeds {
+  readonly payloads: OidcPayloads;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}
+
+/** As the library answers it. */
+function refuse(provider: Provider, ctx: KoaContextWithOIDC, error: errors.InvalidGrant): void {
+  ctx.status = error.statusCode;
+  ctx.body = { error: error.error, error_description: error.error_description };
+  provider.emit('grant.error', ctx, error);
+}
+
+function eventOf(ctx: KoaContextWithOIDC, action: AuditAction, error?: string): AuditEvent {
+  const { oidc } = ctx;
+  const entities = oidc.entities as { RefreshToken?: { accountId?: string } };
+  const clientId = oidc.client?.clientId;
+  const route = (oidc as { route?: string }).route;
+  return {
+    action,
+    object: clientId ? `client:${clientId}` : 'client:unknown',
+    result: ctx.status < 400 ? 'success' : 'refused',
+    origin: ctx.ip,
+    actor: clientId ? `client:${clientId}` : 'anonymous',
+    accountId: oidc.account?.accountId ?? entities.RefreshToken?.accountId ?? oidc.session?.accountId,
+    requestId: ctx.get('x-request-reference'),
+    detail: {
+      ...(route === 'token' ? { grantType: String(oidc.params?.grant_type).slice(0, 64) } : {}),
+      ...(error ? { error } : {}),
+    },
   };
 }

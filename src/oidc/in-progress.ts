@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Provider } from 'oidc-provider';
-import type { Ground, OidcPayload, OidcPayloads, PayloadWrite } from '../store/oidc-payloads.ts';
+import type { Ground, OidcPayload, OidcPayloads, PayloadUse, PayloadWrite } from '../store/oidc-payloads.ts';
 import type { Signer } from '../store/signers.ts';
 
 /**
@@ -46,15 +46,39 @@ export const withPause = <T>(id: string, payload: OidcPayload, work: () => Promi
 const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   authorization: ['Grant', 'AuthorizationCode'],
   resume: ['Grant', 'AuthorizationCode'],
-  // Tokens that stand on a grant are written at once: whoever ends the grant meanwhile must find them.
   token: ['ClientCredentials'],
 };
+/**
+ * What a code or a refresh token is exchanged for is written by the statement that uses it up. Whoever ended its grant
+ * meanwhile has taken it away: then nothing is. Other tokens that stand on a grant are written at once.
+ */
+const EXCHANGED = ['AuthorizationCode', 'RefreshToken'];
+const GIVEN = ['AccessToken', 'RefreshToken'];
+const uses = new WeakMap<object, PayloadUse>();
+
+/** Leaves the use of a code or token to the end of the request. @returns false where it is to be used up now */
+export function oweUse(use: PayloadUse): boolean {
+  const { ctx } = Provider;
+  if (!ctx || routeInProgress() !== 'token' || !EXCHANGED.includes(use.type)) return false;
+  uses.set(ctx, use);
+  return true;
+}
+
+/** Whoever takes it uses it up. */
+export function takeUse(ctx: object): PayloadUse | undefined {
+  const use = uses.get(ctx);
+  uses.delete(ctx);
+  return use;
+}
+
 const puts = new WeakMap<object, PayloadWrite[]>();
 
 /** Leaves a write to the end of the request. @returns false where it is to be written now */
 export function owe(write: PayloadWrite): boolean {
   const { ctx } = Provider;
-  if (!ctx || !TOGETHER[routeInProgress() ?? '']?.includes(write.type)) return false;
+  const isOwed = (each: object): boolean =>
+    TOGETHER[routeInProgress() ?? '']?.includes(write.type) || (uses.has(each) && GIVEN.includes(write.type));
+  if (!ctx || !isOwed(ctx)) return false;
   puts.set(ctx, [...(puts.get(ctx) ?? []), write]);
   return true;
 }

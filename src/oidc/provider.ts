@@ -177,7 +177,7 @@ export function createProvider(n: ProviderNeeds, keys: readonly JWK[]): Provider
   // Safe because mount.ts writes Host and X-Forwarded-* itself before the library sees a request.
   provider.proxy = true;
   provider.use(flushPuts(n.payloads) as never);
-  provider.use(auditMiddleware(provider, n.payloads, n.audit) as never);
+  provider.use(auditMiddleware(provider, n) as never);
   provider.on('error' as 'server_error', (error: unknown) =>
     n.onError(error as ProtocolError, {
       reference: 'none',

@@ -1,6 +1,8 @@
+import type { AuditEvent } from '../core/audit.ts';
 import { digest } from '../crypto/digest.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import type { Account } from './accounts.ts';
+import type { EventOf } from './audit.ts';
 import { constant, type Database, type Fragment, fragment, listed } from './database.ts';
 import {
   type LoginTransaction,
@@ -38,9 +40,25 @@ export interface PayloadWrite {
   readonly expiresAt: Date;
 }
 
+/** A code or token that is shown to be used once. */
+export interface PayloadUse {
+  readonly type: string;
+  readonly id: string;
+}
+
 export interface OidcPayloads {
   /** Writes several, as part of another table's statement (its WITH list). */
   puts(writes: readonly PayloadWrite[]): Fragment;
+  /**
+   * Uses up what was shown, writes what is given for it, and keeps the event of that, by one statement: all of it or nothing.
+   * @returns false where it was used before, or is gone
+   */
+  exchange(
+    shown: PayloadUse | undefined,
+    given: readonly PayloadWrite[],
+    event: AuditEvent<string>,
+    now: Date,
+  ): Promise<boolean>;
   /** @returns false where it was overtaken: a device code is confirmed by one browser and given to one person */
   put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   /** Changes what is there. @returns false where it is gone meanwhile: it does not come back */
@@ -112,7 +130,11 @@ export const SEALED: Readonly<Record<string, string>> = { DeviceCode: 'jti', Int
 export const place = (type: string, idDigest: Uint8Array): string =>
   `oidc_payload:${type}:${Buffer.from(idDigest).toString('base64url')}`;
 
-export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer: Sealer): OidcPayloads {
+export function createOidcPayloads(
+  { sql, relaxedSql, query }: Database,
+  sealer: Sealer,
+  eventOf: EventOf,
+): OidcPayloads {
   const sqlFor = (type: string): typeof sql => (RELAXED.has(type) ? relaxedSql : sql);
 
   const closed = (type: string, idDigest: Uint8Array, payload: OidcPayload): OidcPayload => {
@@ -135,16 +157,22 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   const values = ({ type, id, payload: plain, expiresAt }: PayloadWrite): Fragment => {
     const payload = closed(type, digest(id), plain);
-    return fragment`(${type}, ${digest(id)}::bytea, ${payload}::jsonb, ${text(payload.grantId)}, ${text(payload.accountId)}, ${text(payload.uid)}, ${text(payload.userCode)}, ${expiresAt}::timestamptz)`;
+    return fragment`(${type}::text, ${digest(id)}::bytea, ${payload}::jsonb, ${text(payload.grantId)}, ${text(payload.accountId)}, ${text(payload.uid)}, ${text(payload.userCode)}, ${expiresAt}::timestamptz)`;
   };
-  const put = (writes: readonly PayloadWrite[]): Fragment => fragment`INSERT INTO oidc_payload
+  /** @param condition on which all of them are written */
+  const put = (
+    writes: readonly PayloadWrite[],
+    condition = fragment`true`,
+  ): Fragment => fragment`INSERT INTO oidc_payload
         (type, id_digest, payload, grant_id, account_id, uid, user_code, expires_at)
-        VALUES ${listed(writes.map(values))}
+        SELECT * FROM (VALUES ${listed(writes.map(values))}) AS given WHERE ${condition}
         ON CONFLICT (type, id_digest) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
           account_id = excluded.account_id, uid = excluded.uid, user_code = excluded.user_code, expires_at = excluded.expires_at
           WHERE excluded.type <> 'DeviceCode' OR excluded.payload ? 'error'
             OR NOT oidc_payload.payload ? CASE WHEN excluded.payload ? 'accountId' THEN 'accountId' ELSE 'inFlight' END
           RETURNING 1`;
+  const use = ({ type, id }: PayloadUse, now: Date): Fragment => fragment`UPDATE oidc_payload SET consumed_at = ${now}
+        WHERE type = ${type} AND id_digest = ${digest(id)} AND consumed_at IS NULL RETURNING 1`;
   const signerIn = createSignerIn(sealer);
   const pauseIn = (uid: string, rows: readonly PauseRow[]): Pause | undefined => {
     const [row] = rows;
@@ -161,6 +189,13 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
       LEFT JOIN account a ON a.id = t.account_id LEFT JOIN authenticator x ON x.account_id = a.id`;
   return {
     puts: (writes) => fragment`puts AS (${writes.length === 0 ? fragment`VALUES (1)` : put(writes)})`,
+    async exchange(shown, given, event, now) {
+      const used = shown ? use(shown, now) : fragment`VALUES (1)`;
+      const puts =
+        given.length === 0 ? fragment`` : fragment`, puts AS (${put(given, fragment`EXISTS (SELECT FROM used)`)})`;
+      const rows = await sql`WITH used AS (${used})${puts}, ${eventOf(event, now, fragment`used`)} SELECT FROM added`;
+      return rows.length === 1;
+    },
     async put(type, id, payload, expiresAt) {
       const rows = await sqlFor(type)`${put([{ type, id, payload, expiresAt }])}`;
       return rows.length === 1;
@@ -249,8 +284,7 @@ export function createOidcPayloads({ sql, relaxedSql, query }: Database, sealer:
     },
     async consume(type, id, now) {
       const run = TOLD.has(type) ? relaxedSql : sql;
-      const rows = await run`UPDATE oidc_payload SET consumed_at = ${now}
-        WHERE type = ${type} AND id_digest = ${digest(id)} AND consumed_at IS NULL RETURNING 1`;
+      const rows = await run`${use({ type, id }, now)}`;
       return rows.length === 1;
     },
     async destroy(type, id) {

@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { digest } from '../../src/crypto/digest.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -97,6 +98,48 @@ describe('one code, redeemed three times at once', () => {
       expect(fulfilled(results)).toHaveLength(1);
     }
   }, 240_000);
+});
+
+describe('a code that is shown with something else wrong', () => {
+  it('is used up all the same', async () => {
+    const { laptop } = await signedIn(parties[0]!);
+    const { request, url } = await openTab(laptop, parties[0]!);
+    const wrong = { resource: 'https://nobody.example.org/' };
+    await expect(
+      oidc.authorizationCodeGrant(
+        parties[0]!.config,
+        new URL(url),
+        { pkceCodeVerifier: request.codeVerifier, expectedState: request.state, expectedNonce: request.nonce },
+        wrong,
+      ),
+    ).rejects.toMatchObject({ error: 'invalid_target' });
+    await expect(parties[0]!.redeem(request, url)).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+});
+
+describe('a code whose grant is ended while it is exchanged', () => {
+  it('gives nothing', async () => {
+    const { laptop } = await signedIn(parties[0]!);
+    const { request, url } = await openTab(laptop, parties[0]!);
+    const { payloads, database } = installation.d;
+    const [row] = await database.sql<{ grantId: string }>`SELECT grant_id FROM oidc_payload
+      WHERE type = 'AuthorizationCode' AND id_digest = ${digest(new URL(url).searchParams.get('code')!)}`;
+    // Between the look at the code and what it is exchanged for.
+    const { exchange } = payloads;
+    payloads.exchange = async (...given) => {
+      await payloads.revokeByGrant('AuthorizationCode', row!.grantId);
+      return exchange(...given);
+    };
+    try {
+      await expect(parties[0]!.redeem(request, url)).rejects.toMatchObject({ error: 'invalid_grant' });
+    } finally {
+      payloads.exchange = exchange;
+    }
+    const left = await database.sql`SELECT type FROM oidc_payload WHERE grant_id = ${row!.grantId}`;
+    expect(left).toEqual([]);
+    const [event] = await installation.d.auditStore.list({ action: 'token.refused', limit: 1 });
+    expect(event).toMatchObject({ result: 'refused', accountId: person.accountId, detail: { error: 'invalid_grant' } });
+  });
 });
 
 describe('one refresh token, used three times at once', () => {

@@ -107,7 +107,7 @@ const finished = {
 describe('a sign-in that was finished and not picked up', () => {
   it('ends with all of its account: its pause is gone, and an answer that comes late brings it back no more', async () => {
     const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
-    const payloads = createOidcPayloads(db, sealer);
+    const payloads = createOidcPayloads(db, sealer, eventOf);
     const uid = randomUUID();
     await payloads.put('Interaction', uid, { params: {} }, soon());
     await transactions.open({ ...open, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
@@ -278,14 +278,15 @@ describe('exactly one of several at once', () => {
     const challenge = make();
     expect(await webauthn.useChallenge(challenge, 'sign_in:2', new Date())).toBe(false);
     expect(await webauthn.useChallenge(challenge, 'sign_in:1', new Date(Date.now() + 61_000))).toBe(false);
-    for (const strange of ['', 'AAAA', `${challenge.slice(0, -4)}AAAA`, `B${challenge.slice(1)}`])
+    const other = (letter: string): string => (letter === 'B' ? 'C' : 'B');
+    for (const strange of ['', 'AAAA', `${challenge.slice(0, -4)}BCBC`, `${other(challenge[0]!)}${challenge.slice(1)}`])
       expect(await webauthn.useChallenge(strange, 'sign_in:1', new Date())).toBe(false);
     expect(await webauthn.useChallenge(challenge, 'sign_in:1', new Date())).toBe(true);
     expect(await webauthn.useChallenge(`${challenge}=`, 'sign_in:1', new Date())).toBe(false);
   });
 
   it('picks up a sign-in that has ended', async () => {
-    const payloads = createOidcPayloads(db, sealer);
+    const payloads = createOidcPayloads(db, sealer, eventOf);
     expect(
       await winners(async (attempt) => {
         const uid = `pause ${attempt}`;
@@ -307,7 +308,7 @@ describe('exactly one of several at once', () => {
   });
 
   it('consumes an authorization code, and shows a proof', async () => {
-    const payloads = createOidcPayloads(db, sealer);
+    const payloads = createOidcPayloads(db, sealer, eventOf);
     const proofs = createUsedProofs(db);
     expect(
       await winners(async (attempt) => {
@@ -316,6 +317,30 @@ describe('exactly one of several at once', () => {
       }),
     ).toEqual([1]);
     expect(await winners(async (attempt) => () => proofs.use(`proof ${attempt}`, soon()))).toEqual([1]);
+  });
+
+  it('exchanges an authorization code for tokens, of which the others write none', async () => {
+    const payloads = createOidcPayloads(db, sealer, eventOf);
+    const given = (id: string) => ({ type: 'AccessToken', id, payload: { jti: id }, expiresAt: soon() });
+    const event = { action: 'exchange tried', object: 'x', result: 'success', origin: 'test', actor: 'test' } as const;
+    let token = 0;
+    expect(
+      await winners(async (attempt) => {
+        await payloads.put('AuthorizationCode', `exchange ${attempt}`, {}, soon());
+        const shown = { type: 'AuthorizationCode', id: `exchange ${attempt}` };
+        return () => payloads.exchange(shown, [given(`exchanged ${token++}`)], event, new Date());
+      }),
+    ).toEqual([1]);
+    const kept = async (): Promise<number> => {
+      const found = Array.from({ length: token }, (_, n) => payloads.find('AccessToken', `exchanged ${n}`, new Date()));
+      return (await Promise.all(found)).filter((each) => each !== undefined).length;
+    };
+    const [events] = await db.sql<{ count: string }>`SELECT count(*) FROM audit_event WHERE action = 'exchange tried'`;
+    expect([await kept(), Number(events!.count)]).toEqual([TRIES, TRIES]);
+    // Gone with its grant meanwhile.
+    const gone = { type: 'AuthorizationCode', id: 'never there' };
+    expect(await payloads.exchange(gone, [given(`exchanged ${token++}`)], event, new Date())).toBe(false);
+    expect(await kept()).toBe(TRIES);
   });
 
   it('uses a recovery code, and an invitation', async () => {
@@ -371,7 +396,12 @@ describe('counters under pressure', () => {
 describe('what is stored', () => {
   it('holds no code, number, token or secret in the clear', async () => {
     const challenge = await newChallenge();
-    await createOidcPayloads(db, sealer).put('AccessToken', 'a bearer token to look for', { jti: 'x' }, soon());
+    await createOidcPayloads(db, sealer, eventOf).put(
+      'AccessToken',
+      'a bearer token to look for',
+      { jti: 'x' },
+      soon(),
+    );
     const text = JSON.stringify([
       await db.sql`SELECT number_sealed, code_sealed, context FROM challenge WHERE id = ${challenge.id}`,
       await db.sql`SELECT * FROM oidc_payload`,
