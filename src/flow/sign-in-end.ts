@@ -5,7 +5,7 @@ import type { Organisation } from '../core/organisation.ts';
 import { type Random, token256 } from '../core/random.ts';
 import { networkOf } from '../policy/networks.ts';
 import type { Accounts } from '../store/accounts.ts';
-import type { LoginTransactions } from '../store/login-transactions.ts';
+import type { Finished, LoginTransactions } from '../store/login-transactions.ts';
 import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import { type Audit, byAccount, from } from './audit.ts';
 import type { Notify } from './notices.ts';
@@ -25,8 +25,11 @@ export interface SignInEnd {
   ): Promise<{ token: string; seconds: number } | undefined>;
   /** The person gives up. */
   cancel(view: SignInView, origin: Origin): Promise<void>;
-  /** @returns false where it has ended meanwhile */
-  finished(view: SignInView, acr: string, origin: Origin): Promise<boolean>;
+  /**
+   * @param pause what gives the pause its result, by the same statement
+   * @returns false where it has ended meanwhile
+   */
+  finished(view: SignInView, acr: string, origin: Origin, pause: Finished['pause']): Promise<boolean>;
 }
 
 export interface SignInEndNeeds {
@@ -100,7 +103,7 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
       }
     },
 
-    async finished({ transaction, account, client, judgement }, acr, origin) {
+    async finished({ transaction, account, client, judgement }, acr, origin, pause) {
       if (!account) return false;
       const event: AuditEvent = {
         action: 'sign_in.completed',
@@ -131,6 +134,7 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
           isStrong: satisfies(acr, ACR_MFA),
           place: place ?? networkOf(origin.ip),
           event,
+          pause,
         },
         n.clock.now(),
       );

@@ -23,17 +23,17 @@ export function createCompleting(n: CompletingNeeds): Completing {
     const { paused, view } = request.signIn!;
     if (view.step.step !== 'finish') return reply.redirect(`/interaction/${paused.uid}`, 303);
     const { acr, amr } = view.step.assurance;
-    if (!(await n.signInEnd.finished(view, acr ?? '', request.origin)))
-      return reply.redirect(`/interaction/${paused.uid}`, 303);
-    clearBindingCookie(reply, n.bindingCookie);
     const result = {
       accountId: view.transaction.accountId!,
       acr: acr!,
       amr,
       authTime: view.transaction.authTime ?? new Date(),
     };
-    const path = await n.interactions.finish(request.raw, paused, result);
-    return path === undefined ? reply.page('expired', {}, 400) : reply.redirect(path, 303);
+    const { pause, path } = await n.interactions.ending(request.raw, paused, result);
+    if (!(await n.signInEnd.finished(view, acr ?? '', request.origin, pause)))
+      return reply.redirect(`/interaction/${paused.uid}`, 303);
+    clearBindingCookie(reply, n.bindingCookie);
+    return reply.redirect(await path(), 303);
   };
   return {
     complete,

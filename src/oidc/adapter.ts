@@ -9,6 +9,7 @@ import { askedBy } from './asked.ts';
 import {
   groundInProgress,
   owe,
+  oweResult,
   oweUse,
   pauseInProgress,
   routeInProgress,
@@ -95,6 +96,7 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
       }
       // Whatever ended a sign-in has taken its pause away: an answer that comes late does not bring it back.
       if (type === 'Interaction' && payload.result !== undefined) {
+        if (oweResult({ type, id, payload: stored, expiresAt: expiry(clock, expiresIn) })) return;
         if (await payloads.replace(type, id, stored, expiry(clock, expiresIn))) return;
         throw new errors.SessionNotFound('the sign-in has ended');
       }

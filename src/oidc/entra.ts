@@ -14,7 +14,7 @@ import type { PublishedKey } from '../store/signing-keys.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { chooseAcr, chooseAmr, wishesOf } from './entra-claims.ts';
 import { createEntraHints, type EntraHint } from './entra-hints.ts';
-import type { PausedSignIn, SignInResult } from './interactions.ts';
+import type { PausedSignIn, SignInRefusal, SignInResult } from './interactions.ts';
 
 /**
  * An external authentication method of Microsoft Entra ID: Entra has checked the password, we add the second factor.
@@ -32,7 +32,7 @@ export interface Entra {
   /** The pause that this browser's cookie and this uid agree on. */
   find(request: IncomingMessage, uid: string): Promise<PausedSignIn | undefined>;
   /** Ends the pause. @returns where the browser fetches its answer */
-  finish(uid: string, result: SignInResult): Promise<string>;
+  finish(uid: string, result: SignInResult | SignInRefusal): Promise<string>;
   /** What goes back to Entra, once. */
   answer(request: IncomingMessage, uid: string): Promise<EntraAnswer | undefined>;
 }

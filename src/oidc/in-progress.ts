@@ -39,6 +39,20 @@ export const pauseInProgress = (): { readonly id: string; readonly payload: Oidc
 export const withPause = <T>(id: string, payload: OidcPayload, work: () => Promise<T>): Promise<T> =>
   read.run({ id, payload }, work);
 
+const results = new AsyncLocalStorage<{ write?: PayloadWrite }>();
+/** Leaves the result of a pause to whoever collects it. @returns false where nobody does: it is to be written now */
+export function oweResult(write: PayloadWrite): boolean {
+  const collected = results.getStore();
+  if (collected) collected.write = write;
+  return collected !== undefined;
+}
+/** The result that the library gives a pause in this work, not written yet. */
+export async function collectResult(work: () => Promise<unknown>): Promise<PayloadWrite | undefined> {
+  const collected: { write?: PayloadWrite } = {};
+  await results.run(collected, work);
+  return collected.write;
+}
+
 /**
  * What is written by one statement with the session or the audit event of the same request: the answer is sent after
  * that. `flushPuts` writes what neither took along.

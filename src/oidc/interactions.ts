@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { InteractionResults, Provider } from 'oidc-provider';
+import type { Provider } from 'oidc-provider';
 import type { Clock } from '../core/clock.ts';
 import type { Known, SignInRequest } from '../flow/sign-in.ts';
+import type { Finished } from '../store/login-transactions.ts';
 import type { OidcPayloads } from '../store/oidc-payloads.ts';
 import { askedBy } from './asked.ts';
 import { type Entra, isEntraUid } from './entra.ts';
-import { withPause } from './in-progress.ts';
+import { collectResult, withPause } from './in-progress.ts';
 
 export interface PausedSignIn extends SignInRequest {
   /** Where the browser goes afterwards, for `form-action` in the page's Content-Security-Policy. */
@@ -16,24 +17,33 @@ export interface PausedSignIn extends SignInRequest {
   readonly known?: Known | null;
 }
 
-export type SignInResult =
-  | {
-      readonly accountId: string;
-      readonly acr: string;
-      readonly amr: readonly string[];
-      readonly authTime: Date;
-    }
-  | { readonly error: 'access_denied' | 'unmet_authentication_requirements'; readonly description: string };
+export interface SignInResult {
+  readonly accountId: string;
+  readonly acr: string;
+  readonly amr: readonly string[];
+  readonly authTime: Date;
+}
+
+export interface SignInRefusal {
+  readonly error: 'access_denied' | 'unmet_authentication_requirements';
+  readonly description: string;
+}
 
 /** The only door between our pages and oidc-provider's pause for a person. */
 export interface Interactions {
   /** The pause that this browser's cookie and this uid agree on, or undefined: expired, or somebody else's link. */
   find(request: IncomingMessage, response: ServerResponse, uid: string): Promise<PausedSignIn | undefined>;
+  /** How the pause that `find` found for this very request ends well: what gives it its result, and where to send the browser then. */
+  ending(
+    request: IncomingMessage,
+    paused: PausedSignIn,
+    result: SignInResult,
+  ): Promise<{ pause: Finished['pause']; path(): Promise<string> }>;
   /**
-   * Ends the pause that `find` found for this very request.
+   * Ends it without a sign-in.
    * @returns where to send the browser; undefined where something ended the sign-in meanwhile
    */
-  finish(request: IncomingMessage, paused: PausedSignIn, result: SignInResult): Promise<string | undefined>;
+  refuse(request: IncomingMessage, paused: PausedSignIn, refusal: SignInRefusal): Promise<string | undefined>;
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -84,25 +94,32 @@ export function createInteractions({ current, entra, payloads, clock }: Interact
         uiLocales: text(params.ui_locales),
       };
     },
-    async finish(request, { uid, prompt }, result) {
-      if (isEntraUid(uid)) return entra.finish(uid, result);
+    async ending(request, { uid, prompt }, result) {
+      if (isEntraUid(uid)) return { pause: undefined, path: () => entra.finish(uid, result) };
       const details = read.get(request);
       if (!details) throw new Error('a pause is ended by the request that found it');
-      const end = async (results: InteractionResults): Promise<string | undefined> => {
-        details.result = results;
-        try {
-          await details.save(details.exp - Math.floor(Date.now() / 1000));
-          return details.returnTo;
-        } catch (error) {
-          if ((error as { name?: string }).name === 'SessionNotFound') return undefined;
-          throw error;
-        }
-      };
-      if ('error' in result) return end({ error: result.error, error_description: result.description });
       // `ts` keeps auth_time true: without it the library takes now, and a step-up would look like a new sign-in.
       const ts = Math.floor(result.authTime.getTime() / 1000);
       const login = { accountId: result.accountId, acr: result.acr, amr: [...result.amr], ts };
-      return end({ ...details.lastSubmission, login, ...(prompt === 'mfa' ? { mfa: {} } : {}) });
+      details.result = { ...details.lastSubmission, login, ...(prompt === 'mfa' ? { mfa: {} } : {}) };
+      const write = await collectResult(() => details.save(secondsLeft(details)));
+      if (!write) throw new Error('the library has given the pause no result');
+      return { pause: (of) => payloads.replacing(write, of), path: async () => details.returnTo };
+    },
+    async refuse(request, { uid }, refusal) {
+      if (isEntraUid(uid)) return entra.finish(uid, refusal);
+      const details = read.get(request);
+      if (!details) throw new Error('a pause is ended by the request that found it');
+      details.result = { error: refusal.error, error_description: refusal.description };
+      try {
+        await details.save(secondsLeft(details));
+        return details.returnTo;
+      } catch (error) {
+        if ((error as { name?: string }).name === 'SessionNotFound') return undefined;
+        throw error;
+      }
     },
   };
 }
+
+const secondsLeft = ({ exp }: { exp: number }): number => exp - Math.floor(Date.now() / 1000);

@@ -51,6 +51,8 @@ export interface Finished {
   /** From where, in words or as a network. */
   readonly place: string;
   readonly event: AuditEvent;
+  /** A query `replaced` for the statement, on condition of another: gives the pause its result. */
+  readonly pause?: ((of: Fragment) => Fragment) | undefined;
 }
 
 export interface LoginTransactions {
@@ -73,7 +75,7 @@ export interface LoginTransactions {
   wasPostponed(accountId: string, authTime: number): Promise<boolean>;
   /**
    * Ends it well, with its event, by one statement.
-   * @returns whether the account was seen at this place before; undefined where the sign-in had ended
+   * @returns whether the account was seen at this place before; undefined where the sign-in had ended, or its pause
    */
   finish(uid: string, finished: Finished, now: Date): Promise<Seen | undefined>;
   /** @returns whether this call ended it */
@@ -166,13 +168,14 @@ export function createLoginTransactions(
         AND postponed_at IS NOT NULL AND state = 'finished' AND floor(extract(epoch FROM auth_time)) = ${authTime} LIMIT 1`;
       return rows.length === 1;
     },
-    async finish(uid, { accountId, isStrong, place, event }, now) {
+    async finish(uid, { accountId, isStrong, place, event, pause }, now) {
       const done = fragment`done`;
+      const replaced = pause ? pause(done) : fragment`replaced AS (VALUES (1))`;
       const [row] = await sql<{ isNew: boolean | null; others: number | null }>`WITH done AS (UPDATE login_transaction
           SET state = 'finished' WHERE uid = ${uid} AND state <> 'ended' RETURNING uid),
         strong AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${accountId} AND ${isStrong} AND EXISTS (SELECT 1 FROM done)),
-        ${knownPlaces.see(accountId, place, now, done)}, ${eventOf(event, now, done)}
-        SELECT seen.* FROM done, seen`;
+        ${replaced}, ${knownPlaces.see(accountId, place, now, done)}, ${eventOf(event, now, done)}
+        SELECT seen.* FROM done, seen, replaced`;
       return row && knownPlaces.read(row);
     },
     async end(uid, accountId, reason) {

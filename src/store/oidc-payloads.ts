@@ -11,13 +11,9 @@ import {
   transactionBeside,
 } from './login-transactions.ts';
 import { isSessionAlive } from './op-sessions.ts';
-import { ACCOUNT_BESIDE, accountIn, createSignerIn, SIGNER_BESIDE, type Signer } from './signers.ts';
+import { createPayloadSealing, type OidcPayload, type PayloadRow } from './payload-sealing.ts';
 
-/**
- * oidc-provider's stored object. `jti`, which is the bearer token itself, is left out and put back by the reader; where
- * it is needed without the token having been shown (a device code, found by its user code), it is sealed.
- */
-export type OidcPayload = Record<string, unknown>;
+import { ACCOUNT_BESIDE, accountIn, createSignerIn, SIGNER_BESIDE, type Signer } from './signers.ts';
 
 /** What a code or token stands on; undefined where it is gone. */
 export interface Ground {
@@ -46,6 +42,8 @@ export interface PayloadUse {
   readonly id: string;
 }
 
+export type { OidcPayload };
+
 export interface OidcPayloads {
   /** Writes several, as part of another table's statement (its WITH list). */
   puts(writes: readonly PayloadWrite[]): Fragment;
@@ -63,6 +61,11 @@ export interface OidcPayloads {
   put(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   /** Changes what is there. @returns false where it is gone meanwhile: it does not come back */
   replace(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
+  /**
+   * The same, as part of another table's statement: a query `replaced` for its WITH list.
+   * @param of the name of a query in that list: nothing is changed where it gives no row
+   */
+  replacing(write: PayloadWrite, of: Fragment): Fragment;
   /** Adds it only if it is not there. @returns false where it was: a replay */
   addOnce(type: string, id: string, payload: OidcPayload, expiresAt: Date): Promise<boolean>;
   find(type: string, id: string, now: Date): Promise<OidcPayload | undefined>;
@@ -116,19 +119,8 @@ const TOLD = new Set([
   'PushedAuthorizationRequest',
 ]);
 
-interface Row {
-  idDigest: Buffer;
-  payload: OidcPayload;
-  consumedAt: Date | null;
-}
-
-type PauseRow = Row & Record<string, unknown>;
+type PauseRow = PayloadRow & Record<string, unknown>;
 const PAUSE_COLUMNS = constant(`${transactionBeside.select}, ${SIGNER_BESIDE}`);
-
-/** What else in a payload is a bearer token, and must be read again: sealed where it stands. */
-export const SEALED: Readonly<Record<string, string>> = { DeviceCode: 'jti', Interaction: 'deviceCode' };
-export const place = (type: string, idDigest: Uint8Array): string =>
-  `oidc_payload:${type}:${Buffer.from(idDigest).toString('base64url')}`;
 
 export function createOidcPayloads(
   { sql, relaxedSql, query }: Database,
@@ -137,23 +129,7 @@ export function createOidcPayloads(
 ): OidcPayloads {
   const sqlFor = (type: string): typeof sql => (RELAXED.has(type) ? relaxedSql : sql);
 
-  const closed = (type: string, idDigest: Uint8Array, payload: OidcPayload): OidcPayload => {
-    const field = SEALED[type];
-    const secret = field && payload[field];
-    if (typeof secret !== 'string') return payload;
-    return { ...payload, [field!]: sealer.seal(place(type, idDigest), secret).toString('base64url') };
-  };
-  const opened = (type: string, { idDigest, payload, consumedAt }: Row): OidcPayload => {
-    const field = SEALED[type];
-    const sealed = field && payload[field];
-    const secret =
-      typeof sealed === 'string' && sealer.open(place(type, idDigest), Buffer.from(sealed, 'base64url')).toString();
-    return {
-      ...payload,
-      ...(secret ? { [field!]: secret } : {}),
-      ...(consumedAt ? { consumed: Math.floor(consumedAt.getTime() / 1000) } : {}),
-    };
-  };
+  const { closed, opened } = createPayloadSealing(sealer);
   const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
   const values = ({ type, id, payload: plain, expiresAt }: PayloadWrite): Fragment => {
     const payload = closed(type, digest(id), plain);
@@ -171,6 +147,9 @@ export function createOidcPayloads(
           WHERE excluded.type <> 'DeviceCode' OR excluded.payload ? 'error'
             OR NOT oidc_payload.payload ? CASE WHEN excluded.payload ? 'accountId' THEN 'accountId' ELSE 'inFlight' END
           RETURNING 1`;
+  const replace = ({ type, id, payload, expiresAt }: PayloadWrite): Fragment => fragment`UPDATE oidc_payload
+        SET payload = ${closed(type, digest(id), payload)}, expires_at = ${expiresAt}
+        WHERE type = ${type} AND id_digest = ${digest(id)}`;
   const use = ({ type, id }: PayloadUse, now: Date): Fragment => fragment`UPDATE oidc_payload SET consumed_at = ${now}
         WHERE type = ${type} AND id_digest = ${digest(id)} AND consumed_at IS NULL RETURNING 1`;
   const signerIn = createSignerIn(sealer);
@@ -205,25 +184,23 @@ export function createOidcPayloads(
       await relaxedSql`WITH opened AS (${openTransaction(transaction, now)}) ${put([write])}`;
     },
     async replace(type, id, plain, expiresAt) {
-      const rows = await sqlFor(
-        type,
-      )`UPDATE oidc_payload SET payload = ${closed(type, digest(id), plain)}, expires_at = ${expiresAt}
-        WHERE type = ${type} AND id_digest = ${digest(id)} RETURNING 1`;
+      const rows = await sqlFor(type)`${replace({ type, id, payload: plain, expiresAt })} RETURNING 1`;
       return rows.length === 1;
     },
+    replacing: (write, of) => fragment`replaced AS (${replace(write)} AND EXISTS (SELECT FROM ${of}) RETURNING 1)`,
     async addOnce(type, id, payload, expiresAt) {
       const rows = await sqlFor(type)`INSERT INTO oidc_payload (type, id_digest, payload, expires_at)
         VALUES (${type}, ${digest(id)}, ${payload}, ${expiresAt}) ON CONFLICT DO NOTHING RETURNING 1`;
       return rows.length === 1;
     },
     async find(type, id, now) {
-      const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
+      const [row] = await sql<PayloadRow>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${now}`;
       return row && { ...opened(type, row), jti: id };
     },
     async findWithGround(types, id, now) {
       const [row] = await query<
-        Row & { type: string; session: OidcPayload | null; grant: OidcPayload | null; accountId: string | null }
+        PayloadRow & { type: string; session: OidcPayload | null; grant: OidcPayload | null; accountId: string | null }
       >(
         // As joins, session and grant are read from one end to the other while their tables are young.
         `SELECT p.type, p.id_digest, p.payload, p.consumed_at, ${ACCOUNT_BESIDE},
@@ -264,7 +241,7 @@ export function createOidcPayloads(
       return pauseIn(uid, rows);
     },
     async poll(type, id, now, { notAfter, since }) {
-      const [row] = await sql<Row>`UPDATE oidc_payload SET polled_at = ${now}
+      const [row] = await sql<PayloadRow>`UPDATE oidc_payload SET polled_at = ${now}
         WHERE type = ${type} AND id_digest = ${digest(id)} AND expires_at > ${since}
           AND (polled_at IS NULL OR polled_at <= ${notAfter}) RETURNING id_digest, payload, consumed_at`;
       if (row) return { ...opened(type, row), jti: id };
@@ -273,12 +250,12 @@ export function createOidcPayloads(
       return rows.length > 0 ? 'too_fast' : undefined;
     },
     async findByUid(type, uid, now) {
-      const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
+      const [row] = await sql<PayloadRow>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND uid = ${uid} AND expires_at > ${now}`;
       return row && opened(type, row);
     },
     async findByUserCode(type, userCode, now) {
-      const [row] = await sql<Row>`SELECT id_digest, payload, consumed_at FROM oidc_payload
+      const [row] = await sql<PayloadRow>`SELECT id_digest, payload, consumed_at FROM oidc_payload
         WHERE type = ${type} AND user_code = ${userCode} AND expires_at > ${now}`;
       return row && opened(type, row);
     },

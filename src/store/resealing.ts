@@ -6,7 +6,7 @@ import { place as clientCallPlace } from './client-calls.ts';
 import type { Database } from './database.ts';
 import { place as idempotentCallPlace } from './idempotent-calls.ts';
 import { place as mailPlace } from './mails.ts';
-import { place as payloadPlace, SEALED as SEALED_PAYLOADS } from './oidc-payloads.ts';
+import { place as payloadPlace, SEALED as SEALED_PAYLOADS } from './payload-sealing.ts';
 import { place as subscriptionPlace } from './push-subscriptions.ts';
 import { place as settingPlace } from './settings.ts';
 import { place as signingKeyPlace } from './signing-keys.ts';

@@ -10,7 +10,7 @@ import { createAuditStore, createEventOf } from '../../src/store/audit.ts';
 import { createAuthenticators } from '../../src/store/authenticators.ts';
 import { createBindingSessions } from '../../src/store/binding-sessions.ts';
 import { type Challenges, createChallenges } from '../../src/store/challenges.ts';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import { type Database, type Fragment, openDatabase } from '../../src/store/database.ts';
 import { createInvitations } from '../../src/store/invitations.ts';
 import { createKnownPlaces } from '../../src/store/known-places.ts';
 import { createLoginTransactions } from '../../src/store/login-transactions.ts';
@@ -111,8 +111,13 @@ describe('a sign-in that was finished and not picked up', () => {
     const uid = randomUUID();
     await payloads.put('Interaction', uid, { params: {} }, soon());
     await transactions.open({ ...open, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
-    const end = { accountId, isStrong: true, place: 'Utrecht', event: finished };
+    const write = { type: 'Interaction', id: uid, payload: { params: {}, result: { login: {} } }, expiresAt: soon() };
+    const end = {
+      ...{ accountId, isStrong: true, place: 'Utrecht', event: finished },
+      pause: (of: Fragment) => payloads.replacing(write, of),
+    };
     expect(await transactions.finish(uid, end, new Date())).toBe('first');
+    expect((await payloads.findPause(uid, new Date()))?.payload).toMatchObject({ result: { login: {} } });
     expect(await transactions.finish(uid, end, new Date())).toBe('known');
     expect(await transactions.finish(uid, { ...end, place: 'Zwolle' }, new Date())).toBe('new');
     expect(await payloads.findPause(uid, new Date())).toBeDefined();
@@ -120,6 +125,7 @@ describe('a sign-in that was finished and not picked up', () => {
     expect(await payloads.replace('Interaction', uid, { params: {}, result: { login: {} } }, soon())).toBe(false);
     expect(await payloads.findPause(uid, new Date())).toBeUndefined();
     expect(await transactions.finish(uid, { ...end, place: 'Assen' }, new Date())).toBeUndefined();
+    expect(await payloads.findPause(uid, new Date())).toBeUndefined();
     expect(await db.sql`SELECT count(*)::int AS count FROM known_place WHERE account_id = ${accountId}`).toEqual([
       { count: 2 },
     ]);

@@ -6,7 +6,7 @@ import type { PasswordLinks } from '../../flow/password-links.ts';
 import type { SecondFactor } from '../../flow/second-factor.ts';
 import type { SignIn, SignInView } from '../../flow/sign-in.ts';
 import type { SignInEnd } from '../../flow/sign-in-end.ts';
-import type { Interactions, PausedSignIn, SignInResult } from '../../oidc/interactions.ts';
+import type { Interactions } from '../../oidc/interactions.ts';
 import { PORTAL_CLIENT_ID } from '../../oidc/portal-client.ts';
 import { setBindingCookie } from '../binding-cookie.ts';
 import type { Completing } from '../completing.ts';
@@ -37,16 +37,6 @@ const ENDINGS = ['denied', 'reported', 'wrong_number', 'cancelled', 'revoked'] a
 export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app, n) => {
   const config = { guard: 'sign-in' } as const;
   const clientName = (view: SignInView): string => view.client?.name ?? n.organisation.name;
-
-  const finish = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    paused: PausedSignIn,
-    result: SignInResult,
-  ): Promise<FastifyReply> => {
-    const path = await n.interactions.finish(request.raw, paused, result);
-    return path === undefined ? reply.page('expired', {}, 400) : reply.redirect(path, 303);
-  };
 
   const passwordPage = async (
     request: FastifyRequest,
@@ -242,16 +232,17 @@ export const signInRoutes: FastifyPluginAsyncZod<SignInRoutesNeeds> = async (app
     const { paused, view } = request.signIn!;
     await n.signInEnd.cancel(view, request.origin);
     clearLinkCookie(reply, n.isSecure);
-    return finish(
-      request,
-      reply,
+    const cannot = view.step.step === 'enrol' && view.step.needsKey;
+    const path = await n.interactions.refuse(
+      request.raw,
       paused,
-      view.step.step === 'enrol' && view.step.needsKey
+      cannot
         ? {
             error: 'unmet_authentication_requirements',
             description: 'the account has nothing that reaches what was asked',
           }
         : { error: 'access_denied', description: 'the person did not sign in' },
     );
+    return path === undefined ? reply.page('expired', {}, 400) : reply.redirect(path, 303);
   });
 };
