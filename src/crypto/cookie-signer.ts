@@ -1,5 +1,5 @@
-import { createSecretKey } from 'node:crypto';
-import { equalInConstantTime, keyedDigest } from './digest.ts';
+import { createHmac, createSecretKey } from 'node:crypto';
+import { equalInConstantTime } from './digest.ts';
 
 /** What koa's cookies are signed by: the interface of Keygrip, which makes a random key for each comparison. */
 export interface CookieSigner {
@@ -9,14 +9,19 @@ export interface CookieSigner {
   verify(data: string, signature: string): boolean;
 }
 
-/** HMAC-SHA256, base64url. @param secrets the first signs; what another signed still counts */
+/**
+ * HMAC-SHA1, base64url, as Keygrip signs: during an update instances of two versions read each other's cookies.
+ * @param secrets the first signs; what another signed still counts
+ */
 export function createCookieSigner(secrets: readonly string[]): CookieSigner {
-  const keys = secrets.map((secret) => createSecretKey(secret, 'utf8'));
-  const signatures = (data: string): string[] => keys.map((key) => keyedDigest(key, data).toString('base64url'));
+  const signers = secrets.map((secret) => {
+    const key = createSecretKey(secret, 'utf8');
+    return (data: string): string => createHmac('sha1', key).update(data).digest('base64url');
+  });
   const index = (data: string, signature: string): number =>
-    signatures(data).findIndex((right) => equalInConstantTime(right, signature));
+    signers.findIndex((sign) => equalInConstantTime(sign(data), signature));
   return {
-    sign: (data) => keyedDigest(keys[0]!, data).toString('base64url'),
+    sign: signers[0]!,
     index,
     verify: (data, signature) => index(data, signature) >= 0,
   };

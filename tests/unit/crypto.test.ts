@@ -51,8 +51,8 @@ describe('the signatures of cookies', () => {
   const signer = createCookieSigner([today, former]);
   const data = 'session=a b/c+d';
 
-  it('are what Keygrip makes with SHA-256, so that its place can be taken', () => {
-    const keygrip = new Keygrip([today, former], 'sha256');
+  it('are what Keygrip makes, so that versions with it and without read each other', () => {
+    const keygrip = new Keygrip([today, former]);
     expect(signer.sign(data)).toBe(keygrip.sign(data));
     expect(keygrip.verify(data, signer.sign(data))).toBe(true);
   });
