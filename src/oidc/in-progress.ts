@@ -63,8 +63,8 @@ const TOGETHER: Readonly<Record<string, readonly string[]>> = {
   token: ['ClientCredentials'],
 };
 /**
- * What a code or a refresh token is exchanged for is written by the statement that uses it up. Whoever ended its grant
- * meanwhile has taken it away: then nothing is. Other tokens that stand on a grant are written at once.
+ * What a code or a refresh token is exchanged for is written by the statement that uses it up. Whoever has ended its grant
+ * before that has taken it away: then nothing is. Other tokens that stand on a grant are written at once.
  */
 const EXCHANGED = ['AuthorizationCode', 'RefreshToken'];
 const GIVEN = ['AccessToken', 'RefreshToken'];

@@ -51,7 +51,7 @@ export interface Finished {
   /** From where, in words or as a network. */
   readonly place: string;
   readonly event: AuditEvent;
-  /** A query `replaced` for the statement, on condition of another: gives the pause its result. */
+  /** A query `replaced` for the statement, on condition of another: gives the pause its result. Without the pause nothing is noted. */
   readonly pause?: ((of: Fragment) => Fragment) | undefined;
 }
 
@@ -169,13 +169,14 @@ export function createLoginTransactions(
       return rows.length === 1;
     },
     async finish(uid, { accountId, isStrong, place, event, pause }, now) {
-      const done = fragment`done`;
-      const replaced = pause ? pause(done) : fragment`replaced AS (VALUES (1))`;
+      const held = fragment`replaced`;
+      const replaced = pause ? pause(fragment`done`) : fragment`replaced AS (SELECT 1 FROM done)`;
       const [row] = await sql<{ isNew: boolean | null; others: number | null }>`WITH done AS (UPDATE login_transaction
           SET state = 'finished' WHERE uid = ${uid} AND state <> 'ended' RETURNING uid),
-        strong AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${accountId} AND ${isStrong} AND EXISTS (SELECT 1 FROM done)),
-        ${replaced}, ${knownPlaces.see(accountId, place, now, done)}, ${eventOf(event, now, done)}
-        SELECT seen.* FROM done, seen, replaced`;
+        ${replaced},
+        strong AS (UPDATE account SET last_strong_at = ${now} WHERE id = ${accountId} AND ${isStrong} AND EXISTS (SELECT 1 FROM replaced)),
+        ${knownPlaces.see(accountId, place, now, held)}, ${eventOf(event, now, held)}
+        SELECT * FROM seen`;
       return row && knownPlaces.read(row);
     },
     async end(uid, accountId, reason) {

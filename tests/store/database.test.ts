@@ -131,6 +131,7 @@ describe('the secret key', () => {
 
 describe('an OP session', () => {
   const sessions = () => createOpSessions(db);
+
   const write = (uid: string, id: string, more: object = {}) => ({
     uid,
     id,
@@ -159,6 +160,18 @@ describe('an OP session', () => {
     );
     expect(await sessions().find('b', new Date())).toMatchObject({ acr: 'two', authorizations: { x: 1, y: 1, z: 1 } });
     expect(await sessions().find('a', new Date())).toBeUndefined();
+  });
+  it('takes what many tabs write at once', async () => {
+    for (let attempt = 0; attempt < 400; attempt += 1) {
+      // Another expiry each time: the row gets new entries in its indexes.
+      const tabs = await together(10, (tab) =>
+        sessions().put(
+          write('tabs', 'in all', { expiresAt: new Date(Date.now() + 60_000 + attempt * 10 + tab) }),
+          new Date(),
+        ),
+      );
+      expect(tabs.filter(({ status }) => status === 'rejected')).toEqual([]);
+    }
   });
   it('is never revived after a sign-out', async () => {
     await sessions().put(write('s2', 'c'), new Date());

@@ -126,6 +126,13 @@ describe('a sign-in that was finished and not picked up', () => {
     expect(await payloads.findPause(uid, new Date())).toBeUndefined();
     expect(await transactions.finish(uid, { ...end, place: 'Assen' }, new Date())).toBeUndefined();
     expect(await payloads.findPause(uid, new Date())).toBeUndefined();
+    const lost = randomUUID();
+    await transactions.open({ ...open, uid: lost, accountId, proofs: [], expiresAt: soon() }, new Date());
+    const events = async () => (await db.sql`SELECT 1 FROM audit_event WHERE action = ${finished.action}`).length;
+    const before = await events();
+    // Its pause was picked up by another tab.
+    expect(await transactions.finish(lost, { ...end, place: 'Delft' }, new Date())).toBeUndefined();
+    expect(await events()).toBe(before);
     expect(await db.sql`SELECT count(*)::int AS count FROM known_place WHERE account_id = ${accountId}`).toEqual([
       { count: 2 },
     ]);
@@ -135,14 +142,23 @@ describe('a sign-in that was finished and not picked up', () => {
 describe('a sign-in that is being finished while all of its account ends', () => {
   it('has ended afterwards, whoever was first', async () => {
     const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
-    const end = { accountId, isStrong: true, place: 'Utrecht', event: finished };
+    const payloads = createOidcPayloads(db, sealer, eventOf);
     for (let attempt = 0; attempt < TRIES; attempt += 1) {
       const uid = randomUUID();
+      const write = { type: 'Interaction', id: uid, payload: { params: {}, result: {} }, expiresAt: soon() };
+      const end = {
+        ...{ accountId, isStrong: true, place: 'Utrecht', event: finished },
+        pause: (of: Fragment) => payloads.replacing(write, of),
+      };
+      await payloads.put('Interaction', uid, { params: {} }, soon());
       await transactions.open({ ...open, uid, accountId, proofs: ['password', 'totp'], expiresAt: soon() }, new Date());
-      await together(2, async (index) =>
-        index === 0 ? transactions.finish(uid, end, new Date()) : transactions.endAll(accountId, 'reset'),
+      const results = await together(3, async (index) =>
+        index < 2 ? transactions.finish(uid, end, new Date()) : transactions.endAll(accountId, 'reset'),
       );
+      expect(fulfilled(results)).toHaveLength(3);
       expect((await transactions.byUid(uid))?.state).toBe('ended');
+      // Ended before it was finished, its pause has no result; finished before, the pause went.
+      expect((await payloads.findPause(uid, new Date()))?.payload.result).toBeUndefined();
     }
   });
 
