@@ -8,8 +8,13 @@ import { takePuts, takeUse } from './in-progress.ts';
 
 type Middleware = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>;
 
+interface Action {
+  readonly done: AuditAction;
+  readonly refused: AuditAction;
+}
+
 /** What of the protocol is worth keeping: tokens given and refused, sign-outs, revocations. */
-const ACTIONS: Readonly<Record<string, { done: AuditAction; refused: AuditAction }>> = {
+const ACTIONS: Readonly<Record<string, Action>> = {
   token: { done: 'token.issued', refused: 'token.refused' },
   revocation: { done: 'token.revoked', refused: 'token.revocation_refused' },
   device_authorization: { done: 'device.asked', refused: 'device.refused' },
@@ -27,11 +32,7 @@ const WAITING = ['authorization_pending', 'slow_down'];
 export function auditMiddleware(provider: Provider, n: AuditMiddlewareNeeds): Middleware {
   const revoked = new WeakSet<object>();
   provider.on('grant.revoked', (ctx) => void revoked.add(ctx));
-  return async (ctx, next) => {
-    await next();
-    const route = (ctx.oidc as { route?: string } | undefined)?.route ?? '';
-    const action = Object.hasOwn(ACTIONS, route) ? ACTIONS[route] : undefined;
-    if (!action) return;
+  const keep = async (ctx: KoaContextWithOIDC, route: string, action: Action): Promise<void> => {
     const shown = takeUse(ctx);
     // What was not given is not kept.
     const given = takePuts(ctx);
@@ -52,6 +53,19 @@ export function auditMiddleware(provider: Provider, n: AuditMiddlewareNeeds): Mi
       eventOf(ctx, isReuse ? 'token.reuse_detected' : ctx.status < 400 ? action.done : action.refused, error),
     );
   };
+  return async (ctx, next) => {
+    await next();
+    const route = (ctx.oidc as { route?: string } | undefined)?.route ?? '';
+    const action = Object.hasOwn(ACTIONS, route) ? ACTIONS[route] : undefined;
+    if (!action) return;
+    try {
+      await keep(ctx, route, action);
+    } catch (error) {
+      // A person is shown a page by whoever catches it.
+      if (route === 'end_session_confirm') throw error;
+      fail(provider, ctx, error as Error);
+    }
+  };
 }
 
 interface AuditMiddlewareNeeds {
@@ -60,7 +74,19 @@ interface AuditMiddlewareNeeds {
   readonly clock: Clock;
 }
 
-/** As the library answers it. */
+/** Nothing was given, and what was shown can be shown again. The library's answer, and when to ask again where that is known. */
+function fail(
+  provider: Provider,
+  ctx: KoaContextWithOIDC,
+  error: Error & { status?: number; retryAfterSeconds?: number },
+) {
+  ctx.status = error.status ?? 500;
+  if (error.retryAfterSeconds) ctx.set('Retry-After', String(error.retryAfterSeconds));
+  ctx.body = { error: 'server_error', error_description: 'the answer could not be kept, ask again' };
+  provider.emit('server_error', ctx, error);
+}
+
+/** As the library answers programs. */
 function refuse(provider: Provider, ctx: KoaContextWithOIDC, error: errors.InvalidGrant): void {
   ctx.status = error.statusCode;
   ctx.body = { error: error.error, error_description: error.error_description };

@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { databaseAway } from '../../src/core/errors.ts';
 import { digest } from '../../src/crypto/digest.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
@@ -12,6 +13,7 @@ const TRIES = 50;
 
 let installation: TestInstallation;
 const parties: RelyingParty[] = [];
+const secrets: string[] = [];
 let person: Enrolled;
 
 beforeAll(async () => {
@@ -23,6 +25,7 @@ beforeAll(async () => {
       redirectUris: [redirectUri],
       grants: ['refresh'],
     });
+    secrets.push(secret);
     parties.push(await RelyingParty.discover(installation.url, `app${index}`, secret, redirectUri));
   }
   person = await addEnrolledPerson(installation, new Laptop(), parties[0]!);
@@ -139,6 +142,37 @@ describe('a code whose grant is ended while it is exchanged', () => {
     expect(left).toEqual([]);
     const [event] = await installation.d.auditStore.list({ action: 'token.refused', limit: 1 });
     expect(event).toMatchObject({ result: 'refused', accountId: person.accountId, detail: { error: 'invalid_grant' } });
+  });
+});
+
+describe('a code that is shown while the database is away', () => {
+  it('is answered as the protocol says, and can be shown again', async () => {
+    const { laptop } = await signedIn(parties[0]!);
+    const { request, url } = await openTab(laptop, parties[0]!);
+    const { payloads } = installation.d;
+    const { exchange } = payloads;
+    payloads.exchange = async () => {
+      throw databaseAway(new Error('gone'));
+    };
+    try {
+      const answer = await fetch(`${installation.url}/oidc/token`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${Buffer.from(`app0:${secrets[0]}`).toString('base64')}` },
+        body: new URLSearchParams({
+          grant_type: 'authorization_code',
+          code: new URL(url).searchParams.get('code')!,
+          redirect_uri: parties[0]!.redirectUri,
+          code_verifier: request.codeVerifier,
+        }),
+      });
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toMatchObject({ error: 'server_error' });
+      expect(answer.headers.get('retry-after')).toBe('5');
+      expect(answer.headers.get('cache-control')).toContain('no-store');
+    } finally {
+      payloads.exchange = exchange;
+    }
+    expect((await parties[0]!.redeem(request, url)).access_token).toBeTruthy();
   });
 });
 
