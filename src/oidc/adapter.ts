@@ -84,33 +84,34 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
   return {
     async upsert(id, payload, expiresIn) {
       const stored = storable(type, payload);
+      const expiresAt = expiry(clock, expiresIn);
+      const write = { type, id, payload: stored, expiresAt };
       // PostgreSQL keeps no NUL; nothing honest has one.
       if (JSON.stringify(stored).includes('\\u0000'))
         throw new errors.InvalidRequest('a parameter has a NUL character');
       if (type === 'ReplayDetection') {
         // The library looks first and writes then; here whoever writes first was first.
-        if (await payloads.addOnce(type, id, stored, expiry(clock, expiresIn))) return;
+        if (await payloads.addOnce(type, id, stored, expiresAt)) return;
         throw Provider.ctx?.get('dpop')
           ? new errors.InvalidDpopProof('the DPoP proof or the client assertion was used before')
           : new errors.InvalidClientAuth('the client assertion was used before');
       }
       // Whatever ended a sign-in has taken its pause away: an answer that comes late does not bring it back.
       if (type === 'Interaction' && payload.result !== undefined) {
-        if (oweResult({ type, id, payload: stored, expiresAt: expiry(clock, expiresIn) })) return;
-        if (await payloads.replace(type, id, stored, expiry(clock, expiresIn))) return;
+        if (oweResult(write)) return;
+        if (await payloads.replace(type, id, stored, expiresAt)) return;
         throw new errors.SessionNotFound('the sign-in has ended');
       }
       if (type === 'Interaction') {
         const asked = askedBy(payload);
         // A step-up begins with what a session has shown: our row is opened where that is read.
         if (asked.prompt === 'login') {
-          const expiresAt = expiry(clock, expiresIn);
           const transaction = newTransaction({ ...asked, uid: id, session: undefined }, expiresAt);
           return payloads.putPause(id, stored, transaction, clock.now());
         }
       }
-      if (owe({ type, id, payload: stored, expiresAt: expiry(clock, expiresIn) })) return;
-      if (!(await payloads.put(type, id, stored, expiry(clock, expiresIn))))
+      if (owe(write)) return;
+      if (!(await payloads.put(type, id, stored, expiresAt)))
         throw new errors.InvalidRequest('the code is being used in another browser');
     },
     async find(id) {

@@ -90,9 +90,9 @@ const puts = new WeakMap<object, PayloadWrite[]>();
 /** Leaves a write to the end of the request. @returns false where it is to be written now */
 export function owe(write: PayloadWrite): boolean {
   const { ctx } = Provider;
-  const isOwed = (each: object): boolean =>
-    TOGETHER[routeInProgress() ?? '']?.includes(write.type) || (uses.has(each) && GIVEN.includes(write.type));
-  if (!ctx || !isOwed(ctx)) return false;
+  if (!ctx) return false;
+  const isGiven = uses.has(ctx) && GIVEN.includes(write.type);
+  if (!isGiven && !TOGETHER[routeInProgress() ?? '']?.includes(write.type)) return false;
   puts.set(ctx, [...(puts.get(ctx) ?? []), write]);
   return true;
 }

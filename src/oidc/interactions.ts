@@ -55,15 +55,22 @@ export interface InteractionsNeeds {
   readonly clock: Clock;
 }
 
+type Details = Awaited<ReturnType<Provider['interactionDetails']>>;
+
 export function createInteractions({ current, entra, payloads, clock }: InteractionsNeeds): Interactions {
   /** What was read for a request, so that ending the pause reads it no second time. */
-  const read = new WeakMap<IncomingMessage, Awaited<ReturnType<Provider['interactionDetails']>>>();
+  const read = new WeakMap<IncomingMessage, Details>();
+  const detailsOf = (request: IncomingMessage): Details => {
+    const details = read.get(request);
+    if (!details) throw new Error('a pause is ended by the request that found it');
+    return details;
+  };
   return {
     async find(request, response, uid) {
       if (isEntraUid(uid)) return entra.find(request, uid);
       const pause = await payloads.findPause(uid, clock.now());
       if (!pause) return undefined;
-      let details: Awaited<ReturnType<Provider['interactionDetails']>>;
+      let details: Details;
       try {
         details = await withPause(uid, pause.payload, () => current().interactionDetails(request, response));
       } catch (error) {
@@ -96,8 +103,7 @@ export function createInteractions({ current, entra, payloads, clock }: Interact
     },
     async ending(request, { uid, prompt }, result) {
       if (isEntraUid(uid)) return { pause: undefined, path: () => entra.finish(uid, result) };
-      const details = read.get(request);
-      if (!details) throw new Error('a pause is ended by the request that found it');
+      const details = detailsOf(request);
       // `ts` keeps auth_time true: without it the library takes now, and a step-up would look like a new sign-in.
       const ts = Math.floor(result.authTime.getTime() / 1000);
       const login = { accountId: result.accountId, acr: result.acr, amr: [...result.amr], ts };
@@ -108,8 +114,7 @@ export function createInteractions({ current, entra, payloads, clock }: Interact
     },
     async refuse(request, { uid }, refusal) {
       if (isEntraUid(uid)) return entra.finish(uid, refusal);
-      const details = read.get(request);
-      if (!details) throw new Error('a pause is ended by the request that found it');
+      const details = detailsOf(request);
       details.result = { error: refusal.error, error_description: refusal.description };
       try {
         await details.save(secondsLeft(details));
