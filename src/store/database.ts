@@ -15,7 +15,7 @@ export class Fragment {
 export const fragment = (strings: TemplateStringsArray, ...values: unknown[]): Fragment =>
   new Fragment(strings, values);
 
-/** Text of our own, in a fragment. */
+/** Text of our own, in a fragment: to be made once, not at each execution, for a statement is known by its pieces. */
 export const constant = (text: string): Fragment => new Fragment([text], []);
 
 /** Fragments, with commas between. */
@@ -73,8 +73,7 @@ export function openDatabase(url: string, poolSize = 10): Database {
     sql: sqlOn({ query }),
     relaxedSql: sqlOn(relaxed),
     async query<Row>(text: string, values: unknown[]) {
-      const { rows } = await query({ name: statementName(text), text, values: values.map(storable) }).catch(asFault);
-      return rows.map(camelCased) as Row[];
+      return rowsOf<Row>({ query }, { name: statementName(text), text, values: values.map(storable) });
     },
     async transaction(work) {
       const client = await pool.connect().catch(asFault);
@@ -133,10 +132,9 @@ interface Prepared {
 }
 
 interface Queryable {
-  query(query: Prepared): Promise<{ rows: Record<string, unknown>[] }>;
+  query(query: Prepared & { rowMode: 'array' }): Promise<{ rows: unknown[][]; fields: { name: string }[] }>;
 }
 
-const statements = new WeakMap<TemplateStringsArray, { name: string; text: string }>();
 const names = new Map<string, string>();
 
 const statementName = (text: string): string => {
@@ -148,51 +146,70 @@ const statementName = (text: string): string => {
   return name;
 };
 
-/** One statement of a template and the fragments in it. */
-function joined(strings: readonly string[], values: readonly unknown[]): Fragment {
-  const texts = [strings[0] ?? ''];
-  const all: unknown[] = [];
-  const append = (text: string): void => void texts.push(texts.pop() + text);
-  for (const [index, value] of values.entries()) {
-    if (value instanceof Fragment) {
-      const inner = joined(value.strings, value.values);
-      append(inner.strings[0] ?? '');
-      texts.push(...inner.strings.slice(1));
-      all.push(...inner.values);
-      append(strings[index + 1] ?? '');
-    } else {
-      all.push(value);
-      texts.push(strings[index + 1] ?? '');
+/**
+ * A statement is known by the pieces of text that it is made of, in their order, and a hole for each value: its text is put
+ * together once. The pieces are those of templates in the source, which are the same objects at each execution.
+ */
+interface Known {
+  readonly next: Map<readonly string[] | typeof HOLE, Known>;
+  statement?: Omit<Prepared, 'values'>;
+}
+const HOLE = Symbol('a value');
+const start: Known = { next: new Map() };
+
+function stepFrom(at: Known, by: readonly string[] | typeof HOLE): Known {
+  let next = at.next.get(by);
+  if (!next) {
+    next = { next: new Map() };
+    at.next.set(by, next);
+  }
+  return next;
+}
+
+/** Follows the pieces of a template and of the fragments in it; the values go into `into`. */
+function follow(from: Known, strings: readonly string[], values: readonly unknown[], into: unknown[]): Known {
+  let at = stepFrom(from, strings);
+  for (const value of values) {
+    if (value instanceof Fragment) at = follow(at, value.strings, value.values, into);
+    else {
+      at = stepFrom(at, HOLE);
+      into.push(storable(value));
     }
   }
-  return new Fragment(texts, all);
+  return at;
 }
 
-const numbered = (strings: readonly string[]): string => strings.reduce((sum, part, index) => `${sum}$${index}${part}`);
+/** @param after how many values came before */
+function textOf(strings: readonly string[], values: readonly unknown[], after = { count: 0 }): string {
+  const filled = (value: unknown): string =>
+    value instanceof Fragment ? textOf(value.strings, value.values, after) : `$${++after.count}`;
+  return strings.reduce((text, piece, index) => text + filled(values[index - 1]) + piece);
+}
 
-function statementOf(strings: TemplateStringsArray): { name: string; text: string } {
-  let statement = statements.get(strings);
-  if (!statement) {
-    const text = numbered(strings);
-    statement = { name: statementName(text), text };
-    statements.set(strings, statement);
+function prepared(strings: TemplateStringsArray, given: readonly unknown[]): Prepared {
+  const values: unknown[] = [];
+  const known = follow(start, strings, given, values);
+  if (!known.statement) {
+    const text = textOf(strings, given);
+    known.statement = { name: statementName(text), text };
   }
-  return statement;
-}
-
-function prepared(strings: TemplateStringsArray, values: readonly unknown[]): Prepared {
-  if (!values.some((value) => value instanceof Fragment))
-    return { ...statementOf(strings), values: values.map(storable) };
-  const whole = joined(strings, values);
-  const text = numbered(whole.strings);
-  return { name: statementName(text), text, values: whole.values.map(storable) };
+  return { ...known.statement, values };
 }
 
 function sqlOn(client: Queryable): Sql {
-  return async <Row>(strings: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
-    const { rows } = await client.query(prepared(strings, values)).catch(asFault);
-    return rows.map(camelCased) as Row[];
-  };
+  return async <Row>(strings: TemplateStringsArray, ...values: unknown[]) =>
+    rowsOf<Row>(client, prepared(strings, values));
+}
+
+/** The driver gives columns by number: it would name them first, and we would name them again. */
+async function rowsOf<Row>(client: Queryable, statement: Prepared): Promise<Row[]> {
+  const { rows, fields } = await client.query({ ...statement, rowMode: 'array' }).catch(asFault);
+  const columns = fields.map(({ name }) => fieldName(name));
+  return rows.map((row) => {
+    const named: Record<string, unknown> = {};
+    for (const [index, column] of columns.entries()) named[column] = row[index];
+    return named as Row;
+  });
 }
 
 const ignore = (): void => {};
@@ -216,7 +233,8 @@ function asFault(error: unknown): never {
 const UNSTORABLE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const REPLACED = '\ufffd';
 
-const cleanText = (text: string): string => text.replace(UNSTORABLE, REPLACED);
+const cleanText = (text: string): string =>
+  text.isWellFormed() && !text.includes('\0') ? text : text.replace(UNSTORABLE, REPLACED);
 
 /**
  * A stranger's text is stored and compared as what it is not: it is found nowhere, and fails nothing. Objects become
@@ -255,12 +273,6 @@ export function columnsBeside<Row>(table: string, prefix: string, names: string)
     read: (row: Record<string, unknown>): Row =>
       Object.fromEntries(fields.map(([field, prefixed]) => [field, row[prefixed]])) as Row,
   };
-}
-
-function camelCased(row: Record<string, unknown>): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  for (const [column, value] of Object.entries(row)) out[fieldName(column)] = value;
-  return out;
 }
 
 /** Whether an error is PostgreSQL's unique violation (23505) or Prisma's name for it (P2002). */

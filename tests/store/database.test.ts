@@ -9,7 +9,7 @@ import { systemRandom } from '../../src/core/random.ts';
 import { createSealer } from '../../src/crypto/seal.ts';
 import { secretKey } from '../../src/crypto/secret-key.ts';
 import { createAuditStore, createEventOf } from '../../src/store/audit.ts';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import { type Database, fragment, openDatabase, these } from '../../src/store/database.ts';
 import { openEmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createOpSessions } from '../../src/store/op-sessions.ts';
@@ -66,6 +66,22 @@ describe('migrations', () => {
     ].map(([, name]) => name!);
     expect(names.length).toBeGreaterThan(5);
     for (const name of names) await models[name[0]!.toLowerCase() + name.slice(1)]!.findFirst();
+  });
+});
+
+describe('a statement', () => {
+  it('is what its pieces and holes make it, whatever the same template was before', async () => {
+    const ask = (first: unknown, second: unknown) =>
+      db.sql<{ first: number; theSecond: number }>`SELECT ${first}::int AS first, ${second}::int AS the_second`;
+    const two = fragment`(${1}::int + ${1}::int)`;
+    for (let time = 0; time < 2; time += 1) {
+      expect(await ask(1, 3)).toEqual([{ first: 1, theSecond: 3 }]);
+      expect(await ask(two, 3)).toEqual([{ first: 2, theSecond: 3 }]);
+      expect(await ask(1, two)).toEqual([{ first: 1, theSecond: 2 }]);
+      expect(await ask(two, fragment`(${two} * ${these([5])}::int)`)).toEqual([{ first: 2, theSecond: 10 }]);
+      expect(await db.sql`SELECT ${these([1, 2])}`).toHaveLength(1);
+      expect(await db.sql`SELECT 1 WHERE 1 IN (${these([2, 3, 1])})`).toHaveLength(1);
+    }
   });
 });
 
