@@ -26,7 +26,7 @@ WORKDIR /app
 COPY --from=build /app /app
 RUN install -d -o 1000 -g 1000 -m 0700 /data && ln -s /app/src/cli.ts /usr/local/bin/dubbelslot
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data
-ENV NODE_OPTIONS="--disable-warning=ExperimentalWarning --max-semi-space-size=4 --max-old-space-size=768"
+ENV NODE_OPTIONS="--disable-warning=ExperimentalWarning --max-semi-space-size=8 --max-old-space-size=768"
 USER 1000:1000
 VOLUME /data
 EXPOSE 3000
