@@ -10,11 +10,11 @@ import { Laptop } from '../tests/support/laptop.ts';
 import type { Phone } from '../tests/support/phone.ts';
 import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
-import { bareHashes } from './lib/hashes.ts';
 import { makeInstallation } from './lib/installation.ts';
 import { startLoad } from './lib/load-process.ts';
 import { MOST_DRIFT, median, percentile, rounded } from './lib/numbers.ts';
 import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './lib/processes.ts';
+import { bareHashes } from './lib/references.ts';
 import { writeReport } from './lib/report.ts';
 import { startServer } from './lib/server.ts';
 

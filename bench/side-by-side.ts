@@ -7,15 +7,13 @@
  * with `{ "application": { "issuer", "clientId", "secret", "redirectUri" }, "forms": { "steps": [{ "action", "fields" }], "acr" },
  * "people": [{ "email", "password", "totp" }], "pids": [..] }`: see lib/forms.ts; `pids` are the processes whose CPU counts.
  */
-import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { freePort } from '../tests/support/ports.ts';
 import { DUBBELSLOT, type Forms, PLAIN_LIBRARY } from './lib/forms.ts';
 import { makeInstallation } from './lib/installation.ts';
 import { startLoad } from './lib/load-process.ts';
 import { median, percentile, rounded } from './lib/numbers.ts';
 import type { Person } from './lib/people.ts';
+import { startPlainProvider } from './lib/plain.ts';
 import { cpuSeconds, postgresCpuSeconds } from './lib/processes.ts';
 import type { Application } from './lib/relying-party.ts';
 import { writeReport } from './lib/report.ts';
@@ -54,26 +52,14 @@ async function ours(): Promise<Contestant> {
 }
 
 async function plainLibrary(people: readonly Person[]): Promise<Contestant> {
-  const port = await freePort();
-  const redirectUri = `https://localhost:${await freePort()}/callback`;
-  const child = fork(join(import.meta.dirname, 'lib/plain-provider.ts'), [String(port), redirectUri], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  await new Promise((resolve) => child.once('message', resolve));
+  const { application, pid, stop } = await startPlainProvider();
   return {
     name: 'oidc-provider alone, in memory',
-    application: {
-      issuer: `http://localhost:${port}`,
-      clientId: 'web',
-      secret: 'a secret of the bench and of nobody else',
-      redirectUri,
-    },
+    application,
     forms: PLAIN_LIBRARY,
     people,
-    cpu: () => cpuSeconds(child.pid!),
-    async stop() {
-      child.kill();
-    },
+    cpu: () => cpuSeconds(pid),
+    stop: async () => stop(),
   };
 }
 

@@ -9,6 +9,12 @@ export interface Application {
   readonly redirectUri: string;
 }
 
+export interface Tokens {
+  readonly id_token: string;
+  readonly access_token: string;
+  readonly refresh_token?: string;
+}
+
 const random = (): string => randomBytes(16).toString('base64url');
 
 /** A web app that believes nothing: signature, issuer, audience, nonce, `acr`, `amr`, `auth_time` and userinfo are checked. */
@@ -17,7 +23,9 @@ export async function relyingParty({ issuer, clientId, secret, redirectUri }: Ap
   const keys = createLocalJWKSet(JSON.parse((await call(found.jwks_uri!)).body));
   const authorization = `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`;
   return {
-    request() {
+    endpoints: found,
+    authorization,
+    request(more: Readonly<Record<string, string>> = {}) {
       const [state, nonce, verifier] = [random(), random(), randomBytes(32).toString('base64url')] as const;
       const url = new URL(found.authorization_endpoint!);
       url.search = new URLSearchParams({
@@ -29,15 +37,16 @@ export async function relyingParty({ issuer, clientId, secret, redirectUri }: Ap
         code_challenge_method: 'S256',
         state,
         nonce,
+        ...more,
       }).toString();
       return { url: url.href, state, nonce, verifier };
     },
-    /** @throws where anything of the answer is not as it must be */
-    async finish(
-      request: { state: string; nonce: string; verifier: string },
+    /** Exchanges the code. @throws where the answer is not ours, or is none */
+    async redeem(
+      request: { state: string; verifier: string },
       landed: string,
-      acr: string | null,
-    ): Promise<{ claims: JWTPayload; accessToken: string }> {
+      more: Readonly<Record<string, string>> = {},
+    ): Promise<Tokens> {
       const { searchParams } = new URL(landed);
       if (searchParams.get('state') !== request.state || (searchParams.get('iss') ?? issuer) !== issuer)
         throw new Error(`wrong answer: ${landed}`);
@@ -48,10 +57,19 @@ export async function relyingParty({ issuer, clientId, secret, redirectUri }: Ap
           code: searchParams.get('code') ?? '',
           redirect_uri: redirectUri,
           code_verifier: request.verifier,
+          ...more,
         },
       });
       if (answer.status !== 200) throw new Error(`token: ${answer.status} ${answer.body}`);
-      const tokens = JSON.parse(answer.body) as { id_token: string; access_token: string };
+      return JSON.parse(answer.body) as Tokens;
+    },
+    /** Exchanges the code and checks what it gives. @throws where anything is not as it must be */
+    async finish(
+      request: { state: string; nonce: string; verifier: string },
+      landed: string,
+      acr: string | null,
+    ): Promise<{ claims: JWTPayload; accessToken: string }> {
+      const tokens = await this.redeem(request, landed);
       const { payload } = await jwtVerify(tokens.id_token, keys, {
         issuer,
         audience: clientId,

@@ -1,0 +1,76 @@
+import { totpCode } from '../../tests/support/totp.ts';
+import { type Answer, Browser, call } from './browser.ts';
+import type { Forms } from './forms.ts';
+import type { Person } from './people.ts';
+import { type Application, relyingParty, type Tokens } from './relying-party.ts';
+
+/** An API that takes JSON Web Tokens, which the web app may ask tokens for. */
+export const API = 'https://api.example.org/';
+
+/** One browser that is signed in, and what its web app holds. */
+export interface Visitor {
+  readonly browser: Browser;
+  access: string;
+  refresh: string;
+}
+
+/** What web apps ask of any provider once somebody is signed in. Every answer is checked. */
+export type Operation = (visitor: Visitor) => Promise<unknown>;
+
+function ok({ status, body }: Answer): Record<string, unknown> {
+  if (status !== 200) throw new Error(`${status}: ${body.slice(0, 300)}`);
+  return JSON.parse(body) as Record<string, unknown>;
+}
+
+/** @returns the operations by name, and a way to sign somebody in for them */
+export async function protocolAt(application: Application, { steps }: Forms) {
+  const app = await relyingParty(application);
+  const { token_endpoint: token = '', introspection_endpoint: introspection = '' } = app.endpoints;
+  const headers = { authorization: app.authorization };
+  const asked = async (form: Record<string, string>): Promise<Tokens> =>
+    ok(await call(token, { headers, form })) as unknown as Tokens;
+
+  /** Authorize on a live session, and exchange the code: what single sign-on costs. */
+  const codeFlow =
+    (scope: string, more: Readonly<Record<string, string>>): Operation =>
+    async ({ browser }) => {
+      const request = app.request({ prompt: 'none', scope, ...more });
+      await app.redeem(request, await browser.open(request.url, application.redirectUri), more);
+    };
+
+  const operations: Readonly<Record<string, Operation>> = {
+    'client credentials, opaque': () => asked({ grant_type: 'client_credentials' }),
+    'client credentials, JWT': () => asked({ grant_type: 'client_credentials', resource: API, scope: 'read' }),
+    refresh: async (visitor) => {
+      const answer = await asked({ grant_type: 'refresh_token', refresh_token: visitor.refresh });
+      if (answer.refresh_token === visitor.refresh) throw new Error('the same refresh token again');
+      visitor.refresh = answer.refresh_token!;
+    },
+    introspection: async ({ access }) => {
+      const { active } = ok(await call(introspection, { headers, form: { token: access } }));
+      if (active !== true) throw new Error('a token that is worth nothing');
+    },
+    userinfo: async ({ access }) =>
+      ok(await call(app.endpoints.userinfo_endpoint!, { headers: { authorization: `Bearer ${access}` } })),
+    'code flow on a session, opaque token': codeFlow('openid', {}),
+    'code flow on a session, JWT': codeFlow('openid read', { resource: API }),
+  };
+
+  return {
+    operations,
+    async signIn(person: Person): Promise<Visitor> {
+      const browser = new Browser();
+      const request = app.request();
+      let landed = await browser.open(request.url, application.redirectUri);
+      for (const { action, fields } of steps) {
+        const typed = Object.entries(fields).map(([name, what]) => [
+          name,
+          what === 'code' ? totpCode(person.totp, new Date()) : person[what as 'email' | 'password'],
+        ]);
+        landed = await browser.submit(action, Object.fromEntries(typed), application.redirectUri);
+      }
+      const { access_token: access, refresh_token: refresh = '' } = await app.redeem(request, landed);
+      return { browser, access, refresh };
+    },
+  };
+}
