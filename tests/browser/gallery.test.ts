@@ -89,6 +89,11 @@ describe('the look of every page', () => {
       await page.goto(`${ours.url}/nl${shown.path}`);
       await page.addStyleTag({ content: STEADY });
       await page.evaluate(() => document.fonts.ready);
+      // A picture further down is loaded when somebody comes near it, which a screenshot of the whole page does not wait for.
+      await page.evaluate(() => {
+        for (const image of document.images) image.loading = 'eager';
+        return Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+      });
       const now = await page.screenshot({ fullPage: true });
       writeFileSync(join(screenshotFolder, 'gallery', `${nameOf(shown)}.png`), now);
       const agreed = join(AGREED, `${nameOf(shown)}.png`);
