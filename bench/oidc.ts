@@ -8,7 +8,7 @@ import { createLog } from '../src/log.ts';
 import { openInstallation } from '../src/server.ts';
 import { DUBBELSLOT, type Forms, PLAIN_LIBRARY } from './lib/forms.ts';
 import { makeInstallation } from './lib/installation.ts';
-import { MOST_DRIFT, median, rounded } from './lib/numbers.ts';
+import { rounded, steadyOf } from './lib/numbers.ts';
 import type { Person } from './lib/people.ts';
 import { startPlainProvider } from './lib/plain.ts';
 import { cpuSeconds, postgresCpuSeconds } from './lib/processes.ts';
@@ -120,9 +120,6 @@ interface Round {
   readonly ours: Cost;
   readonly after: Cost;
 }
-const isSteady = ({ before, after }: Round): boolean =>
-  Math.abs(before.serverMs - after.serverMs) <= MOST_DRIFT * before.serverMs;
-
 const { application, statements } = await prepare();
 const server = await startServer(installation.environment);
 const postmaster = installation.postmaster();
@@ -145,27 +142,20 @@ for (const operation of Object.keys(ours.operations)) {
       after: await library.measure(operation, SECONDS),
     });
   }
-  const kept = rounds.filter(isSteady);
-  const over = (pick: (round: Round) => number, digits?: number) => {
-    const values = (kept.length > 0 ? kept : rounds).map(pick);
-    return {
-      median: rounded(median(values), digits),
-      spread: [Math.min(...values), Math.max(...values)].map((each) => rounded(each, digits)),
-    };
-  };
+  const { over, rounds: kept } = steadyOf(rounds, ({ before, after }) => [before.serverMs, after.serverMs]);
   const libraryMs = ({ before, after }: Round): number => (before.serverMs + after.serverMs) / 2;
   const oursMs = ({ ours: { serverMs, postgresMs } }: Round): number => serverMs + postgresMs;
   rows.push({
     operation,
     statements: statements[operation]!,
-    rounds: { kept: kept.length, of: ROUNDS },
+    rounds: kept,
     perSecond: over((round) => round.ours.perSecond, 0),
     perCpuSecond: over((round) => 1000 / oursMs(round), 0),
-    serverMs: over((round) => round.ours.serverMs),
-    postgresMs: over((round) => round.ours.postgresMs),
-    libraryMs: over(libraryMs),
+    serverMs: over((round) => round.ours.serverMs, 2),
+    postgresMs: over((round) => round.ours.postgresMs, 2),
+    libraryMs: over(libraryMs, 2),
     libraryPerCpuSecond: over((round) => 1000 / libraryMs(round), 0),
-    againstLibrary: over((round) => libraryMs(round) / oursMs(round)),
+    againstLibrary: over((round) => libraryMs(round) / oursMs(round), 2),
   });
 }
 plain.stop();

@@ -12,7 +12,7 @@ import { RelyingParty } from '../tests/support/relying-party.ts';
 import { approveAndGoOn, enrolPhone, givePassword, goOn } from '../tests/support/story.ts';
 import { makeInstallation } from './lib/installation.ts';
 import { startLoad } from './lib/load-process.ts';
-import { MOST_DRIFT, median, percentile, rounded } from './lib/numbers.ts';
+import { median, percentile, rounded, steadyOf } from './lib/numbers.ts';
 import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './lib/processes.ts';
 import { bareHashes } from './lib/references.ts';
 import { writeReport } from './lib/report.ts';
@@ -126,16 +126,15 @@ for (let round = 0; round < ROUNDS; round += 1) {
   const before = await bareHashes(stored, isSmoke ? 0.3 : 3);
   const ours = await signIns(Math.ceil(SIGN_INS / ROUNDS));
   const after = await bareHashes(stored, isSmoke ? 0.3 : 3);
-  const drift = Math.abs(before.perCpuSecond - after.perCpuSecond) / before.perCpuSecond;
   rounds.push({
+    before,
+    after,
     ours,
     hashes: (before.perSecond + after.perSecond) / 2,
     perCpuSecond: (before.perCpuSecond + after.perCpuSecond) / 2,
-    drift,
   });
 }
-const kept = rounds.filter(({ drift }) => drift <= MOST_DRIFT);
-const counted = kept.length > 0 ? kept : rounds;
+const { over, rounds: kept } = steadyOf(rounds, ({ before, after }) => [before.perCpuSecond, after.perCpuSecond]);
 
 /** From the server's "accepted" to the phone, to the address that the laptop is sent on to. */
 async function approveToRedirect(person: Person): Promise<number> {
@@ -200,24 +199,19 @@ const memory = {
 await second.stop();
 bench.remove();
 
-const over = (pick: (round: (typeof counted)[number]) => number): number => median(counted.map(pick));
 const results = {
-  signIns: { people: PEOPLE, atOnce: CLIENTS, count: SIGN_INS, roundsKept: kept.length, rounds: rounds.length },
-  signInsPerSecond: rounded(over(({ ours }) => ours.perSecond)),
-  bareArgon2PerSecond: rounded(over(({ hashes }) => hashes)),
-  ratioToBareArgon2: rounded(
-    over(({ ours, hashes }) => ours.perSecond / hashes),
-    3,
-  ),
-  ratioPerCpuSecondOfServerAndPostgres: rounded(
-    over(({ ours, perCpuSecond }) => 1 / (ours.cpu.server + ours.cpu.postgres) / perCpuSecond),
-    3,
+  signIns: { people: PEOPLE, atOnce: CLIENTS, count: SIGN_INS, rounds: kept },
+  signInsPerSecond: over(({ ours }) => ours.perSecond),
+  bareArgon2PerSecond: over(({ hashes }) => hashes),
+  ratioToBareArgon2: over(({ ours, hashes }) => ours.perSecond / hashes),
+  ratioPerCpuSecondOfServerAndPostgres: over(
+    ({ ours, perCpuSecond }) => 1 / (ours.cpu.server + ours.cpu.postgres) / perCpuSecond,
   ),
   cpuMsPerSignIn: {
-    server: rounded(over(({ ours }) => ours.cpu.server * 1000)),
-    postgres: rounded(over(({ ours }) => ours.cpu.postgres * 1000)),
-    loadGenerator: rounded(over(({ ours }) => ours.cpu.load * 1000)),
-    oneBareHash: rounded(over(({ perCpuSecond }) => 1000 / perCpuSecond)),
+    server: over(({ ours }) => ours.cpu.server * 1000),
+    postgres: over(({ ours }) => ours.cpu.postgres * 1000),
+    loadGenerator: over(({ ours }) => ours.cpu.load * 1000),
+    oneBareHash: over(({ perCpuSecond }) => 1000 / perCpuSecond),
   },
   approveAcceptedToRedirect: {
     loopbackRequestMs: rounded(idle.loopbackMs, 3),

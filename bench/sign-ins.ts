@@ -6,9 +6,9 @@ import { hash } from '@node-rs/argon2';
 import { DUBBELSLOT_PASSKEY } from './lib/forms.ts';
 import { makeInstallation } from './lib/installation.ts';
 import { type Load, type LoadReport, startLoad } from './lib/load-process.ts';
-import { median, percentile, rounded } from './lib/numbers.ts';
+import { median, percentile, rounded, steadyOf } from './lib/numbers.ts';
 import { childrenOf, cpuSeconds, memoryMegabytes, postgresCpuSeconds } from './lib/processes.ts';
-import { bareHashes, barePasskeys, isSteady, type Rate } from './lib/references.ts';
+import { bareHashes, barePasskeys, type Rate } from './lib/references.ts';
 import { writeReport } from './lib/report.ts';
 import { startServer } from './lib/server.ts';
 
@@ -48,10 +48,7 @@ async function measure(by: Load, reference: () => Promise<Rate>): Promise<Round>
   const postgresCpu = postgresCpuSeconds(postmaster) - began[1];
   return { before, after: await reference(), ours, serverCpu, postgresCpu };
 }
-const steadyOf = (rounds: readonly Round[]): readonly Round[] => {
-  const kept = rounds.filter(isSteady);
-  return kept.length > 0 ? kept : rounds;
-};
+const agreed = (of: readonly Round[]) => steadyOf(of, ({ before, after }) => [before.perCpuSecond, after.perCpuSecond]);
 
 const memory = (): number => memoryMegabytes([server.pid]);
 const idleMemory = memory();
@@ -76,18 +73,8 @@ load.stop();
 await server.stop();
 installation.remove();
 
-const overOf =
-  (counted: readonly Round[]) =>
-  (pick: (round: Round) => number): { median: number; spread: [number, number] } => {
-    const values = counted.map(pick);
-    return {
-      median: rounded(median(values), 3),
-      spread: [rounded(Math.min(...values), 3), rounded(Math.max(...values), 3)],
-    };
-  };
-const counted = steadyOf(rounds);
-const over = overOf(counted);
-const overKeys = overOf(steadyOf(byPasskey));
+const { over, counted, rounds: roundsKept } = agreed(rounds);
+const { over: overKeys, rounds: keyRoundsKept } = agreed(byPasskey);
 const each = (seconds: number): number => (seconds * 1000) / PER_ROUND;
 const referenceMs = ({ before, after }: Round): number => 2000 / (before.perCpuSecond + after.perCpuSecond);
 const latencies = counted.flatMap(({ ours }) => ours.latenciesMs);
@@ -95,7 +82,7 @@ const figures = {
   people: PEOPLE,
   atOnce: AT_ONCE,
   signIns: PER_ROUND * ROUNDS,
-  rounds: { kept: rounds.filter(isSteady).length, of: ROUNDS },
+  rounds: roundsKept,
   signInsPerCpuSecondOfEverythingAgainstBareHashes: over(
     (round) => referenceMs(round) / each(round.serverCpu + round.postgresCpu + round.ours.cpuSeconds),
   ),
@@ -114,7 +101,7 @@ const figures = {
     loadGenerator: over(({ ours }) => each(ours.cpuSeconds)),
   },
   passkeySignIns: {
-    rounds: { kept: byPasskey.filter(isSteady).length, of: ROUNDS },
+    rounds: keyRoundsKept,
     perCpuSecondOfServerAndPostgres: overKeys(({ serverCpu, postgresCpu }) => PER_ROUND / (serverCpu + postgresCpu)),
     perCpuSecondAgainstBareChecks: overKeys((round) => referenceMs(round) / each(round.serverCpu + round.postgresCpu)),
     bareCheckMs: overKeys(referenceMs),

@@ -8,4 +8,25 @@ export const percentile = (values: readonly number[], share: number): number =>
 export const rounded = (value: number, digits = 2): number => Number(value.toFixed(digits));
 
 /** How far apart two references of one round may be: a tenth. */
-export const MOST_DRIFT = 0.1;
+const MOST_DRIFT = 0.1;
+
+/** Between two references: a round counts where they agree; where none does, all of them do, and the report says how many agreed. */
+export function steadyOf<Round>(rounds: readonly Round[], references: (round: Round) => readonly [number, number]) {
+  const kept = rounds.filter((round) => {
+    const [before, after] = references(round);
+    return Math.abs(before - after) <= MOST_DRIFT * before;
+  });
+  const counted = kept.length > 0 ? kept : rounds;
+  return {
+    rounds: { kept: kept.length, of: rounds.length },
+    counted,
+    /** Median of what is picked of each round, and the least and the most. */
+    over(pick: (round: Round) => number, digits = 3): { median: number; spread: [number, number] } {
+      const values = counted.map(pick);
+      return {
+        median: rounded(median(values), digits),
+        spread: [rounded(Math.min(...values), digits), rounded(Math.max(...values), digits)],
+      };
+    },
+  };
+}

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { verify } from '@node-rs/argon2';
 import { verifyAuthenticationResponse } from '@simplewebauthn/server';
-import { MOST_DRIFT } from './numbers.ts';
 import { answer, makePasskey } from './passkey.ts';
 
 /** What a sign-in cannot do without, done bare. */
@@ -9,10 +8,6 @@ export interface Rate {
   readonly perSecond: number;
   readonly perCpuSecond: number;
 }
-
-/** Whether what was measured between two references may count. */
-export const isSteady = ({ before, after }: { before: Rate; after: Rate }): boolean =>
-  Math.abs(before.perCpuSecond - after.perCpuSecond) <= MOST_DRIFT * before.perCpuSecond;
 
 /** One after the other on so many strands at once. */
 async function rateOf(work: () => Promise<unknown>, atOnce: number, seconds: number): Promise<Rate> {

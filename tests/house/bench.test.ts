@@ -35,6 +35,7 @@ describe('the bench', () => {
     ['waiting', { laptops: 50 }],
     ['side-by-side', { signIns: 6 }],
     ['documents', { rounds: 1 }],
+    ['oidc', { atOnce: 2 }],
   ])('measures %s', { timeout: 120_000 }, (name, figures) => {
     expect(JSON.parse(run(`bench/${name}.ts`, '--smoke'))).toMatchObject(figures);
   });
