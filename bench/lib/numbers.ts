@@ -1,5 +1,9 @@
-/** The value in the middle. */
-export const median = (values: readonly number[]): number => percentile(values, 0.5);
+/** The value in the middle, or between the two that are. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle) - 1] ?? 0)) / 2;
+}
 
 /** The value below which this share of all lies. @param share from 0 to 1 */
 export const percentile = (values: readonly number[], share: number): number =>

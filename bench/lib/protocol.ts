@@ -14,12 +14,16 @@ export interface Visitor {
   refresh: string;
 }
 
-/** What web apps ask of any provider once somebody is signed in. Every answer is checked. */
+/** What web apps ask of any provider once somebody is signed in. Each answer is looked at: that it is one, and of its kind. */
 export type Operation = (visitor: Visitor) => Promise<unknown>;
 
 function ok({ status, body }: Answer): Record<string, unknown> {
   if (status !== 200) throw new Error(`${status}: ${body.slice(0, 300)}`);
   return JSON.parse(body) as Record<string, unknown>;
+}
+
+function isJwt({ access_token: token }: Tokens): void {
+  if (token.split('.').length !== 3) throw new Error('an opaque token where a JWT was asked for');
 }
 
 /** @returns the operations by name, and a way to sign somebody in for them */
@@ -35,23 +39,30 @@ export async function protocolAt(application: Application, { steps }: Forms) {
     (scope: string, more: Readonly<Record<string, string>>): Operation =>
     async ({ browser }) => {
       const request = app.request({ prompt: 'none', scope, ...more });
-      await app.redeem(request, await browser.open(request.url, application.redirectUri), more);
+      const tokens = await app.redeem(request, await browser.open(request.url, application.redirectUri), more);
+      if ('resource' in more) isJwt(tokens);
     };
 
   const operations: Readonly<Record<string, Operation>> = {
     'client credentials, opaque': () => asked({ grant_type: 'client_credentials' }),
-    'client credentials, JWT': () => asked({ grant_type: 'client_credentials', resource: API, scope: 'read' }),
+    'client credentials, JWT': async () =>
+      isJwt(await asked({ grant_type: 'client_credentials', resource: API, scope: 'read' })),
     refresh: async (visitor) => {
       const answer = await asked({ grant_type: 'refresh_token', refresh_token: visitor.refresh });
       if (answer.refresh_token === visitor.refresh) throw new Error('the same refresh token again');
       visitor.refresh = answer.refresh_token!;
+      visitor.access = answer.access_token;
     },
     introspection: async ({ access }) => {
       const { active } = ok(await call(introspection, { headers, form: { token: access } }));
       if (active !== true) throw new Error('a token that is worth nothing');
     },
-    userinfo: async ({ access }) =>
-      ok(await call(app.endpoints.userinfo_endpoint!, { headers: { authorization: `Bearer ${access}` } })),
+    userinfo: async ({ access }) => {
+      const { sub } = ok(
+        await call(app.endpoints.userinfo_endpoint!, { headers: { authorization: `Bearer ${access}` } }),
+      );
+      if (!sub) throw new Error('nobody');
+    },
     'code flow on a session, opaque token': codeFlow('openid', {}),
     'code flow on a session, JWT': codeFlow('openid read', { resource: API }),
   };

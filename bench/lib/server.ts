@@ -15,6 +15,7 @@ const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../../pac
 };
 /** `node <flags> src/main.ts`, as `npm start` says. */
 const START = scripts.start.split(' ').slice(1);
+export const NODE_FLAGS: readonly string[] = START.slice(0, -1);
 
 /** The server as an operator starts it. @param flags more of Node's */
 export async function startServer(
@@ -22,7 +23,7 @@ export async function startServer(
   flags: readonly string[] = [],
 ): Promise<RunningServer> {
   const began = performance.now();
-  const server = spawn(process.execPath, [...START.slice(0, -1), ...flags, ...START.slice(-1)], {
+  const server = spawn(process.execPath, [...NODE_FLAGS, ...flags, ...START.slice(-1)], {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
