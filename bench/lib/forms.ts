@@ -1,3 +1,8 @@
+import { totpCode } from '../../tests/support/totp.ts';
+import type { Browser } from './browser.ts';
+import { answer } from './passkey.ts';
+import type { Person } from './people.ts';
+
 /** One form on the way through a provider's pages: how its address ends (a regular expression), and what is typed into it. */
 export interface FormStep {
   readonly action: string;
@@ -34,3 +39,28 @@ export const PLAIN_LIBRARY: Forms = {
   ],
   acr: null,
 };
+
+/** Opens a sign-in and sends each form in turn. @returns where the browser is then: at an address that begins with `stopAt`, where all went well */
+export async function fillIn(
+  { steps }: Forms,
+  browser: Browser,
+  person: Person,
+  url: string,
+  stopAt: string,
+): Promise<string> {
+  let landed = await browser.open(url, stopAt);
+  const typed: Record<string, () => string> = {
+    email: () => person.email,
+    password: () => person.password,
+    code: () => totpCode(person.totp, new Date()),
+    passkey: () => {
+      const challenge = /challenge&quot;:&quot;([\w-]+)/.exec(browser.page.body)?.[1] ?? '';
+      return answer(person.passkey!, person.accountId, challenge, new URL(browser.url).origin);
+    },
+  };
+  for (const { action, fields } of steps) {
+    const values = Object.entries(fields).map(([name, what]) => [name, typed[what]?.() ?? what]);
+    landed = await browser.submit(action, Object.fromEntries(values), stopAt);
+  }
+  return landed;
+}

@@ -3,36 +3,21 @@
  * steady rate whether they are over or not.
  * Its parent says what to do by message; see `startLoad` in load-process.ts.
  */
-import { totpCode } from '../../tests/support/totp.ts';
 import { Browser } from './browser.ts';
-import type { Forms } from './forms.ts';
+import { type Forms, fillIn } from './forms.ts';
 import type { LoadOrder, LoadReport } from './load-process.ts';
-import { answer } from './passkey.ts';
 import type { Person } from './people.ts';
 import { relyingParty } from './relying-party.ts';
 
 type App = Awaited<ReturnType<typeof relyingParty>>;
 
 /** Each form in turn, code exchange, userinfo. */
-async function signIn(app: App, redirectUri: string, { steps, acr }: Forms, person: Person): Promise<void> {
+async function signIn(app: App, redirectUri: string, forms: Forms, person: Person): Promise<void> {
   const browser = new Browser();
   const request = app.request();
-  let landed = await browser.open(request.url, redirectUri);
-  const typed: Record<string, () => string> = {
-    email: () => person.email,
-    password: () => person.password,
-    code: () => totpCode(person.totp, new Date()),
-    passkey: () => {
-      const challenge = /challenge&quot;:&quot;([\w-]+)/.exec(browser.page.body)?.[1] ?? '';
-      return answer(person.passkey!, person.accountId, challenge, new URL(browser.url).origin);
-    },
-  };
-  for (const { action, fields } of steps) {
-    const values = Object.entries(fields).map(([name, what]) => [name, typed[what]?.() ?? what]);
-    landed = await browser.submit(action, Object.fromEntries(values), redirectUri);
-  }
+  const landed = await fillIn(forms, browser, person, request.url, redirectUri);
   if (!landed.startsWith(redirectUri)) throw new Error(`not signed in: ${browser.page.body.slice(0, 1000)}`);
-  await app.finish(request, landed, acr);
+  await app.finish(request, landed, forms.acr);
 }
 
 let next = 0;

@@ -1,6 +1,5 @@
-import { totpCode } from '../../tests/support/totp.ts';
 import { type Answer, Browser, call } from './browser.ts';
-import type { Forms } from './forms.ts';
+import { type Forms, fillIn } from './forms.ts';
 import type { Person } from './people.ts';
 import { type Application, relyingParty, type Tokens } from './relying-party.ts';
 
@@ -27,7 +26,7 @@ function isJwt({ access_token: token }: Tokens): void {
 }
 
 /** @returns the operations by name, and a way to sign somebody in for them */
-export async function protocolAt(application: Application, { steps }: Forms) {
+export async function protocolAt(application: Application, forms: Forms) {
   const app = await relyingParty(application);
   const { token_endpoint: token = '', introspection_endpoint: introspection = '' } = app.endpoints;
   const headers = { authorization: app.authorization };
@@ -72,14 +71,7 @@ export async function protocolAt(application: Application, { steps }: Forms) {
     async signIn(person: Person): Promise<Visitor> {
       const browser = new Browser();
       const request = app.request();
-      let landed = await browser.open(request.url, application.redirectUri);
-      for (const { action, fields } of steps) {
-        const typed = Object.entries(fields).map(([name, what]) => [
-          name,
-          what === 'code' ? totpCode(person.totp, new Date()) : person[what as 'email' | 'password'],
-        ]);
-        landed = await browser.submit(action, Object.fromEntries(typed), application.redirectUri);
-      }
+      const landed = await fillIn(forms, browser, person, request.url, application.redirectUri);
       const { access_token: access, refresh_token: refresh = '' } = await app.redeem(request, landed);
       return { browser, access, refresh };
     },
