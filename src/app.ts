@@ -7,6 +7,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import packageJson from '../package.json' with { type: 'json' };
 import { checkUp } from './checkup.ts';
 import type { CheckupPart } from './core/checkup.ts';
+import { requestId } from './core/random.ts';
 import type { Dependencies } from './dependencies.ts';
 import { allEndpoints } from './http/api/endpoints.ts';
 import { api } from './http/api/plugin.ts';
@@ -66,7 +67,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
 
   const app = Fastify({
     loggerInstance: d.log as FastifyBaseLogger,
-    genReqId: () => d.random.bytes(9).toString('base64url'),
+    genReqId: () => requestId(d.random),
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     bodyLimit: LARGEST_BODY,
     // Of the whole request; the plugin below keeps bodies to less where they are no files.

@@ -21,3 +21,9 @@ export const token128 = (random: Random): string => random.bytes(16).toString('b
 
 /** A random secret of 256 bits, as 43 base64url characters. */
 export const token256 = (random: Random): string => random.bytes(32).toString('base64url');
+
+/** What a request is called in the log, and by whoever reads it out on the telephone: 16 hexadecimal digits, all random. */
+export function requestId(random: Random): string {
+  const uuid = random.uuid();
+  return uuid.slice(0, 8) + uuid.slice(28);
+}

@@ -46,6 +46,8 @@ export async function mountProvider(
     method: ['GET', 'POST', 'OPTIONS', 'HEAD'],
     url: '/oidc/*',
     config: { public: true, csp: 'oidc' },
+    // Before Fastify would look for a body.
+    onRequest: handler,
     handler,
   });
   const documents = createDocuments(callbackOf, options.publicUrl);

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 
 /** For the body of a request, when nobody says more. */
@@ -19,7 +19,8 @@ export const hasBody = (headers: IncomingHttpHeaders): boolean =>
 export const bodyTime = fp(async (app: FastifyInstance, { seconds = SECONDS }: { seconds?: number }) => {
   const timers = new WeakMap<IncomingMessage, (seconds: number) => void>();
 
-  app.server.on('request', (raw: IncomingMessage, answer: ServerResponse) => {
+  // Before Fastify, which may have reached the route by the end of its own.
+  app.server.prependListener('request', (raw: IncomingMessage, answer: ServerResponse) => {
     if (!hasBody(raw.headers)) return;
     let timer: NodeJS.Timeout | undefined;
     const giveTime = (most: number): void => {
@@ -41,8 +42,7 @@ export const bodyTime = fp(async (app: FastifyInstance, { seconds = SECONDS }: {
     for (const event of ['end', 'close']) raw.once(event, () => clearTimeout(timer));
   });
 
-  app.decorateRequest('giveTime');
-  app.addHook('onRequest', async (request) => {
-    request.giveTime = (most) => timers.get(request.raw)?.(most);
+  app.decorateRequest('giveTime', function (this: FastifyRequest, most) {
+    timers.get(this.raw)?.(most);
   });
 });

@@ -20,11 +20,15 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 
 /** Tells of each request which route it is, and how its answer was. A page that waits for an event is no answer. */
 export const measured = fp(async (app: FastifyInstance, { began, answered }: MeasuredOptions) => {
-  app.addHook('onRequest', async (request) => began(begunOf(request)));
+  app.addHook('onRequest', (request, _reply, done) => {
+    began(begunOf(request));
+    done();
+  });
   if (!answered) return;
-  app.addHook('onResponse', async (request, reply) => {
-    if (reply.raw.getHeader('content-type') === 'text/event-stream') return;
-    answered({ ...begunOf(request), code: reply.raw.statusCode, seconds: reply.elapsedTime / 1000 });
+  app.addHook('onResponse', (request, reply, done) => {
+    if (reply.raw.getHeader('content-type') !== 'text/event-stream')
+      answered({ ...begunOf(request), code: reply.raw.statusCode, seconds: reply.elapsedTime / 1000 });
+    done();
   });
 });
 

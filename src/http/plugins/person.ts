@@ -16,7 +16,7 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
   app.decorateRequest('times');
   app.decorateRequest('useLocale');
   app.decorateRequest('origin');
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const query = request.query as { lang?: unknown; ui_locales?: unknown };
     const chosen = LOCALES.find((locale) => locale === query.lang);
     if (chosen) {
@@ -45,6 +45,7 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
       requestId: request.id,
       rememberedToken: request.cookies[rememberedCookieName(options.isSecure)],
     };
+    done();
   });
 });
 
