@@ -37,12 +37,14 @@ declare module 'fastify' {
     kind?: 'page' | 'json';
   }
   interface FastifyRequest {
-    locale: Locale;
-    t: Translate;
-    times: TimeFormat;
+    readonly locale: Locale;
+    readonly t: Translate;
+    readonly times: TimeFormat;
     /** The web app's wish, where the person has none. */
     useLocale(locale: Locale): void;
-    origin: Origin;
+    /** What `locale` found, or was told; ask that. */
+    knownLocale: Locale | undefined;
+    readonly origin: Origin;
     /** Set by the guard of the same name. */
     signIn: { paused: PausedSignIn; view: SignInView } | null;
     binding: { token: string; view: BindingView } | null;

@@ -1,24 +1,47 @@
 import Bowser from 'bowser';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Origin } from '../../core/audit.ts';
 import { chooseLocale } from '../../i18n/choose.ts';
-import { LOCALES, timeFormat, translator } from '../../i18n/translate.ts';
-
+import { LOCALES, type Locale, timeFormat, translator } from '../../i18n/translate.ts';
 import { rememberedCookieName } from '../remembered-cookie.ts';
 
 export const LANGUAGE_COOKIE = 'lang';
 const YEAR_SECONDS = 365 * 86_400;
 
-/** Who is asking, as far as a request tells: language, address, browser. `?lang=` chooses a language and keeps it. */
+/**
+ * Who is asking, as far as a request tells: language, address, browser. All of it is found out when somebody looks, which
+ * programs' requests seldom do. `?lang=` chooses a language and keeps it.
+ */
 export const person = fp(async (app: FastifyInstance, options: { isSecure: boolean; timeZone: string }) => {
-  app.decorateRequest('locale', 'nl');
-  app.decorateRequest('t');
-  app.decorateRequest('times');
-  app.decorateRequest('useLocale');
-  app.decorateRequest('origin');
+  const rememberedCookie = rememberedCookieName(options.isSecure);
+  app.decorateRequest('knownLocale', undefined);
+  app.decorateRequest('useLocale', function (this: FastifyRequest, locale) {
+    this.knownLocale = locale;
+  });
+  app.decorateRequest('locale', {
+    getter() {
+      this.knownLocale ??= localeOf(this);
+      return this.knownLocale;
+    },
+  });
+  app.decorateRequest('t', {
+    getter() {
+      return translator(this.locale);
+    },
+  });
+  app.decorateRequest('times', {
+    getter() {
+      return timeFormat(this.locale, options.timeZone);
+    },
+  });
+  app.decorateRequest('origin', {
+    getter() {
+      return new RequestOrigin(this, this.cookies[rememberedCookie]);
+    },
+  });
   app.addHook('onRequest', (request, reply, done) => {
-    const query = request.query as { lang?: unknown; ui_locales?: unknown };
-    const chosen = LOCALES.find((locale) => locale === query.lang);
+    const chosen = chosenNow(request);
     if (chosen) {
       reply.setCookie(LANGUAGE_COOKIE, chosen, {
         path: '/',
@@ -28,30 +51,42 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
         maxAge: YEAR_SECONDS,
       });
     }
-    const asked = typeof query.ui_locales === 'string' ? query.ui_locales : undefined;
-    request.locale =
-      chosen ?? chooseLocale(request.cookies[LANGUAGE_COOKIE], asked, request.headers['accept-language']);
-    speak(request, options.timeZone);
-    request.useLocale = (locale) => {
-      request.locale = locale;
-      speak(request, options.timeZone);
-    };
-    request.origin = {
-      ip: request.ip,
-      // Few requests ask.
-      get browser() {
-        return browserName(request.headers['user-agent']);
-      },
-      requestId: request.id,
-      rememberedToken: request.cookies[rememberedCookieName(options.isSecure)],
-    };
     done();
   });
 });
 
-function speak(request: FastifyRequest, timeZone: string): void {
-  request.t = translator(request.locale);
-  request.times = timeFormat(request.locale, timeZone);
+function chosenNow(request: FastifyRequest): Locale | undefined {
+  const { lang } = request.query as { lang?: unknown };
+  return lang === undefined ? undefined : LOCALES.find((locale) => locale === lang);
+}
+
+function localeOf(request: FastifyRequest): Locale {
+  const { ui_locales: asked } = request.query as { ui_locales?: unknown };
+  return (
+    chosenNow(request) ??
+    chooseLocale(
+      request.cookies[LANGUAGE_COOKIE],
+      typeof asked === 'string' ? asked : undefined,
+      request.headers['accept-language'],
+    )
+  );
+}
+
+class RequestOrigin implements Origin {
+  readonly ip: string;
+  readonly requestId: string;
+  readonly rememberedToken: string | undefined;
+  readonly #userAgent: string | undefined;
+  constructor(request: FastifyRequest, rememberedToken: string | undefined) {
+    this.ip = request.ip;
+    this.requestId = request.id;
+    this.rememberedToken = rememberedToken;
+    this.#userAgent = request.headers['user-agent'];
+  }
+  // Few requests ask.
+  get browser(): string {
+    return browserName(this.#userAgent);
+  }
 }
 
 /** `Firefox, Windows`: the same in both languages; empty where the header tells nothing. */
