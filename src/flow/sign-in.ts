@@ -188,43 +188,37 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const now = n.clock.now();
       const typed = email.trim().toLowerCase();
       const event = { action: 'password.verified', ...from(origin) } as const;
-      const tried = await n.throttle.attempt(`password:${typed}`, WAITS, now);
-      const signer = await n.signers.byEmail(typed);
+      const counter = `password:${typed}`;
+      const { failures, signer } = await n.signers.tried(typed, n.throttle.counting(counter, WAITS, now));
       const account = signer?.account;
       const subject = account
         ? { object: `account:${account.id}`, accountId: account.id }
         : { object: 'account:unknown' };
-      if (!tried.ok) {
+      if (failures === undefined) {
         await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail: { reason: 'wait' } });
-        return tried;
+        return n.throttle.refusal(counter, now);
       }
       // Beyond the hard stop nothing is right any more; the work is done all the same.
       // A password that a directory knows, the directory locks: here one would stay locked with no way to renew it.
-      const isSpent = tried.value > HARD_STOP && account?.source !== 'ldap';
+      const isSpent = failures > HARD_STOP && account?.source !== 'ldap';
       const usable = account?.status === 'active' && !isSpent ? account : undefined;
       const isRight = await n.verifyPassword(usable && signer, password).catch(async (error: unknown) => {
         const { code } = error as { code?: string };
         // A password that is kept here was compared all the same: without a count it could be guessed meanwhile.
         if (code === 'directory_unreachable')
           await n.audit({ ...event, ...subject, result: 'failure', actor: 'anonymous', detail: { reason: code } });
-        else await n.throttle.takeBack(`password:${typed}`);
+        else await n.throttle.takeBack(counter);
         throw error;
       });
       if (!usable || !isRight) {
-        if (account && account.source !== 'ldap' && isHardStop(tried.value)) await disablePassword(account, origin);
-        await n.audit({
-          ...event,
-          ...subject,
-          result: 'refused',
-          actor: 'anonymous',
-          detail: { failures: tried.value },
-        });
+        if (account && account.source !== 'ldap' && isHardStop(failures)) await disablePassword(account, origin);
+        await n.audit({ ...event, ...subject, result: 'refused', actor: 'anonymous', detail: { failures } });
         return refuse('wrong_credentials');
       }
       const shown: Shown = {
         accountId: usable.id,
         proof: 'password',
-        forgiven: n.throttle.counters(`password:${typed}`),
+        forgiven: n.throttle.counters(counter),
         event: { ...event, ...subject, result: 'success', actor: `account:${usable.id}` },
       };
       if (await n.transactions.start(uid, shown, now)) return accept(undefined);

@@ -2,13 +2,22 @@ import { UUID } from '../core/uuid.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { ACCOUNT_COLUMNS, type Account } from './accounts.ts';
 import { AUTHENTICATOR_COLUMNS, type Authenticator, secretPlace } from './authenticators.ts';
-import { columnsBeside, type Database } from './database.ts';
+import { columnsBeside, constant, type Database, type Fragment } from './database.ts';
 
 /** An account with what it signs in with, by one statement: what every step of a sign-in asks. */
 export interface Signers {
   byId(accountId: string): Promise<Signer | undefined>;
-  /** The active password, still sealed. */
-  byEmail(email: string): Promise<{ account: Account; password: StoredPassword | undefined } | undefined>;
+  /**
+   * Who a password was typed for, its active one still sealed; by the statement that counts the try (`Throttle.counting`).
+   * @returns `failures` undefined where it was not counted: wait
+   */
+  tried(
+    email: string,
+    counting: Fragment,
+  ): Promise<{
+    failures: number | undefined;
+    signer: { account: Account; password: StoredPassword | undefined } | undefined;
+  }>;
 }
 
 export interface Signer {
@@ -75,7 +84,9 @@ export function createSignerIn(sealer: Sealer): (rows: readonly Record<string, u
   };
 }
 
-export function createSigners({ query }: Database, sealer: Sealer): Signers {
+const ACCOUNT = constant(ACCOUNT_BESIDE);
+
+export function createSigners({ query, relaxedSql }: Database, sealer: Sealer): Signers {
   const signerIn = createSignerIn(sealer);
   return {
     async byId(accountId) {
@@ -87,18 +98,24 @@ export function createSigners({ query }: Database, sealer: Sealer): Signers {
       );
       return signerIn(rows);
     },
-    async byEmail(email) {
-      const [row] = await query<Record<string, unknown>>(
-        `SELECT x.id, x.secret_sealed, ${ACCOUNT_BESIDE} FROM account a
+    async tried(email, counting) {
+      const [row] = await relaxedSql<Record<string, unknown>>`WITH ${counting}
+        SELECT counted.failures, x.id, x.secret_sealed, ${ACCOUNT} FROM (VALUES (1)) one LEFT JOIN counted ON true
+          LEFT JOIN account a ON a.email = ${email.toLowerCase()}
           LEFT JOIN LATERAL (SELECT id, secret_sealed FROM authenticator
-            WHERE account_id = a.id AND kind = 'password' AND state = 'active' LIMIT 1) x ON true
-          WHERE a.email = $1`,
-        [email.toLowerCase()],
-      );
-      if (!row) return undefined;
-      const { id, secretSealed } = row as { id: string | null; secretSealed: Buffer | null };
+            WHERE account_id = a.id AND kind = 'password' AND state = 'active' LIMIT 1) x ON true`;
+      const { failures, accountId, id, secretSealed } = row as {
+        failures: number | null;
+        accountId: string | null;
+        id: string | null;
+        secretSealed: Buffer | null;
+      };
       const open = () => (id && secretSealed ? sealer.open(secretPlace(id), secretSealed).toString() : undefined);
-      return { account: accountIn(row), password: id ? { id, open } : undefined };
+      const password = id ? { id, open } : undefined;
+      return {
+        failures: failures ?? undefined,
+        signer: accountId === null ? undefined : { account: accountIn(row!), password },
+      };
     },
   };
 }

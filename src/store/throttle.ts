@@ -2,7 +2,7 @@ import { secondsUntil } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { keyedDigest } from '../crypto/digest.ts';
 import type { SecretKey } from '../crypto/secret-key.ts';
-import { type Database, these } from './database.ts';
+import { type Database, type Fragment, fragment, these } from './database.ts';
 
 /** The key of a counter, which tells nothing of what is counted. */
 export type Counter = string & { readonly counter: true };
@@ -22,6 +22,10 @@ export interface Throttle {
    * @returns failures in a row, this one included until `forgive` is called
    */
   attempt(what: string, waits: readonly number[], now: Date): Promise<Result<number>>;
+  /** The same, as a query `counted` for another table's statement (`Signers.tried`); it gives `failures`, or no row: wait. */
+  counting(what: string, waits: readonly number[], now: Date): Fragment;
+  /** Refusal of a try that was not counted. */
+  refusal(what: string, now: Date): Promise<Result<never>>;
   /**
    * Counts a try that stands under two waits, by one statement: for both, or for neither where one of them says `wait`.
    * @returns failures in a row of the first
@@ -45,18 +49,21 @@ export function createThrottle({ relaxedSql: sql }: Database, secret: SecretKey)
   const takeBack = async (counter: string): Promise<void> => {
     await sql`UPDATE throttle SET failures = greatest(failures - 1, 0), retry_at = NULL WHERE key = ${counter}`;
   };
+  const counting: Throttle['counting'] = (what, waits, now) =>
+    fragment`counted AS (INSERT INTO throttle (key, failures, updated_at) VALUES (${keyOf(what)}, 1, ${now})
+      ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now},
+        retry_at = ${now}::timestamptz + make_interval(secs => nullif((${waits}::int[])[least(throttle.failures + 2, ${waits.length}::int)], 0))
+        WHERE throttle.retry_at IS NULL OR throttle.retry_at <= ${now} RETURNING failures)`;
+  const refusal: Throttle['refusal'] = async (what, now) => {
+    const [blocked] = await sql<{ retryAt: Date | null }>`SELECT retry_at FROM throttle WHERE key = ${keyOf(what)}`;
+    return wait(blocked?.retryAt, now);
+  };
   return {
+    counting,
+    refusal,
     async attempt(what, waits, now) {
-      const id = keyOf(what);
-      const [row] = await sql<{
-        failures: number;
-      }>`INSERT INTO throttle (key, failures, updated_at) VALUES (${id}, 1, ${now})
-        ON CONFLICT (key) DO UPDATE SET failures = throttle.failures + 1, updated_at = ${now},
-          retry_at = ${now}::timestamptz + make_interval(secs => nullif((${waits}::int[])[least(throttle.failures + 2, ${waits.length}::int)], 0))
-          WHERE throttle.retry_at IS NULL OR throttle.retry_at <= ${now} RETURNING failures`;
-      if (row) return accept(row.failures);
-      const [blocked] = await sql<{ retryAt: Date | null }>`SELECT retry_at FROM throttle WHERE key = ${id}`;
-      return wait(blocked?.retryAt, now);
+      const [row] = await sql<{ failures: number }>`WITH ${counting(what, waits, now)} SELECT failures FROM counted`;
+      return row ? accept(row.failures) : refusal(what, now);
     },
     async attemptBoth(first, second, now) {
       const [one, two] = [keyOf(first.what), keyOf(second.what)];
