@@ -15,8 +15,17 @@ export class Fragment {
 export const fragment = (strings: TemplateStringsArray, ...values: unknown[]): Fragment =>
   new Fragment(strings, values);
 
-/** Text of our own, in a fragment: to be made once, not at each execution, for a statement is known by its pieces. */
-export const constant = (text: string): Fragment => new Fragment([text], []);
+const constants = new Map<string, Fragment>();
+
+/** Text of our own, in a fragment: the same one for the same text, for a statement is known by its pieces. */
+export function constant(text: string): Fragment {
+  let made = constants.get(text);
+  if (made === undefined) {
+    made = new Fragment([text], []);
+    constants.set(text, made);
+  }
+  return made;
+}
 
 /** Fragments, with commas between. */
 export const listed = (fragments: readonly Fragment[]): Fragment =>

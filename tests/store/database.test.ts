@@ -9,7 +9,7 @@ import { systemRandom } from '../../src/core/random.ts';
 import { createSealer } from '../../src/crypto/seal.ts';
 import { secretKey } from '../../src/crypto/secret-key.ts';
 import { createAuditStore, createEventOf } from '../../src/store/audit.ts';
-import { type Database, fragment, openDatabase, these } from '../../src/store/database.ts';
+import { constant, type Database, fragment, openDatabase, these } from '../../src/store/database.ts';
 import { openEmbeddedDatabase } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createOpSessions } from '../../src/store/op-sessions.ts';
@@ -70,6 +70,11 @@ describe('migrations', () => {
 });
 
 describe('a statement', () => {
+  it('does not grow with how often the same text of ours is put into one', () => {
+    expect(constant('a.id')).toBe(constant('a.id'));
+    expect(constant('a.id')).not.toBe(constant('b.id'));
+  });
+
   it('is what its pieces and holes make it, whatever the same template was before', async () => {
     const ask = (first: unknown, second: unknown) =>
       db.sql<{ first: number; theSecond: number }>`SELECT ${first}::int AS first, ${second}::int AS the_second`;
