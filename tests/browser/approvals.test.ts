@@ -103,7 +103,7 @@ for (const [locale, width, words] of [
       expect(await laptop.textContent('main')).toMatch(/Zaaksysteem/);
       await laptop.goto((await stage.rp.request({ client_id: 'nobody' })).url);
       await stage.shot(laptop, `${tongue}-error-unknown-${width}`);
-      const reference = /: ([\w-]{12})/.exec((await laptop.textContent('main'))!)![1]!;
+      const reference = /: ([\da-f]{16})/.exec((await laptop.textContent('main'))!)![1]!;
       expect(stage.installation.logLines.some((line) => line.includes(`"reference":"${reference}"`))).toBe(true);
       await laptop.context().close();
     });

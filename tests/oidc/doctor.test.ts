@@ -137,8 +137,10 @@ describe('the doctor for web apps', () => {
     expect(said).toContain('https://elsewhere.example.org/');
     expect(said).toContain('bewees zich verkeerd');
     expect(said).toContain('PKCE');
-    for (const [, reference] of said.matchAll(/Kenmerk ([\w-]{12})\./g))
-      expect(installation.logLines.some((line) => line.includes(reference!))).toBe(true);
+    const references = [...said.matchAll(/Kenmerk ([\da-f]{16})\./g)].map(([, reference]) => reference!);
+    expect(references).toHaveLength(3);
+    for (const reference of references)
+      expect(installation.logLines.some((line) => line.includes(reference))).toBe(true);
     // Ten thousand mistakes of one kind are one row.
     for (let time = 0; time < 5; time += 1) await laptop.open(wrong.href);
     await expect

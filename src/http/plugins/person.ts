@@ -41,8 +41,13 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
     },
   });
   app.addHook('onRequest', (request, reply, done) => {
-    const chosen = chosenNow(request);
+    // Node keeps it from the first look on; once the connection is gone it tells no more.
+    void request.raw.socket.remoteAddress;
+    // Now: a route that reads its own query keeps nothing else of it.
+    const { lang } = request.query as { lang?: unknown };
+    const chosen = lang === undefined ? undefined : LOCALES.find((locale) => locale === lang);
     if (chosen) {
+      request.knownLocale = chosen;
       reply.setCookie(LANGUAGE_COOKIE, chosen, {
         path: '/',
         httpOnly: true,
@@ -55,20 +60,12 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
   });
 });
 
-function chosenNow(request: FastifyRequest): Locale | undefined {
-  const { lang } = request.query as { lang?: unknown };
-  return lang === undefined ? undefined : LOCALES.find((locale) => locale === lang);
-}
-
 function localeOf(request: FastifyRequest): Locale {
   const { ui_locales: asked } = request.query as { ui_locales?: unknown };
-  return (
-    chosenNow(request) ??
-    chooseLocale(
-      request.cookies[LANGUAGE_COOKIE],
-      typeof asked === 'string' ? asked : undefined,
-      request.headers['accept-language'],
-    )
+  return chooseLocale(
+    request.cookies[LANGUAGE_COOKIE],
+    typeof asked === 'string' ? asked : undefined,
+    request.headers['accept-language'],
   );
 }
 
