@@ -25,7 +25,8 @@ interface Instance {
 
 /**
  * Server processes on one database, behind a proxy that gives each request to the next one, as a load balancer without
- * memory does. One that refuses the connection is passed by; nothing else is tried twice.
+ * memory does. One that refuses the connection is passed by, and one that resets it before it has answered a GET: it stopped listening
+ * before it had taken it in. Nothing else is tried twice, as with nginx's `proxy_next_upstream error`.
  */
 export class Cluster {
   readonly url: string;
@@ -174,8 +175,10 @@ export class Cluster {
       },
     );
     onward.on('error', (error: NodeJS.ErrnoException) => {
-      // Nothing was sent yet: the next one may have it.
-      if (error.code === 'ECONNREFUSED' && others.length > 0) this.#send(request, body, response, others);
+      const isUnheard =
+        error.code === 'ECONNREFUSED' ||
+        (error.code === 'ECONNRESET' && request.method === 'GET' && !response.headersSent);
+      if (isUnheard && others.length > 0) this.#send(request, body, response, others);
       else if (response.headersSent) response.destroy();
       else response.writeHead(502).end(`proxy: ${error.message}`);
     });
