@@ -25,8 +25,8 @@ interface Instance {
 
 /**
  * Server processes on one database, behind a proxy that gives each request to the next one, as a load balancer without
- * memory does. One that refuses the connection is passed by, and one that resets it before it has answered a GET: it stopped listening
- * before it had taken it in. Nothing else is tried twice, as with nginx's `proxy_next_upstream error`.
+ * memory does. One that refuses the connection is passed by, and one that resets it before it has answered a GET: it stopped
+ * listening before it had taken it in. Nothing else is tried twice, as with nginx's `proxy_next_upstream error`.
  */
 export class Cluster {
   readonly url: string;
