@@ -167,6 +167,7 @@ export function createSecondFactor(n: SecondFactorNeeds): SecondFactor {
   const shownKey = (account: Account, { authenticator, proof }: VerifiedKey, origin: Origin): Shown => ({
     accountId: account.id,
     proof,
+    authenticatorId: authenticator.id,
     event: {
       action: 'key.verified',
       object: `authenticator:${authenticator.id}`,

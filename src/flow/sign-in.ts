@@ -218,6 +218,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
       const shown: Shown = {
         accountId: usable.id,
         proof: 'password',
+        authenticatorId: signer?.password?.id,
         forgiven: n.throttle.counters(counter),
         event: { ...event, ...subject, result: 'success', actor: `account:${usable.id}` },
       };

@@ -158,7 +158,7 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
     replacePassword: (authenticator, now) =>
       db.transaction(async (sql) => {
         // Of two at once the second waits, and then replaces what the first one made.
-        await sql`SELECT 1 FROM account WHERE id = ${authenticator.accountId} FOR UPDATE`;
+        await sql`SELECT 1 FROM account WHERE id = ${authenticator.accountId} FOR NO KEY UPDATE`;
         await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
           WHERE account_id = ${authenticator.accountId} AND kind = 'password' AND state <> 'revoked'`;
         await insertAuthenticator(sql, sealer, authenticator, now);
@@ -209,7 +209,7 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
     },
     remove: (id, accountId, strong, now) =>
       db.transaction(async (sql) => {
-        await sql`SELECT 1 FROM account WHERE id = ${accountId} FOR UPDATE`;
+        await sql`SELECT 1 FROM account WHERE id = ${accountId} FOR NO KEY UPDATE`;
         const [mine] = await sql<{ state: string }>`SELECT state FROM authenticator
           WHERE id = ${id} AND account_id = ${accountId} AND kind = ANY(${strong}) AND parent_id IS NULL
             AND state IN ('active', 'disabled')`;

@@ -175,7 +175,7 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
     complete: (session, now, added) =>
       db
         .transaction(async (tx) => {
-          await tx`SELECT 1 FROM account WHERE id = ${session.accountId} FOR UPDATE`;
+          await tx`SELECT 1 FROM account WHERE id = ${session.accountId} FOR NO KEY UPDATE`;
           if (session.basis === 'password') {
             const active = await tx`SELECT 1 FROM authenticator
               WHERE account_id = ${session.accountId} AND kind = ANY(${SECOND_FACTORS}) AND state = 'active'`;

@@ -152,7 +152,7 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
     add: (c, now, { onlyFirst = false, allows = () => true, since = new Date(0) } = {}) =>
       db.transaction<Added>(async (tx) => {
         // One at a time per account: two tabs may not both find that there is none.
-        await tx`SELECT 1 FROM account WHERE id = ${c.accountId} FOR UPDATE`;
+        await tx`SELECT 1 FROM account WHERE id = ${c.accountId} FOR NO KEY UPDATE`;
         if (onlyFirst) {
           const rows =
             await tx`SELECT 1 FROM challenge WHERE login_uid = ${c.loginUid} AND account_id = ${c.accountId} LIMIT 1`;

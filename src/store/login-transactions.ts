@@ -33,6 +33,8 @@ export type NewTransaction = Omit<LoginTransaction, 'state' | 'endReason' | 'pos
 export interface Shown {
   readonly accountId: string;
   readonly proof: Proof;
+  /** What it was shown with, where that is kept here: still active, or nothing is kept. Whoever replaces it waits for this. */
+  readonly authenticatorId?: string | undefined;
   /** Counters of failures that start again. */
   readonly forgiven?: readonly Counter[];
   /**
@@ -62,12 +64,12 @@ export interface LoginTransactions {
   /**
    * A first factor: the account, and proofs from the start (a recovery code or pass of the same account was used up, so
    * it stays).
-   * @returns it as it is now; undefined where it is no longer open
+   * @returns it as it is now; undefined where it is no longer open, or what was shown no longer counts
    */
   start(uid: string, shown: Shown, now: Date): Promise<LoginTransaction | undefined>;
   /**
    * One more proof by the same account.
-   * @returns it as it is now; undefined where it is no longer open, or the step of a code app was used before
+   * @returns it as it is now; undefined where it is no longer open, or what was shown no longer counts or was used before
    */
   prove(uid: string, shown: Shown, now: Date): Promise<LoginTransaction | undefined>;
   postpone(uid: string, now: Date): Promise<boolean>;
@@ -100,12 +102,15 @@ export const openTransaction = (t: NewTransaction, now: Date): Fragment =>
       (uid, client_id, prompt, required_acr, account_id, proofs, auth_time, created_at, expires_at)
     VALUES (${t.uid}, ${t.clientId}, ${t.prompt}, ${t.requiredAcr}, ${t.accountId}, ${t.proofs}, ${t.authTime}, ${now}, ${t.expiresAt})`;
 
-/** Whether this is the first use of a code app's time step. `true` where the proof is no code. */
-const accepted = (step: Shown['step'], now: Date): Fragment =>
-  step === undefined
-    ? fragment`accepted AS (VALUES (1))`
-    : fragment`accepted AS (UPDATE authenticator SET last_step = ${step.step}, last_used_at = ${now}
+/** A row where what it was shown with is still active, and this is the first use of a code app's time step. */
+const accepted = ({ step, authenticatorId }: Shown, now: Date): Fragment => {
+  if (step)
+    return fragment`accepted AS (UPDATE authenticator SET last_step = ${step.step}, last_used_at = ${now}
         WHERE id = ${step.authenticatorId} AND state = 'active' AND (last_step IS NULL OR last_step < ${step.step}) RETURNING 1)`;
+  return authenticatorId === undefined
+    ? fragment`accepted AS (VALUES (1))`
+    : fragment`accepted AS (SELECT 1 FROM authenticator WHERE id = ${authenticatorId} AND state = 'active' FOR SHARE)`;
+};
 
 /** Counters that start again, where the proof counted. In one order, as they are counted: two at once do not block each other. */
 const forgive = (counters: readonly Counter[]): Fragment =>
@@ -120,15 +125,12 @@ export function createLoginTransactions(
   knownPlaces: KnownPlaces,
 ): LoginTransactions {
   /** @param change of the row, which gives it back */
-  const change = async (
-    { forgiven = [], step, event }: Shown,
-    changed: Fragment,
-    now: Date,
-  ): Promise<LoginTransaction | undefined> => {
+  const change = async (shown: Shown, changed: Fragment, now: Date): Promise<LoginTransaction | undefined> => {
+    const { forgiven = [], event } = shown;
     const run = event ? sql : relaxedSql;
     const told = event ? fragment`, ${eventOf(event, now, fragment`changed`)}` : fragment``;
     const [row] =
-      await run<LoginTransaction>`WITH ${accepted(step, now)}, changed AS (${changed})${forgive(forgiven)}${told}
+      await run<LoginTransaction>`WITH ${accepted(shown, now)}, changed AS (${changed})${forgive(forgiven)}${told}
       SELECT * FROM changed`;
     return row;
   };
@@ -147,7 +149,7 @@ export function createLoginTransactions(
       const started = fragment`UPDATE login_transaction SET account_id = ${accountId}, auth_time = ${now}, postponed_at = NULL,
           proofs = ${proof}::text || CASE WHEN account_id = ${accountId}
             THEN ARRAY(SELECT unnest(proofs) INTERSECT SELECT unnest(ARRAY['recovery_code', 'temporary_pass'])) ELSE '{}' END
-        WHERE uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING *`;
+        WHERE EXISTS (SELECT 1 FROM accepted) AND uid = ${uid} AND state = 'open' AND expires_at > ${now} RETURNING *`;
       return change(shown, started, now);
     },
     prove(uid, shown, now) {

@@ -17,7 +17,7 @@ export async function replaceRecoveryCodes(
   codes: readonly string[],
   now: Date,
 ): Promise<void> {
-  await sql`SELECT 1 FROM account WHERE id = ${set.accountId} FOR UPDATE`;
+  await sql`SELECT 1 FROM account WHERE id = ${set.accountId} FOR NO KEY UPDATE`;
   await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
     WHERE account_id = ${set.accountId} AND kind = 'recovery_code' AND state <> 'revoked'`;
   await sql`INSERT INTO authenticator (id, account_id, kind, label, state, created_at)

@@ -111,7 +111,7 @@ export function createSupportCases(db: Database): SupportCases {
     },
     reset: (c, kinds, undo, now) =>
       db.transaction(async (tx) => {
-        await tx`SELECT 1 FROM account WHERE id = ${c.accountId} FOR UPDATE`;
+        await tx`SELECT 1 FROM account WHERE id = ${c.accountId} FOR NO KEY UPDATE`;
         const working = await tx<{ id: string }>`SELECT id FROM authenticator
           WHERE account_id = ${c.accountId} AND kind = ANY(${kinds}) AND kind <> 'temporary_pass' AND state = 'active'`;
         const revoked = await tx`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
@@ -140,7 +140,7 @@ export function createSupportCases(db: Database): SupportCases {
         if (!row) return undefined;
         const { revoked, undoDigest, ...shown } = row;
         const since = row.decidedAt ?? row.requestedAt;
-        await tx`SELECT 1 FROM account WHERE id = ${row.accountId} FOR UPDATE`;
+        await tx`SELECT 1 FROM account WHERE id = ${row.accountId} FOR NO KEY UPDATE`;
         await tx`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
           WHERE account_id = ${row.accountId} AND created_at >= ${since} AND kind <> 'password' AND state <> 'revoked'`;
         const back = await tx`UPDATE authenticator SET state = 'active', ended_at = NULL

@@ -19,7 +19,7 @@ export function createTemporaryPasses(db: Database): TemporaryPasses {
   return {
     add: (pass, now) =>
       db.transaction(async (sql) => {
-        await sql`SELECT 1 FROM account WHERE id = ${pass.accountId} FOR UPDATE`;
+        await sql`SELECT 1 FROM account WHERE id = ${pass.accountId} FOR NO KEY UPDATE`;
         await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
           WHERE account_id = ${pass.accountId} AND kind = 'temporary_pass' AND state = 'active'`;
         await sql`INSERT INTO authenticator (id, account_id, kind, label, state, pass_digest, expires_at, created_at)

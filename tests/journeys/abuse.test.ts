@@ -232,6 +232,30 @@ describe('a sign-in that was finished, and not yet picked up', () => {
   });
 });
 
+describe('a password that is replaced while it is being compared', () => {
+  it('opens nothing', async () => {
+    const browser = new Laptop();
+    let posting: Promise<unknown> | undefined;
+    const { sql, transaction } = installation.d.database;
+    await transaction(async (replacing) => {
+      await replacing`UPDATE authenticator SET state = 'revoked', ended_at = now()
+        WHERE account_id = ${person.accountId} AND kind = 'password'`;
+      let isOver = false;
+      posting = givePassword(browser, rp, person).finally(() => {
+        isOver = true;
+      });
+      for (let isWaiting = false; !isWaiting && !isOver; ) {
+        const rows = await sql`SELECT 1 FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        isWaiting = rows.length > 0;
+      }
+    });
+    await posting;
+    expect(browser.page.html).toContain('name="password"');
+    expect(browser.page.html).toContain('wachtwoord klopt niet');
+  });
+});
+
 describe('a stranger', () => {
   const forgotten = async (email: string, browser = new Laptop()) => {
     await browser.open(`${installation.url}/password/forgotten`);

@@ -1,4 +1,5 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeChallenge } from '../../src/authenticators/push/challenge.ts';
 import { ACR_MFA } from '../../src/core/assurance.ts';
@@ -172,6 +173,36 @@ describe('a sign-in that is being finished while all of its account ends', () =>
     const shown = { accountId, proof: 'password', forgiven: throttle.counters('an ended sign-in') } as const;
     expect(await transactions.start(uid, shown, new Date())).toBeUndefined();
     expect(await throttle.attempt('an ended sign-in', [0, 0, 0, 0], new Date())).toEqual({ ok: true, value: 2 });
+  });
+});
+
+describe('a password that is replaced while it is being compared', () => {
+  it('begins no sign-in that stays, whoever was first, and neither fails', async () => {
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
+    const authenticators = createAuthenticators(db, sealer);
+    const newPassword = { accountId, kind: 'password', label: 'password', state: 'active', secret: 'x' } as const;
+    let authenticatorId: string = randomUUID();
+    await authenticators.replacePassword({ ...newPassword, id: authenticatorId }, new Date());
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const uid = randomUUID();
+      const id = randomUUID();
+      await transactions.open({ ...open, uid, accountId: null, proofs: [], expiresAt: soon() }, new Date());
+      const shown = { accountId, proof: 'password', authenticatorId, event: finished } as const;
+      const results = await together(2, async (index) => {
+        if (index === 0) {
+          // Before the other change, in its middle, and when it is over.
+          await setTimeout(attempt % 10);
+          return transactions.start(uid, shown, new Date());
+        }
+        await authenticators.replacePassword({ ...newPassword, id }, new Date());
+        return transactions.endAll(accountId, 'revoked');
+      });
+      expect(fulfilled(results)).toHaveLength(2);
+      const { state, accountId: whose } = (await transactions.byUid(uid))!;
+      expect(state === 'ended' || whose === null).toBe(true);
+      expect(await transactions.start(uid, shown, new Date())).toBeUndefined();
+      authenticatorId = id;
+    }
   });
 });
 
