@@ -1,3 +1,4 @@
+import { maxHeaderSize } from 'node:http';
 import { join } from 'node:path';
 import cookie from '@fastify/cookie';
 import session from '@fastify/session';
@@ -16,7 +17,7 @@ import { consolePages } from './http/console/pages.ts';
 import { createEventStreams } from './http/event-stream.ts';
 import { createGuards } from './http/guards.ts';
 import { bodyTime, FILE_SECONDS } from './http/plugins/body-time.ts';
-import { errors } from './http/plugins/errors.ts';
+import { errors, readableUrl } from './http/plugins/errors.ts';
 import { forms } from './http/plugins/forms.ts';
 import { guards } from './http/plugins/guards.ts';
 import { measured } from './http/plugins/measured.ts';
@@ -70,6 +71,9 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     genReqId: () => requestId(d.random),
     trustProxy: config.trustProxy.length > 0 ? [...config.trustProxy] : false,
     bodyLimit: LARGEST_BODY,
+    rewriteUrl: readableUrl,
+    // What is too long for an id is not there, as any other that is none.
+    routerOptions: { maxParamLength: maxHeaderSize },
     // Of the whole request; the plugin below keeps bodies to less where they are no files.
     requestTimeout: (FILE_SECONDS + 30) * 1000,
     http: { headersTimeout: 30_000 },
@@ -83,13 +87,13 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
   const bindingCookie = { name: isSecure ? '__Host-binding' : 'binding', isSecure };
   const { signIn, secondFactor, binding, companion, approvals, waiting, administration, myAccount, random } = d;
 
+  await app.register(bodyTime, {});
   await app.register(measured, { began: nameSpan, answered: d.metrics?.answered });
   await app.register(cookie, { secret: d.cookieKeysFor('cookies') });
   await app.register(securityHeaders, { isSecure });
   await app.register(person, { isSecure, timeZone: config.timeZone });
   await app.register(pages, { render: d.render, organisation, accessibilityUrl, brand: d.brand });
   await app.register(errors);
-  await app.register(bodyTime, {});
   await app.register(guards, {
     guards: createGuards({
       interactions,

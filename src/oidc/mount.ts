@@ -27,6 +27,7 @@ export async function mountProvider(
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
   const handler = (request: FastifyRequest, reply: FastifyReply): void => {
+    const callback = callbackOf(options.current());
     const { headers } = request.raw;
     headers.host = url.host;
     delete headers['x-forwarded-host'];
@@ -40,7 +41,7 @@ export async function mountProvider(
       if (value !== undefined) reply.raw.setHeader(name, value);
     }
     reply.hijack();
-    void callbackOf(options.current())(request.raw, reply.raw);
+    void callback(request.raw, reply.raw);
   };
   app.route({
     method: ['GET', 'POST', 'OPTIONS', 'HEAD'],

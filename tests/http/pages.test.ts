@@ -70,6 +70,22 @@ describe('every answer', () => {
     expect(problem.headers.get('content-type')).toContain('application/problem+json');
     expect(await problem.json()).toMatchObject({ code: 'not_found', status: 404 });
   });
+  it.each([
+    ['escapes that are none', '/%zz', 'begrijpen dit verzoek niet'],
+    ['bytes that are no text', '/interaction/%ff/code?lang=nl', 'begrijpen dit verzoek niet'],
+    ['a name that is too long', `/interaction/${'x'.repeat(2000)}`, 'verlopen'],
+  ])('to an address with %s is such a page too', async (_what, path, words) => {
+    const page = await fetch(`${installation.url}${path}`, { headers: { accept: 'text/html' } });
+    expect(page.status).toBe(400);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    const text = await page.text();
+    expect(text).toContain('lang="nl"');
+    expect(text).toContain(words);
+    const problem = await fetch(`${installation.url}/app/api${path}`);
+    expect([400, 404]).toContain(problem.status);
+    expect(problem.headers.get('content-type')).toContain('application/problem+json');
+  });
 });
 
 describe('a form', () => {

@@ -30,6 +30,8 @@ it('speaks the language that was just chosen, also where a route reads only its 
   const dutch = await app.inject({ url: '/list?page=2', headers: { 'accept-language': 'nl' } });
   expect(dutch.json().locale).toBe('nl');
   expect(dutch.json().title).not.toBe(english.title);
+  // What a web app asks for (OpenID Connect Core, section 3.1.2.1).
+  expect((await app.inject('/list?page=2&ui_locales=en')).json().locale).toBe('en');
 });
 
 it('knows where a request came from, also when whoever sent it has gone before somebody asks', async () => {

@@ -20,6 +20,20 @@ const BY_CODE: Readonly<Record<string, { title: MessageKey; text: MessageKey }>>
 };
 const SERVER = { title: 'common.error_title', text: 'error.server_text' } as const;
 
+/**
+ * For an address whose escapes are none (`/%zz`) Fastify answers before any hook of ours: a language, headers, a reference. Such a
+ * one becomes what could be read of it and a NUL, which is refused below.
+ */
+export function readableUrl({ url = '/' }: { url?: string | undefined }): string {
+  const [path = ''] = url.split('?', 1);
+  try {
+    if (path.includes('%')) decodeURIComponent(path);
+    return url;
+  } catch {
+    return `${path.slice(0, path.indexOf('%'))}%00${url.slice(path.length)}`;
+  }
+}
+
 /** Every mistake gets the right status, a sentence that says what to do, and a reference that finds the log line. */
 export const errors = fp(async (app: FastifyInstance) => {
   // PostgreSQL keeps no NUL character, and nothing honest has one in its address.

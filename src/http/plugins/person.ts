@@ -44,7 +44,8 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
     // Node keeps it from the first look on; once the connection is gone it tells no more.
     void request.raw.socket.remoteAddress;
     // Now: a route that reads its own query keeps nothing else of it.
-    const { lang } = request.query as { lang?: unknown };
+    const { lang, ui_locales: asked } = request.query as { lang?: unknown; ui_locales?: unknown };
+    if (typeof asked === 'string') request.knownLocale = localeOf(request, asked);
     const chosen = lang === undefined ? undefined : LOCALES.find((locale) => locale === lang);
     if (chosen) {
       request.knownLocale = chosen;
@@ -60,14 +61,8 @@ export const person = fp(async (app: FastifyInstance, options: { isSecure: boole
   });
 });
 
-function localeOf(request: FastifyRequest): Locale {
-  const { ui_locales: asked } = request.query as { ui_locales?: unknown };
-  return chooseLocale(
-    request.cookies[LANGUAGE_COOKIE],
-    typeof asked === 'string' ? asked : undefined,
-    request.headers['accept-language'],
-  );
-}
+const localeOf = (request: FastifyRequest, asked?: string): Locale =>
+  chooseLocale(request.cookies[LANGUAGE_COOKIE], asked, request.headers['accept-language']);
 
 class RequestOrigin implements Origin {
   readonly ip: string;
