@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { findDatabase } from '../src/server.ts';
+import { findDatabase } from '../src/found-database.ts';
 import { type BenchInstallation, makeInstallation } from './lib/installation.ts';
 import { startLoad } from './lib/load-process.ts';
 import { median, percentile, rounded } from './lib/numbers.ts';

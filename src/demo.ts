@@ -7,7 +7,8 @@ import { Fault } from './core/errors.ts';
 import { systemRandom } from './core/random.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createLog } from './log.ts';
-import { failStart, startServer, stopOnSignal } from './server.ts';
+import { startServer } from './server.ts';
+import { failStart, stopOnSignal } from './stopping.ts';
 
 /** A trial on one's own machine: the server, an example web app, two employees. Its data are apart, in data/demo. */
 const ROOT = join(import.meta.dirname, '..');

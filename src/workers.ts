@@ -2,8 +2,8 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import { Fault } from './core/errors.ts';
+import { findDatabase } from './found-database.ts';
 import type { MetricsListener } from './observe/listener.ts';
-import { findDatabase } from './server.ts';
 
 /** Of each process beside its pools: it listens for signals, and shows that it is there. */
 const OTHER_CONNECTIONS = 2;

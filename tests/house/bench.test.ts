@@ -36,6 +36,7 @@ describe('the bench', () => {
     ['side-by-side', { signIns: 6 }],
     ['documents', { rounds: 1 }],
     ['oidc', { atOnce: 2 }],
+    ['workers', { rows: [{ processes: 2 }] }],
   ])('measures %s', { timeout: 120_000 }, (name, figures) => {
     expect(JSON.parse(run(`bench/${name}.ts`, '--smoke'))).toMatchObject(figures);
   });

@@ -3,9 +3,9 @@ import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { createDependencies } from '../../src/dependencies.ts';
+import { findDatabase } from '../../src/found-database.ts';
 import { startJobs } from '../../src/jobs.ts';
 import { createLog } from '../../src/log.ts';
-import { findDatabase } from '../../src/server.ts';
 
 /**
  * The server as a process that may be killed, with what a setting may never be: a push service of the test's, and a clock
