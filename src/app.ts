@@ -104,6 +104,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
       clock: d.clock,
       bindingCookie: bindingCookie.name,
       consoleVisits: d.consoleVisits,
+      callers: d.apiCallers,
       adminAcr: config.adminAcr,
     }),
   });

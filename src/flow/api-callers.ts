@@ -58,6 +58,8 @@ export type RecognisedCaller =
 
 export interface ApiCallers {
   recognise(call: ApiCall): Promise<RecognisedCaller>;
+  /** Whether it is still so of somebody who was recognised a moment ago: token, account and role. Nothing is counted. */
+  stillCounts(authorization: string | undefined, caller: ApiCaller): Promise<boolean>;
 }
 
 export interface ApiCallersNeeds {
@@ -80,6 +82,12 @@ export const ADMIN_SECONDS = 12 * 3600;
 /** How recent a sign-in must be for what is dangerous. */
 export const FRESH_ADMIN_SECONDS = 600;
 
+/** RFC 6750, section 2.1, and RFC 9449, section 7.1. */
+function presented(authorization = ''): { scheme?: string | undefined; value?: string | undefined } {
+  const [, scheme, value] = /^(Bearer|DPoP) +([\w.~+/-]+=*)$/i.exec(authorization) ?? [];
+  return { scheme, value };
+}
+
 export function createApiCallers(n: ApiCallersNeeds): ApiCallers {
   const count = async (key: string, limit: number): Promise<CallBudget> => {
     const { count: used, endsAt } = await n.callCounts.count(key, WINDOW_SECONDS, n.clock.now());
@@ -91,8 +99,16 @@ export function createApiCallers(n: ApiCallersNeeds): ApiCallers {
   };
 
   return {
+    async stillCounts(authorization, { by: { authority } }) {
+      const { value = '' } = presented(authorization);
+      if (!(await n.readToken(value))) return false;
+      if (authority.kind !== 'person') return true;
+      const account = await n.accounts.byId(authority.accountId);
+      return account?.status === 'active' && account.role === authority.role;
+    },
+
     async recognise(call) {
-      const [, scheme, value] = /^(Bearer|DPoP) +([\w.~+/-]+=*)$/i.exec(call.authorization ?? '') ?? [];
+      const { scheme, value } = presented(call.authorization);
       if (!value) return refuse(call.authorization ? 'invalid_token' : 'missing_token', call.ip);
       const token = await n.readToken(value);
       if (!token) return refuse('invalid_token', call.ip);

@@ -9,6 +9,7 @@ import type { Authenticator, Authenticators } from '../store/authenticators.ts';
 import type { BindingBasis, BindingSession, BindingSessions } from '../store/binding-sessions.ts';
 import type { Challenge, Challenges } from '../store/challenges.ts';
 import type { RecoveryCodes } from '../store/recovery-codes.ts';
+import type { Standing } from '../store/standing.ts';
 import type { Approvals } from './approvals.ts';
 import { type Audit, byAccount } from './audit.ts';
 import type { AnnounceBound } from './bound.ts';
@@ -37,13 +38,13 @@ export interface EnrolmentOffer {
 }
 
 export interface Binding {
-  /** @returns the token for the browser's cookie */
+  /** @returns the token for the browser's cookie; undefined where what it stands on has ended */
   open(
     account: Account,
-    loginUid: string | null,
+    on: Standing,
     basis: BindingBasis,
     origin: Origin,
-  ): Promise<{ token: string; ttlSeconds: number }>;
+  ): Promise<{ token: string; ttlSeconds: number } | undefined>;
   look(token: string | undefined): Promise<BindingView | undefined>;
   /** The sign-in to go back to when the ten minutes are over, if it still can go on. */
   interrupted(token: string): Promise<string | undefined>;
@@ -80,15 +81,18 @@ export interface BindingNeeds {
 
 export function createBinding(n: BindingNeeds): Binding {
   return {
-    async open(account, loginUid, basis, origin) {
+    async open(account, on, basis, origin) {
       const now = n.clock.now();
       const token = token256(n.random);
-      const id = n.random.uuid();
-      await n.bindings.add(
-        { id, accountId: account.id, loginUid, basis, replacesId: null, expiresAt: addSeconds(now, BINDING_SECONDS) },
-        token,
-        now,
-      );
+      const session = {
+        id: n.random.uuid(),
+        accountId: account.id,
+        loginUid: 'signIn' in on ? on.signIn : null,
+        basis,
+        replacesId: null,
+        expiresAt: addSeconds(now, BINDING_SECONDS),
+      };
+      if (!(await n.bindings.add(session, on, token, now))) return undefined;
       await n.audit({
         action: 'binding.started',
         object: `account:${account.id}`,

@@ -43,6 +43,8 @@ export function createCallerCheck(n: CallerCheckNeeds): CallerCheck {
     const challenge = await n.challenges.byId(challengeId);
     if (challenge?.purpose !== 'caller_check' || challenge.accountId !== accountId || challenge.askedBy !== by.actor)
       return false;
+    // Since then it was said that the phone is in somebody else's hands.
+    if ((await n.accounts.byId(accountId))?.pushFrozenAt) return false;
     const { state, usedAt } = challenge;
     return state === 'approved' && usedAt !== null && usedAt > addSeconds(n.clock.now(), -GOOD_FOR_SECONDS);
   };

@@ -23,10 +23,12 @@ export type EndEverything = (accountId: string) => Promise<number>;
 export function createEndEverything(n: EndEverythingNeeds): EndEverything {
   return async (accountId) => {
     const now = n.clock.now();
-    await n.bindings.endAll(accountId);
-    await n.transactions.endAll(accountId, 'revoked');
-    await n.rememberedBrowsers.revokeAll(accountId, now);
+    // In the order in which one is begun by another.
     await n.mailLinks.endPasswordLinks(accountId, now);
-    return n.opSessions.revokeAll(accountId, now);
+    await n.transactions.endAll(accountId, 'revoked');
+    const count = await n.opSessions.revokeAll(accountId, now);
+    await n.bindings.endAll(accountId);
+    await n.rememberedBrowsers.revokeAll(accountId, now);
+    return count;
   };
 }

@@ -27,6 +27,8 @@ export interface MyAccountView {
 /** What a person may see and change of their own account. Whether they signed in freshly is checked by who calls. */
 export interface MyAccount {
   look(accountId: string): Promise<MyAccountView | undefined>;
+  /** Whether nobody has ended this session of oidc-provider's. */
+  isOpen(sessionUid: string): Promise<boolean>;
   /** One of the person's own second factors, and whether it is the last. */
   authenticator(accountId: string, id: string): Promise<{ shown: ShownAuthenticator; isLast: boolean } | undefined>;
   /** Refusals: `label_missing`, `authenticator_unknown`. */
@@ -108,6 +110,8 @@ export function createMyAccount(n: MyAccountNeeds): MyAccount {
         recoveryCodesLeft: await n.recoveryCodes.left(accountId),
       };
     },
+
+    isOpen: async (sessionUid) => (await n.opSessions.findByUid(sessionUid, n.clock.now())) !== undefined,
 
     async authenticator(accountId, id) {
       const mine = (await n.authenticators.ofAccount(accountId)).filter(isShown);

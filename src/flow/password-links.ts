@@ -157,12 +157,13 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
       const now = n.clock.now();
       if (!(await n.mailLinks.use(code, now))) return refuse('link_invalid');
       await n.mailLinks.endPasswordLinks(account.id, now);
-      await n.bindPassword(account.id, password, now);
+      if (!(await n.bindPassword(account.id, password, now, { signIn: transaction.uid })))
+        return refuse('link_invalid');
       // Whoever read the mail and has the second factor is the owner: what "this was not me" froze may go on.
       await n.accounts.setPushFrozen(account.id, null, now);
-      await n.bindings.endAll(account.id);
       await n.transactions.endAll(account.id, 'revoked', transaction.uid);
       await n.opSessions.revokeAll(account.id, now);
+      await n.bindings.endAll(account.id);
       await n.transactions.prove(transaction.uid, { accountId: account.id, proof: 'password' }, now);
       await replaced(account, found.link.purpose, origin);
       return accept(undefined);
@@ -173,11 +174,11 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
       const problem = problemWith(account, password);
       if (problem) return refuse(problem);
       const now = n.clock.now();
-      await n.bindPassword(account.id, password, now);
+      if (!(await n.bindPassword(account.id, password, now, { session: sessionUid }))) return refuse('access_denied');
       await n.mailLinks.endPasswordLinks(account.id, now);
-      await n.bindings.endAll(account.id);
       await n.transactions.endAll(account.id, 'revoked');
       await n.opSessions.revokeOthers(account.id, sessionUid, now);
+      await n.bindings.endAll(account.id);
       await replaced(account, 'changed by its owner', origin);
       return accept(undefined);
     },

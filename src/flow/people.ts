@@ -175,16 +175,9 @@ export function createPeople(n: PeopleNeeds): People {
       if (!found.ok) return found;
       const all = await n.authenticators.ofAccount(id);
       const one = all.find((each) => each.id === authenticatorId && each.parentId === null && each.kind !== 'password');
-      if (!one || !(await n.authenticators.move(one.id, ['active', 'disabled', 'pending'], 'revoked', n.clock.now())))
+      if (!one || !(await n.authenticators.revoke(one.id, id, STRONG_WAYS, n.clock.now())))
         return refuse('authenticator_unknown');
       await n.subscriptions.remove(one.id);
-      const isStrong = (each: Authenticator): boolean =>
-        each.state === 'active' &&
-        each.id !== one.id &&
-        each.parentId !== one.id &&
-        STRONG_WAYS.some((way) => way === each.kind);
-      // Without any left, the password alone must not be enough to set up the next one.
-      if (!all.some(isStrong)) await n.accounts.requirePass(id, n.clock.now());
       await n.audit({
         action: 'authenticator.revoked',
         object: `authenticator:${one.id}`,

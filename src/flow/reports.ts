@@ -58,16 +58,19 @@ export function createReports(n: ReportsNeeds): Reports {
   const secure: Reports['secure'] = async (report) => {
     const { account, origin, actor } = report;
     const now = n.clock.now();
+    const takeAway = async (): Promise<string[]> => {
+      if (report.wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
+      return report.distrustSince ? n.authenticators.disableSince(account.id, report.distrustSince, now) : [];
+    };
     await n.accounts.setPushFrozen(account.id, now, now);
-    await n.bindings.endAll(account.id);
-    await n.transactions.endAll(account.id, 'reported');
     await n.mailLinks.endPasswordLinks(account.id, now);
-    if (report.wasPasswordUsed) await n.authenticators.revokeAll(account.id, ['password'], now);
-    await n.rememberedBrowsers.revokeAll(account.id, now);
-    const disabled = report.distrustSince
-      ? await n.authenticators.disableSince(account.id, report.distrustSince, now)
-      : [];
+    // First what sign-ins begin with, then what has begun, and what was added by that until it ended.
+    const disabled = await takeAway();
+    await n.transactions.endAll(account.id, 'reported');
     const sessions = await n.opSessions.revokeAll(account.id, now);
+    await n.bindings.endAll(account.id);
+    await n.rememberedBrowsers.revokeAll(account.id, now);
+    disabled.push(...(await takeAway()));
     await n.audit({
       action: 'account.push_frozen',
       object: `account:${account.id}`,

@@ -264,7 +264,7 @@ export function createSignIn(n: SignInNeeds): SignIn {
       if (step.step !== 'enrol' || !step.mayEnrol || !account) return undefined;
       const { proofs } = transaction;
       const basis = proofs.some(isStrong) ? 'mfa' : (proofs.find(isRecovery) ?? 'password');
-      return n.binding.open(account, transaction.uid, basis as BindingBasis, origin);
+      return n.binding.open(account, { signIn: transaction.uid }, basis as BindingBasis, origin);
     },
   };
 }

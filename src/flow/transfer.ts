@@ -70,7 +70,7 @@ export function createTransfers(n: TransfersNeeds): Transfers {
       if (account.pushFrozenAt || authenticator.state !== 'active') return refuse('push_frozen');
       const now = n.clock.now();
       await n.bindings.endTransfers(authenticator.id);
-      await n.bindings.add(
+      const isOpen = await n.bindings.add(
         {
           id: n.random.uuid(),
           accountId: account.id,
@@ -79,10 +79,12 @@ export function createTransfers(n: TransfersNeeds): Transfers {
           replacesId: authenticator.id,
           expiresAt: addSeconds(now, BINDING_SECONDS),
         },
+        { authenticator: authenticator.id },
         // No browser ever holds it: what comes next is signed by the old phone.
         token256(n.random),
         now,
       );
+      if (!isOpen) return refuse('push_frozen');
       await n.audit({
         action: 'transfer.started',
         object: `authenticator:${authenticator.id}`,

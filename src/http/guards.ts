@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ACR_MFA, type Acr, satisfies } from '../core/assurance.ts';
 import type { Clock } from '../core/clock.ts';
-import { ADMIN_SECONDS, FRESH_ADMIN_SECONDS } from '../flow/api-callers.ts';
+import { ADMIN_SECONDS, type ApiCallers, FRESH_ADMIN_SECONDS } from '../flow/api-callers.ts';
 import type { Binding } from '../flow/binding.ts';
 import type { Companion } from '../flow/companion.ts';
 import type { ConsoleVisits } from '../flow/console-visits.ts';
@@ -10,6 +10,7 @@ import type { SignIn } from '../flow/sign-in.ts';
 import { chooseLocale } from '../i18n/choose.ts';
 import type { Interactions } from '../oidc/interactions.ts';
 import { contentSecurityPolicy } from './csp.ts';
+import { hasBody } from './plugins/body-time.ts';
 import type { Guard } from './plugins/guards.ts';
 import { LANGUAGE_COOKIE } from './plugins/person.ts';
 import { sendProblem, sendRefusal } from './problems.ts';
@@ -24,6 +25,7 @@ export interface GuardNeeds {
   readonly clock: Clock;
   readonly bindingCookie: string;
   readonly consoleVisits: ConsoleVisits;
+  readonly callers: ApiCallers;
   readonly adminAcr: Acr;
 }
 
@@ -34,11 +36,17 @@ const LARGEST_DRAFT = 20_000;
 export const LOOKS_AGAIN = 'again';
 
 export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> {
+  /** The session was read before the body, which may have taken its time. */
+  const isStillOpen = async ({ headers }: FastifyRequest, opUid: string): Promise<boolean> =>
+    !hasBody(headers) || n.myAccount.isOpen(opUid);
+
   /** Signed in at our own pages, with two factors. */
   const portal: Guard = async (request, reply) => {
     const { signedIn } = request.session;
     const account =
-      signedIn && satisfies(signedIn.acr, ACR_MFA) ? (await n.myAccount.look(signedIn.sub))?.account : undefined;
+      signedIn && satisfies(signedIn.acr, ACR_MFA) && (await isStillOpen(request, signedIn.opUid))
+        ? (await n.myAccount.look(signedIn.sub))?.account
+        : undefined;
     if (!signedIn || !account) {
       if (request.method === 'GET') request.session.returnTo = request.url;
       return reply.redirect('/mfa/sign-in', 303);
@@ -121,8 +129,16 @@ export function createGuards(n: GuardNeeds): Readonly<Record<GuardName, Guard>> 
       return undefined;
     },
 
-    /** The API's own check ran before the body was read (api/authenticate.ts): here nobody comes by without it. */
-    api: async (request, reply) => (request.caller ? undefined : sendProblem(reply, 401, 'missing_token', {})),
+    /**
+     * The API's own check ran before the body was read (api/authenticate.ts): here nobody comes by without it, nor with what has ended
+     * meanwhile.
+     */
+    api: async (request, reply) => {
+      const { caller, headers } = request;
+      if (!caller) return sendProblem(reply, 401, 'missing_token', {});
+      if (!hasBody(headers) || (await n.callers.stillCounts(headers.authorization, caller))) return undefined;
+      return sendProblem(reply, 401, 'invalid_token', {});
+    },
 
     /** A phone that proves its key on every call. */
     phone: async (request: FastifyRequest, reply: FastifyReply) => {

@@ -98,8 +98,6 @@ export interface Accounts {
    */
   postponed(id: string, seen: number, now: Date): Promise<boolean>;
   setPushFrozen(id: string, at: Date | null, now: Date): Promise<void>;
-  /** What is enrolled next takes a temporary pass. It is lifted by the enrolment itself. */
-  requirePass(id: string, at: Date | null): Promise<void>;
   /** Groups that anybody is in. */
   groups(): Promise<string[]>;
 }
@@ -214,9 +212,6 @@ export function createAccounts(db: Database): Accounts {
     },
     async setPushFrozen(id, at, now) {
       await sql`UPDATE account SET push_frozen_at = ${at}, updated_at = ${now} WHERE id = ${id}`;
-    },
-    async requirePass(id, at) {
-      await sql`UPDATE account SET pass_required_at = ${at} WHERE id = ${id}`;
     },
     async groups() {
       const rows = await sql<{ name: string }>`SELECT DISTINCT unnest(groups) AS name FROM account ORDER BY name`;

@@ -1,6 +1,7 @@
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import type { Sealer } from '../crypto/seal.ts';
 import { type Database, isUniqueViolation, type Sql } from './database.ts';
+import { hold, type Standing, whileStanding } from './standing.ts';
 
 export type AuthenticatorKind =
   | 'password'
@@ -88,8 +89,17 @@ export interface NewAuthenticator {
 export interface Authenticators {
   /** Refusal: `key_in_use` where the thumbprint or the credential is bound already. */
   add(authenticator: NewAuthenticator, now: Date): Promise<Result<void>>;
-  /** Replaces the account's password, if any, by this one, in one transaction. */
-  replacePassword(authenticator: NewAuthenticator, now: Date): Promise<void>;
+  /**
+   * Replaces the account's password, if any, by this one, in one transaction.
+   * @param on what lets its owner do so; @returns false where that has ended
+   */
+  replacePassword(authenticator: NewAuthenticator, now: Date, on?: Standing): Promise<boolean>;
+  /**
+   * Takes an authenticator away at somebody else's wish, with what belongs to it. Without any of `strong` kinds left what is enrolled
+   * next takes a temporary pass: the password alone must not be enough. One at a time per account.
+   * @returns false where there is none to take
+   */
+  revoke(id: string, accountId: string, strong: readonly AuthenticatorKind[], now: Date): Promise<boolean>;
   ofAccount(accountId: string): Promise<Authenticator[]>;
   byId(id: string): Promise<Authenticator | undefined>;
   byThumbprint(thumbprint: string): Promise<Authenticator | undefined>;
@@ -155,13 +165,29 @@ export function createAuthenticators(db: Database, sealer: Sealer): Authenticato
         throw error;
       }
     },
-    replacePassword: (authenticator, now) =>
+    replacePassword: (authenticator, now, on) =>
+      whileStanding(
+        db.transaction(async (sql) => {
+          const { accountId } = authenticator;
+          // Of two at once the second waits, and then replaces what the first one made.
+          await sql`SELECT 1 FROM account WHERE id = ${accountId} FOR NO KEY UPDATE`;
+          await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
+            WHERE account_id = ${accountId} AND kind = 'password' AND state <> 'revoked'`;
+          // After the old password, in the order of a sign-in with that.
+          if (on) await hold(sql, accountId, on);
+          await insertAuthenticator(sql, sealer, authenticator, now);
+        }),
+      ),
+    revoke: (id, accountId, strong, now) =>
       db.transaction(async (sql) => {
-        // Of two at once the second waits, and then replaces what the first one made.
-        await sql`SELECT 1 FROM account WHERE id = ${authenticator.accountId} FOR NO KEY UPDATE`;
-        await sql`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
-          WHERE account_id = ${authenticator.accountId} AND kind = 'password' AND state <> 'revoked'`;
-        await insertAuthenticator(sql, sealer, authenticator, now);
+        await sql`SELECT 1 FROM account WHERE id = ${accountId} FOR NO KEY UPDATE`;
+        const taken = await sql<{ id: string }>`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
+          WHERE (id = ${id} OR parent_id = ${id}) AND account_id = ${accountId} AND state IN ('active', 'disabled', 'pending')
+          RETURNING id`;
+        if (!taken.some((each) => each.id === id)) return false;
+        await sql`UPDATE account SET pass_required_at = ${now} WHERE id = ${accountId} AND NOT EXISTS (SELECT 1 FROM authenticator
+          WHERE account_id = ${accountId} AND kind = ANY(${strong}) AND state = 'active')`;
+        return true;
       }),
     ofAccount: async (accountId) =>
       (await db.sql<Row>`SELECT * FROM authenticator WHERE account_id = ${accountId} ORDER BY created_at`).map(shown),

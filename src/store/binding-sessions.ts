@@ -7,6 +7,8 @@ import { replaceRecoveryCodes } from './recovery-codes.ts';
 
 export type BindingBasis = 'password' | 'recovery_code' | 'temporary_pass' | 'mfa';
 
+import { type Standing, standing } from './standing.ts';
+
 /** What a person who may enrol has for ten minutes: the right to bind one authenticator. */
 export interface BindingSession {
   readonly id: string;
@@ -29,7 +31,13 @@ export interface EnrolmentCode {
 }
 
 export interface BindingSessions {
-  add(session: Omit<BindingSession, 'authenticatorId' | 'state'>, token: string, now: Date): Promise<void>;
+  /** @returns false where what it stands on has ended */
+  add(
+    session: Omit<BindingSession, 'authenticatorId' | 'state'>,
+    on: Standing,
+    token: string,
+    now: Date,
+  ): Promise<boolean>;
   byToken(token: string, now: Date): Promise<BindingSession | undefined>;
   /** Until when it lasts, where nothing was tested in it yet and it began after `notBefore`. @returns whether it does */
   extend(token: string, until: Date, notBefore: Date, now: Date): Promise<boolean>;
@@ -104,9 +112,12 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
     return row?.totpSecretSealed ? sealer.open(totpPlace(id), row.totpSecretSealed).toString() : undefined;
   };
   return {
-    async add(s, token, now) {
-      await sql`INSERT INTO binding_session (id, token_digest, account_id, login_uid, basis, replaces_id, created_at, expires_at)
-        VALUES (${s.id}, ${digest(token)}, ${s.accountId}, ${s.loginUid}, ${s.basis}, ${s.replacesId}, ${now}, ${s.expiresAt})`;
+    async add(s, on, token, now) {
+      const rows = await sql`WITH standing AS (${standing(s.accountId, on)})
+        INSERT INTO binding_session (id, token_digest, account_id, login_uid, basis, replaces_id, created_at, expires_at)
+        SELECT ${s.id}::uuid, ${digest(token)}::bytea, ${s.accountId}::uuid, ${s.loginUid}::text, ${s.basis}::text, ${s.replacesId}::uuid,
+          ${now}::timestamptz, ${s.expiresAt}::timestamptz FROM standing RETURNING 1`;
+      return rows.length === 1;
     },
     async byToken(token, now) {
       const [row] =
@@ -168,15 +179,21 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
         await sql`WITH done AS (UPDATE binding_session SET state = 'bound', authenticator_id = ${authenticatorId}
           WHERE id = ${id} AND state = 'open' AND expires_at > ${now}
             AND (basis <> 'password' OR NOT EXISTS (SELECT 1 FROM authenticator a
-              WHERE a.account_id = binding_session.account_id AND a.kind = ANY(${SECOND_FACTORS}) AND a.state = 'active')) RETURNING id, account_id)
+                WHERE a.account_id = binding_session.account_id AND a.kind = ANY(${SECOND_FACTORS}) AND a.state = 'active')
+              AND NOT EXISTS (SELECT 1 FROM account WHERE account.id = binding_session.account_id AND pass_required_at IS NOT NULL))
+          RETURNING id, account_id)
         SELECT id, pg_notify('dubbelslot', 'binding:' || id), pg_notify('dubbelslot', 'account:' || account_id) FROM done`;
       return rows.length === 1;
     },
     complete: (session, now, added) =>
       db
         .transaction(async (tx) => {
-          await tx`SELECT 1 FROM account WHERE id = ${session.accountId} FOR NO KEY UPDATE`;
+          const [account] = await tx<{ passRequiredAt: Date | null }>`SELECT pass_required_at FROM account
+            WHERE id = ${session.accountId} FOR NO KEY UPDATE`;
+          // All of them in one order, as whoever ends them does.
+          await tx`SELECT 1 FROM binding_session WHERE account_id = ${session.accountId} AND state <> 'ended' ORDER BY id FOR UPDATE`;
           if (session.basis === 'password') {
+            if (account?.passRequiredAt) return false;
             const active = await tx`SELECT 1 FROM authenticator
               WHERE account_id = ${session.accountId} AND kind = ANY(${SECOND_FACTORS}) AND state = 'active'`;
             if (active.length > 0) return false;
@@ -217,7 +234,8 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
     },
     async endAll(accountId) {
       await sql`WITH done AS (UPDATE binding_session SET state = 'ended'
-          WHERE account_id = ${accountId} AND state <> 'ended' RETURNING id)
+          WHERE id IN (SELECT id FROM binding_session WHERE account_id = ${accountId} AND state <> 'ended' ORDER BY id FOR UPDATE)
+          RETURNING id)
         SELECT id, pg_notify('dubbelslot', 'binding:' || id) FROM done`;
     },
     async end(id) {

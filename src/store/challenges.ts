@@ -228,7 +228,9 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
       const rows =
         await sql`WITH done AS (UPDATE challenge SET state = ${state}, answered_at = ${now}, answered_by = ${by},
             is_user_verified = ${isUserVerified}, answer_signature = ${signature ?? null}
-          WHERE id = ${id} AND state = 'open' AND expires_at > ${now} RETURNING id, account_id, login_uid),
+          WHERE id = ${id} AND state = 'open' AND expires_at > ${now}
+            AND (${state} <> 'approved' OR EXISTS (SELECT 1 FROM authenticator a WHERE a.id = ${by} AND a.state IN ('active', 'pending')))
+          RETURNING id, account_id, login_uid),
         ended AS (UPDATE login_transaction t SET state = 'ended', end_reason = ${state}
           WHERE ${state} <> 'approved' AND t.uid = (SELECT login_uid FROM done)
             AND t.account_id = (SELECT account_id FROM done) AND t.state = 'open')
@@ -254,7 +256,8 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
     },
     async use(id, createdAfter, now) {
       const rows = await sql`UPDATE challenge SET used_at = ${now}
-        WHERE id = ${id} AND state = 'approved' AND used_at IS NULL AND created_at > ${createdAfter} RETURNING id`;
+        WHERE id = ${id} AND state = 'approved' AND used_at IS NULL AND created_at > ${createdAfter}
+          AND EXISTS (SELECT 1 FROM authenticator a WHERE a.id = answered_by AND a.state IN ('active', 'pending')) RETURNING id`;
       return rows.length === 1;
     },
     sentSinceSuccess: (accountId, purpose, since) => sentSinceSuccess(sql, accountId, purpose, since),

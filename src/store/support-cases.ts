@@ -134,13 +134,18 @@ export function createSupportCases(db: Database): SupportCases {
     },
     undo: (code, now) =>
       db.transaction(async (tx) => {
+        const [whose] = await tx<{
+          accountId: string;
+        }>`SELECT account_id FROM support_case WHERE undo_digest = ${digest(code)}`;
+        if (!whose) return undefined;
+        // Before the case, as a reset does.
+        await tx`SELECT 1 FROM account WHERE id = ${whose.accountId} FOR NO KEY UPDATE`;
         const [row] = await tx<SupportCase & { revoked: string[]; undoDigest?: Buffer }>`UPDATE support_case
             SET state = 'undone', undone_at = ${now}
           WHERE undo_digest = ${digest(code)} AND state = 'done' AND undo_until > ${now} RETURNING *`;
         if (!row) return undefined;
         const { revoked, undoDigest, ...shown } = row;
         const since = row.decidedAt ?? row.requestedAt;
-        await tx`SELECT 1 FROM account WHERE id = ${row.accountId} FOR NO KEY UPDATE`;
         await tx`UPDATE authenticator SET state = 'revoked', ended_at = ${now}
           WHERE account_id = ${row.accountId} AND created_at >= ${since} AND kind <> 'password' AND state <> 'revoked'`;
         const back = await tx`UPDATE authenticator SET state = 'active', ended_at = NULL

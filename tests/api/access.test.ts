@@ -8,6 +8,7 @@ import { permissionsOf } from '../../src/policy/permissions.ts';
 import type { Role } from '../../src/store/accounts.ts';
 import { changeAccount, OPERATOR } from '../support/administration.ts';
 import { ApiClient, apiPerson, apiProgram } from '../support/api.ts';
+import { heldBack } from '../support/held-back.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { RelyingParty } from '../support/relying-party.ts';
@@ -60,6 +61,24 @@ describe('every role, at every route', () => {
       expect(headers.get('www-authenticate')).toMatch(/^Bearer realm="dubbelslot", DPoP algs="ES256"/);
       await installation.d.database.sql`DELETE FROM call_count`;
     }
+  });
+});
+
+describe('a role that is taken away while a body is on its way', () => {
+  it('takes the call along', async () => {
+    const { api, account } = await apiPerson(installation, 'owner');
+    const other = await installation.addPerson();
+    const { sql } = installation.d.database;
+    const answer = await fetch(`${installation.url}/api/v1/accounts/${other.account.id}/role`, {
+      ...heldBack(
+        JSON.stringify({ role: 'owner' }),
+        () => sql`UPDATE account SET role = NULL WHERE id = ${account.id}`,
+      ),
+      method: 'PUT',
+      headers: { authorization: `Bearer ${api.token}`, 'content-type': 'application/json', 'if-match': '*' },
+    });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, 'invalid_token']);
+    expect((await installation.d.accounts.byId(other.account.id))?.role).toBeNull();
   });
 });
 

@@ -1,6 +1,7 @@
 import { AuthenticatorEmulator, PasskeysCredentialsMemoryRepository, WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { issuePass, OPERATOR } from '../support/administration.ts';
+import { heldBack } from '../support/held-back.ts';
 import { forgetPolicies, startInstallation, type TestInstallation } from '../support/installation.ts';
 import { Laptop } from '../support/laptop.ts';
 import { linkIn, MailServer } from '../support/mail-server.ts';
@@ -12,6 +13,7 @@ import {
   type Enrolled,
   enrolKey,
   enrolPhone,
+  enrolPhoneFromWizard,
   givePassword,
 } from '../support/story.ts';
 
@@ -223,7 +225,7 @@ describe('a sign-in that was finished, and not yet picked up', () => {
     const changed = await installation.d.passwordLinks.change(
       await account(),
       'een heel nieuw wachtwoord',
-      'none',
+      (await installation.d.myAccount.sessions(person.accountId))[0]!.uid,
       ORIGIN,
     );
     expect(changed.ok).toBe(true);
@@ -253,6 +255,59 @@ describe('a password that is replaced while it is being compared', () => {
     await posting;
     expect(browser.page.html).toContain('name="password"');
     expect(browser.page.html).toContain('wachtwoord klopt niet');
+  });
+});
+
+describe('what ends while a form is on its way', () => {
+  it('takes the form along: no password, no enrolment, no codes', async () => {
+    const rights = [
+      ['/mfa/password', { password: 'een heel nieuw wachtwoord' }],
+      ['/mfa/add', {}],
+      ['/mfa/recovery-codes', {}],
+    ] as const;
+    for (const [path, fields] of rights) {
+      const browser = new Laptop();
+      const owner = await addEnrolledPerson(installation, browser, rp);
+      await browser.open(`${installation.url}/mfa`);
+      const before = await installation.d.authenticators.ofAccount(owner.accountId);
+      const token = /name="_csrf" value="([^"]*)"/.exec(browser.page.html)![1]!;
+      const text = new URLSearchParams({ _csrf: token, ...fields }).toString();
+      const headers = { origin: installation.url, 'content-type': 'application/x-www-form-urlencoded' };
+      const answer = await browser.send(`${installation.url}${path}`, {
+        ...heldBack(text, () => installation.d.people.endSessions(owner.accountId, OPERATOR)),
+        headers,
+      });
+      expect([answer.status, answer.headers.get('location')]).toEqual([303, '/mfa/sign-in']);
+      expect(await installation.d.authenticators.ofAccount(owner.accountId)).toEqual(before);
+      expect(browser.cookie('binding')).toBeUndefined();
+    }
+  });
+
+  it('is an enrolment that a password alone began, once a pass is asked for', async () => {
+    const browser = new Laptop();
+    const { email, password, account: owner } = await installation.addPerson();
+    await givePassword(browser, rp, { email, password });
+    await browser.submit('/enrol');
+    await installation.d.database.sql`UPDATE account SET pass_required_at = now() WHERE id = ${owner.id}`;
+    await expect(enrolPhoneFromWizard(browser, installation.url)).rejects.toThrow();
+    const all = await installation.d.authenticators.ofAccount(owner.id);
+    expect(all.filter(({ kind, state }) => kind === 'push' && state === 'active')).toEqual([]);
+    expect((await account(owner.id)).passRequiredAt).not.toBeNull();
+  });
+
+  it('is an approval by a phone that was taken away before it was used', async () => {
+    const browser = new Laptop();
+    await givePassword(browser, rp, person);
+    expect((await person.phone.approve(browser.number)).status).toBe(200);
+    const [phone] = (await installation.d.authenticators.ofAccount(person.accountId)).filter(
+      ({ kind }) => kind === 'push',
+    );
+    expect((await installation.d.people.revokeAuthenticator(person.accountId, phone!.id, 'kwijt', OPERATOR)).ok).toBe(
+      true,
+    );
+    await browser.open(browser.page.url, {}, rp.redirectUri);
+    expect(isIn(browser)).toBe(false);
+    expect((await account()).passRequiredAt).not.toBeNull();
   });
 });
 

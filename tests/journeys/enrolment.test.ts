@@ -55,11 +55,10 @@ describe('an enrolment code', () => {
   it('is won by exactly one of several phones at once, 200 times', async () => {
     const phones = await Promise.all(Array.from({ length: 3 }, () => Phone.make(installation.url)));
     const { person } = await atScan();
+    const { id: authenticator } = (await installation.d.authenticators.passwordOf(person.account.id))!;
     for (let attempt = 0; attempt < 200; attempt += 1) {
-      const { token } = await installation.d.binding.open(person.account, null, 'mfa', {
-        ip: '127.0.0.1',
-        browser: '',
-      });
+      const origin = { ip: '127.0.0.1', browser: '' };
+      const { token } = (await installation.d.binding.open(person.account, { authenticator }, 'mfa', origin))!;
       const view = (await installation.d.binding.look(token))!;
       const { typed } = await installation.d.binding.offer(view);
       const results = fulfilled(await together(3, (index) => phones[index]!.enrol(typed)));
@@ -221,15 +220,13 @@ describe('the wizard', () => {
     const person = await addEnrolledPerson(installation, new Laptop(), rp);
     const laptop = new Laptop();
     await givePassword(laptop, rp, person);
-    const { token } = await installation.d.binding.open(
+    const { id: authenticator } = (await installation.d.authenticators.passwordOf(person.accountId))!;
+    const { token } = (await installation.d.binding.open(
       (await installation.d.accounts.byId(person.accountId))!,
-      null,
+      { authenticator },
       'mfa',
-      {
-        ip: '127.0.0.1',
-        browser: '',
-      },
-    );
+      { ip: '127.0.0.1', browser: '' },
+    ))!;
     const { typed } = await installation.d.binding.offer((await installation.d.binding.look(token))!);
     const pending = await Phone.make(installation.url);
     await pending.enrol(typed);

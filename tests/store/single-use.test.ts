@@ -206,6 +206,60 @@ describe('a password that is replaced while it is being compared', () => {
   });
 });
 
+describe('what a sign-in lets its owner add, while everything of the account ends', () => {
+  it('does not stay, whoever was first, and neither fails', async () => {
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
+    const authenticators = createAuthenticators(db, sealer);
+    const bindings = createBindingSessions(db, sealer);
+    const active = async () =>
+      (await authenticators.ofAccount(accountId)).filter(
+        ({ kind, state }) => kind === 'password' && state === 'active',
+      );
+    const counts = new Set<number>();
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const uid = randomUUID();
+      const on = { signIn: uid };
+      await transactions.open({ ...open, uid, accountId, proofs: ['password'], expiresAt: soon() }, new Date());
+      const session = {
+        id: randomUUID(),
+        accountId,
+        loginUid: uid,
+        replacesId: null,
+        basis: 'mfa',
+        expiresAt: soon(),
+      } as const;
+      const password = {
+        id: randomUUID(),
+        accountId,
+        kind: 'password',
+        label: 'password',
+        state: 'active',
+        secret: 'x',
+      } as const;
+      const takeAway = () => authenticators.revokeAll(accountId, ['password'], new Date());
+      const results = await together(3, async (index) => {
+        await setTimeout(index === 2 ? 2 : attempt % 8);
+        if (index === 0) return authenticators.replacePassword(password, new Date(), on);
+        if (index === 1) return bindings.add(session, on, `token of ${uid}`, new Date());
+        // In the order of `Reports.secure`.
+        await takeAway();
+        await transactions.endAll(accountId, 'reported');
+        await bindings.endAll(accountId);
+        await takeAway();
+        return undefined;
+      });
+      expect(fulfilled(results)).toHaveLength(3);
+      counts.add(fulfilled(results).filter((each) => each === true).length);
+      expect(await active()).toEqual([]);
+      expect(await bindings.byToken(`token of ${uid}`, new Date())).toBeUndefined();
+      expect(await authenticators.replacePassword({ ...password, id: randomUUID() }, new Date(), on)).toBe(false);
+      expect(await active()).toEqual([]);
+    }
+    // Sometimes they were first, sometimes not.
+    expect(counts.size).toBeGreaterThan(1);
+  });
+});
+
 describe('exactly one of several at once', () => {
   it('answers a challenge', async () => {
     expect(
@@ -253,7 +307,7 @@ describe('exactly one of several at once', () => {
           basis: 'mfa' as const,
           expiresAt: soon(),
         };
-        await bindings.add(session, `token ${attempt}`, new Date());
+        await bindings.add(session, { authenticator: phoneId }, `token ${attempt}`, new Date());
         const code = `code ${attempt}`;
         await bindings.addCode(
           { ...session, authenticatorId: null, state: 'open' },
@@ -273,7 +327,7 @@ describe('exactly one of several at once', () => {
           basis: 'mfa' as const,
           expiresAt: soon(),
         };
-        await bindings.add(session, `second token ${attempt}`, new Date());
+        await bindings.add(session, { authenticator: phoneId }, `second token ${attempt}`, new Date());
         return () => bindings.bound(session.id, phoneId, new Date());
       }),
     ).toEqual([1]);

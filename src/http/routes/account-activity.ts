@@ -139,6 +139,8 @@ export const accountActivityRoutes: FastifyPluginAsyncZod<AccountActivityRoutesN
     async (request, reply) => {
       const { account, opUid } = request.portal!;
       const changed = await n.passwordLinks.change(account, request.body.password, opUid, request.origin);
+      // The session ended while the password was on its way.
+      if (!changed.ok && changed.refusal.code === 'access_denied') return reply.redirect('/mfa/sign-in', 303);
       if (!changed.ok)
         return passwordPage(request, reply, refusalInWords(request.t, changed.refusal, 'sign_in.throttled'));
       request.session.said = 'account.said_password';

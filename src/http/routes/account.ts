@@ -81,7 +81,9 @@ export const accountRoutes: FastifyPluginAsyncZod<AccountRoutesNeeds> = async (a
   });
 
   app.post('/mfa/add', { config: fresh }, async (request, reply) => {
-    const opened = await n.binding.open(request.portal!.account, null, 'mfa', request.origin);
+    const { account, opUid } = request.portal!;
+    const opened = await n.binding.open(account, { session: opUid }, 'mfa', request.origin);
+    if (!opened) return reply.redirect('/mfa/sign-in', 303);
     setBindingCookie(reply, n.bindingCookie, opened.token, opened.ttlSeconds);
     return reply.redirect('/mfa/setup/choose', 303);
   });
