@@ -12,6 +12,8 @@ import {
   oweResult,
   oweUse,
   pauseInProgress,
+  resume,
+  resumedSignIn,
   routeInProgress,
   sessionInProgress,
   signerInProgress,
@@ -135,6 +137,7 @@ export function payloadAdapter(type: string, n: PayloadAdapterNeeds): Adapter {
       if (login !== undefined && taken?.transaction?.state === 'ended') return undefined;
       if (taken) {
         if (taken.signer) signInBy(taken.signer);
+        if (login !== undefined && taken.transaction) resume(id);
         return taken.payload;
       }
       return POLLED.has(type) && isTokenRequest() ? poll(id) : payloads.find(type, id, clock.now());
@@ -188,6 +191,7 @@ export function sessionAdapter(sessions: OpSessions, payloads: OidcPayloads, clo
           uid: payload.uid as string,
           id,
           oldId: sessionInProgress()?.oldId,
+          signIn: resumedSignIn(),
           accountId: payload.accountId as string | undefined,
           payload: stored,
           replaceAuthorizations: routeInProgress() === 'end_session_confirm',

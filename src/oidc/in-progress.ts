@@ -31,6 +31,11 @@ const signers = new WeakMap<object, Signer>();
 export const signerInProgress = (): Signer | undefined => (Provider.ctx ? signers.get(Provider.ctx) : undefined);
 export const signInBy = (signer: Signer): void => void (Provider.ctx && signers.set(Provider.ctx, signer));
 
+const resumed = new WeakMap<object, string>();
+/** The sign-in that has ended well in this request: our row for it stays so, or nobody is signed in by it. */
+export const resumedSignIn = (): string | undefined => (Provider.ctx ? resumed.get(Provider.ctx) : undefined);
+export const resume = (uid: string): void => void (Provider.ctx && resumed.set(Provider.ctx, uid));
+
 const read = new AsyncLocalStorage<{ readonly id: string; readonly payload: OidcPayload }>();
 /** A pause that was read before the library was asked to do something with it. */
 export const pauseInProgress = (): { readonly id: string; readonly payload: OidcPayload } | undefined =>

@@ -8,6 +8,8 @@ export interface OpSessionWrite {
   readonly id: string;
   /** The id that this write rotated away from. */
   readonly oldId: string | undefined;
+  /** The sign-in that it is written after: with everything of the account that ends, so that nobody is signed in by it. */
+  readonly signIn: string | undefined;
   readonly accountId: string | undefined;
   readonly payload: OidcPayload;
   /** Signing out of one client takes its entry out; otherwise entries of other tabs are kept. */
@@ -115,8 +117,14 @@ export function createOpSessions({ sql }: Database): OpSessions {
     async put(w, now, puts = fragment`nothing AS (VALUES (1))`) {
       const id = digest(w.id);
       const oldId = w.oldId === undefined ? null : digest(w.oldId);
-      await sql`WITH ${puts} INSERT INTO op_session (uid, id_digest, account_id, payload, user_agent, ip, created_at, last_used_at, expires_at)
-        VALUES (${w.uid}, ${id}, ${w.accountId ?? null}, ${w.payload}, ${w.userAgent}, ${w.ip}, ${now}, ${now}, ${w.expiresAt})
+      const begun =
+        w.signIn === undefined
+          ? fragment`begun AS (VALUES (1))`
+          : fragment`begun AS (SELECT 1 FROM login_transaction WHERE uid = ${w.signIn} AND state = 'finished' FOR SHARE)`;
+      await sql`WITH ${puts}, ${begun}
+        INSERT INTO op_session (uid, id_digest, account_id, payload, user_agent, ip, created_at, last_used_at, expires_at)
+        SELECT ${w.uid}::text, ${id}::bytea, ${w.accountId ?? null}::text, ${w.payload}::jsonb, ${w.userAgent}::text, ${w.ip}::text,
+          ${now}::timestamptz, ${now}::timestamptz, ${w.expiresAt}::timestamptz FROM begun
         ON CONFLICT (uid) DO UPDATE SET
           payload = (CASE WHEN op_session.id_digest IN (${id}, ${oldId}) THEN excluded.payload ELSE op_session.payload END)
             || CASE WHEN ${w.replaceAuthorizations} THEN '{}'::jsonb ELSE jsonb_build_object('authorizations',

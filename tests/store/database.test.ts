@@ -157,6 +157,7 @@ describe('an OP session', () => {
     uid,
     id,
     oldId: undefined,
+    signIn: undefined,
     accountId: '00000000-0000-4000-8000-000000000001',
     replaceAuthorizations: false,
     userAgent: '',

@@ -16,6 +16,7 @@ import { createInvitations } from '../../src/store/invitations.ts';
 import { createKnownPlaces } from '../../src/store/known-places.ts';
 import { createLoginTransactions } from '../../src/store/login-transactions.ts';
 import { createOidcPayloads } from '../../src/store/oidc-payloads.ts';
+import { createOpSessions } from '../../src/store/op-sessions.ts';
 import { createRecoveryCodes } from '../../src/store/recovery-codes.ts';
 import { createThrottle } from '../../src/store/throttle.ts';
 import { createUsedProofs } from '../../src/store/used-proofs.ts';
@@ -257,6 +258,31 @@ describe('what a sign-in lets its owner add, while everything of the account end
     }
     // Sometimes they were first, sometimes not.
     expect(counts.size).toBeGreaterThan(1);
+  });
+});
+
+describe('a session that a sign-in begins, while everything of the account ends', () => {
+  it('is not there afterwards, whoever was first', async () => {
+    const transactions = createLoginTransactions(db, eventOf, createKnownPlaces(key));
+    const sessions = createOpSessions(db);
+    const ended = new Set<number>();
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const signIn = randomUUID();
+      await transactions.open({ ...open, uid: signIn, accountId, proofs: ['password'], expiresAt: soon() }, new Date());
+      await transactions.finish(signIn, { accountId, isStrong: true, place: 'Utrecht', event: finished }, new Date());
+      const write = { uid: `of ${signIn}`, id: `id of ${signIn}`, oldId: undefined, accountId, signIn, payload: {} };
+      const rest = { replaceAuthorizations: false, expiresAt: soon(), userAgent: '', ip: '' };
+      const results = await together(2, async (index) => {
+        await setTimeout(index === 1 ? 1 : attempt % 6);
+        if (index === 0) return sessions.put({ ...write, ...rest }, new Date());
+        await transactions.endAll(accountId, 'revoked');
+        ended.add(await sessions.revokeAll(accountId, new Date()));
+        return undefined;
+      });
+      expect(fulfilled(results)).toHaveLength(2);
+      expect(await sessions.find(write.id, new Date())).toBeUndefined();
+    }
+    expect([...ended].sort()).toEqual([0, 1]);
   });
 });
 
