@@ -36,8 +36,11 @@ export interface GroupInDirectory {
 export interface Directory {
   /** Refusals: those of `Administration.addAccount`. Nobody is mailed. */
   addPerson(person: PersonInDirectory, by: Administrator): Promise<Result<Account>>;
-  /** Refusals: those of `People.change`. Somebody who is not active any more is signed out everywhere at once. */
-  changePerson(id: string, person: PersonInDirectory, by: Administrator): Promise<Result<Account>>;
+  /**
+   * Refusals: those of `People.change`. Somebody who is not active any more is signed out everywhere at once.
+   * @param version what was read, where only a part of it is meant to change
+   */
+  changePerson(id: string, person: PersonInDirectory, by: Administrator, version?: number): Promise<Result<Account>>;
   /** For good. Refusals: those of `People.change`. */
   removePerson(id: string, by: Administrator): Promise<Result<Account>>;
   /** Refusals: `group_exists`, `account_unknown` (a member). */
@@ -107,7 +110,8 @@ export function createDirectory(n: {
       return added.ok && !isActive ? n.people.change(added.value.id, { status: 'suspended' }, who) : added;
     },
 
-    changePerson: (id, person, by) => n.people.change(id, changesFrom(person, source), asDirectory(by)),
+    changePerson: (id, person, by, version) =>
+      n.people.change(id, changesFrom(person, source), asDirectory(by), version),
 
     removePerson: (id, by) => n.people.change(id, { source, status: 'revoked' }, asDirectory(by)),
 

@@ -47,6 +47,23 @@ const patch = (path: string, ...Operations: object[]) => call('PATCH', path, { s
 const account = (id: string) => installation.d.accounts.byId(id);
 
 describe('a directory, by SCIM', () => {
+  it('changes parts of a person at the same moment, and none of them is lost', async () => {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const { id } = (await makeUser()).body;
+      const answers = await Promise.all([
+        patch(`/Users/${id}`, { op: 'replace', path: 'active', value: false }),
+        patch(`/Users/${id}`, { op: 'replace', path: 'displayName', value: 'Nieuwe Naam' }),
+        patch(`/Users/${id}`, { op: 'replace', path: 'externalId', value: `nummer ${id}` }),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+      expect(await account(id)).toMatchObject({
+        status: 'suspended',
+        displayName: 'Nieuwe Naam',
+        externalId: `nummer ${id}`,
+      });
+    }
+  });
+
   it.skipIf(!existsSync(JUDGE))('is served as RFC 7643 and RFC 7644 say, to a client that is not ours', async () => {
     const run = promisify(execFile);
     const script = join(import.meta.dirname, '../support/scim-judge.py');

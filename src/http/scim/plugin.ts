@@ -9,6 +9,9 @@ import { listEverything, listGroups, listUsers } from './lists.ts';
 import { type ScimContext, tieResources } from './resources.ts';
 import { declareShapes } from './shapes.ts';
 
+/** How often a change of a part is tried where others change the same at the same moment. */
+const MOST_TURNS = 5;
+
 export interface ScimNeeds {
   readonly callers: ApiCallers;
   readonly directory: Directory;
@@ -152,9 +155,16 @@ export async function scim(app: FastifyInstance, n: ScimNeeds): Promise<void> {
       return send(reply, await resource.write(filled(path, request.body) as never, context(request)));
     });
     app.patch(`${path}/:id`, options, async (request, reply) => {
-      const resource = new Resource(id(request), query(request) as never);
-      const patched = await resource.patch(request.body as never, context(request));
-      return send(reply, patched ?? (await resource.read(context(request))));
+      // It reads the whole and writes it back: anew, where somebody changed it in between.
+      for (let turn = 1; ; turn += 1) {
+        const resource = new Resource(id(request), query(request) as never);
+        try {
+          const patched = await resource.patch(request.body as never, { ...context(request), patched: {} });
+          return send(reply, patched ?? (await resource.read(context(request))));
+        } catch (error) {
+          if (turn === MOST_TURNS || (error as { status?: number }).status !== 412) throw error;
+        }
+      }
     });
     app.delete(`${path}/:id`, options, async (request, reply) => {
       await new Resource(id(request)).dispose(context(request));

@@ -13,6 +13,8 @@ export interface ScimContext {
   readonly accounts: Accounts;
   readonly directoryGroups: DirectoryGroups;
   readonly by: Administrator;
+  /** Of a PATCH: the version of the person that it changes a part of, once that is read. */
+  readonly patched?: { version?: number | undefined };
 }
 
 /** A refusal in the words of RFC 7644, section 3.12. */
@@ -34,6 +36,12 @@ export function scimError({ code }: Refusal): InstanceType<typeof SCIMMY.Types.E
       );
     case 'last_owner':
       return new SCIMMY.Types.Error(409, null as never, 'This is the last owner.');
+    case 'version_changed':
+      return new SCIMMY.Types.Error(
+        412,
+        null as never,
+        'Somebody else changed this person at the same moment: ask again.',
+      );
     case 'kept_elsewhere':
       return new SCIMMY.Types.Error(403, null as never, 'This person is kept by another directory.');
     default:
@@ -81,8 +89,9 @@ export async function groupWith({ directory }: ScimContext, group: DirectoryGrou
 /** Ties the library's two resources to the directory; each call brings its own context. */
 export function tieResources(): void {
   SCIMMY.Resources.User.egress((async ({ id }: { id: string }, context: ScimContext) => {
-    const account = UUID.test(id) ? await context.accounts.byId(id) : undefined;
-    return userWith(context, known(account));
+    const account = known(UUID.test(id) ? await context.accounts.byId(id) : undefined);
+    if (context.patched) context.patched.version = account.version;
+    return userWith(context, account);
   }) as never)
     .ingress((async ({ id }: { id?: string }, user: UserIn, context: ScimContext) => {
       const { directory, by } = context;
@@ -90,7 +99,7 @@ export function tieResources(): void {
       const done =
         id === undefined
           ? await directory.addPerson(personFrom(user), by)
-          : await directory.changePerson(id, personFrom(user), by);
+          : await directory.changePerson(id, personFrom(user), by, context.patched?.version);
       if (!done.ok) throw scimError(done.refusal);
       return userWith(context, done.value);
     }) as never)
