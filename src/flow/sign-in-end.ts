@@ -77,11 +77,8 @@ export function createSignInEnd(n: SignInEndNeeds): SignInEnd {
       const now = n.clock.now();
       const token = token256(n.random);
       const id = n.random.uuid();
-      await n.rememberedBrowsers.add(
-        { id, accountId: account.id, userAgent, ip: origin.ip, expiresAt: addSeconds(now, seconds) },
-        token,
-        now,
-      );
+      const browser = { id, accountId: account.id, userAgent, ip: origin.ip, expiresAt: addSeconds(now, seconds) };
+      if (!(await n.rememberedBrowsers.add(browser, { signIn: view.transaction.uid }, token, now))) return undefined;
       await n.audit({
         action: 'browser.remembered',
         object: `account:${account.id}`,

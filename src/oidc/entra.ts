@@ -253,7 +253,7 @@ export function createEntra(n: EntraNeeds): Entra {
         const isSame = 'accountId' in result && result.accountId === found.accountId;
         const amr = isSame ? chooseAmr(result.amr, found.amrs) : undefined;
         const ended = amr && (await link(found)) ? { amr } : { error: 'access_denied' };
-        await n.payloads.put(REQUEST, uid, { ...found, ...ended }, addSeconds(now, ANSWER_SECONDS));
+        await n.payloads.replace(REQUEST, uid, { ...found, ...ended }, addSeconds(now, ANSWER_SECONDS));
       }
       return `/interaction/${uid}/answer`;
     },

@@ -74,14 +74,14 @@ export interface BindingSessions {
   end(id: string): Promise<void>;
   /**
    * Gives the account a new set of recovery codes, once per session, and keeps them as people read them.
-   * @returns the ones that count when two pages ask at once
+   * @returns the ones that count when two pages ask at once; undefined where the session has ended
    */
   issueRecoveryCodes(
     id: string,
     set: NewAuthenticator,
     codes: { shown: readonly string[]; plain: readonly string[] },
     now: Date,
-  ): Promise<readonly string[]>;
+  ): Promise<readonly string[] | undefined>;
   /** The codes to show again on a reload, while the session lasts. */
   recoveryCodes(id: string): Promise<string[] | undefined>;
 }
@@ -245,8 +245,9 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
       db.transaction(async (tx) => {
         const [row] = await tx<{
           recoveryCodesSealed: Buffer | null;
-        }>`SELECT recovery_codes_sealed FROM binding_session WHERE id = ${id} FOR UPDATE`;
-        if (row?.recoveryCodesSealed) return openRecoveryCodes(id, row.recoveryCodesSealed);
+        }>`SELECT recovery_codes_sealed FROM binding_session WHERE id = ${id} AND state = 'tested' FOR UPDATE`;
+        if (!row) return undefined;
+        if (row.recoveryCodesSealed) return openRecoveryCodes(id, row.recoveryCodesSealed);
         await replaceRecoveryCodes(tx, set, plain, now);
         await tx`UPDATE binding_session SET recovery_codes_sealed = ${sealer.seal(recoveryPlace(id), JSON.stringify(shown))} WHERE id = ${id}`;
         return shown;

@@ -1,5 +1,6 @@
 import { digest } from '../crypto/digest.ts';
 import type { Database } from './database.ts';
+import { type Standing, standing } from './standing.ts';
 
 export interface RememberedBrowser {
   readonly id: string;
@@ -12,7 +13,8 @@ export interface RememberedBrowser {
 
 /** Browsers that a second factor was proven in, for as long as the policy allows; each for one account. */
 export interface RememberedBrowsers {
-  add(browser: Omit<RememberedBrowser, 'createdAt'>, token: string, now: Date): Promise<void>;
+  /** @returns false where what it stands on has ended */
+  add(browser: Omit<RememberedBrowser, 'createdAt'>, on: Standing, token: string, now: Date): Promise<boolean>;
   /** When this token was made for this account, where it works still. */
   rememberedAt(token: string, accountId: string, now: Date): Promise<Date | undefined>;
   ofAccount(accountId: string, now: Date): Promise<RememberedBrowser[]>;
@@ -23,9 +25,12 @@ export interface RememberedBrowsers {
 
 export function createRememberedBrowsers({ sql }: Database): RememberedBrowsers {
   return {
-    async add(b, token, now) {
-      await sql`INSERT INTO remembered_browser (token_digest, id, account_id, user_agent, ip, created_at, expires_at)
-        VALUES (${digest(token)}, ${b.id}, ${b.accountId}, ${b.userAgent}, ${b.ip}, ${now}, ${b.expiresAt})`;
+    async add(b, on, token, now) {
+      const rows = await sql`WITH standing AS (${standing(b.accountId, on)})
+        INSERT INTO remembered_browser (token_digest, id, account_id, user_agent, ip, created_at, expires_at)
+        SELECT ${digest(token)}::bytea, ${b.id}::uuid, ${b.accountId}::uuid, ${b.userAgent}::text, ${b.ip}::text,
+          ${now}::timestamptz, ${b.expiresAt}::timestamptz FROM standing RETURNING 1`;
+      return rows.length === 1;
     },
     async rememberedAt(token, accountId, now) {
       const [row] = await sql<{
