@@ -190,8 +190,9 @@ export function createBindingSessions(db: Database, sealer: Sealer): BindingSess
         .transaction(async (tx) => {
           const [account] = await tx<{ passRequiredAt: Date | null }>`SELECT pass_required_at FROM account
             WHERE id = ${session.accountId} FOR NO KEY UPDATE`;
-          // All of them in one order, as whoever ends them does.
-          await tx`SELECT 1 FROM binding_session WHERE account_id = ${session.accountId} AND state <> 'ended' ORDER BY id FOR UPDATE`;
+          // All that may end here, in the order of whoever ends them.
+          await tx`SELECT 1 FROM binding_session WHERE account_id = ${session.accountId} AND state IN ('open', 'bound')
+            ORDER BY id FOR UPDATE`;
           if (session.basis === 'password') {
             if (account?.passRequiredAt) return false;
             const active = await tx`SELECT 1 FROM authenticator
