@@ -20,7 +20,7 @@ import { createConsoleVisits } from './flow/console-visits.ts';
 import { createCoverageReport } from './flow/coverage.ts';
 import { createDirectory } from './flow/directory.ts';
 import { createDirectorySync } from './flow/directory-sync.ts';
-import { createEndEverything } from './flow/end-everything.ts';
+import type { EndEverything } from './flow/end-everything.ts';
 import { createFirstSteps } from './flow/first-steps.ts';
 import { createDecideLines } from './flow/import-lines.ts';
 import { createImports } from './flow/imports.ts';
@@ -46,6 +46,7 @@ export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds
   readonly access: Access;
   readonly approvals: Approvals;
   readonly bindPassword: BindPassword;
+  readonly endEverything: EndEverything;
   readonly passwordLinks: PasswordLinks;
   readonly ldap: LdapDirectory | undefined;
   readonly outbound: OutboundFetch;
@@ -58,13 +59,12 @@ export interface AdministeringNeeds extends Stores, Pick<ClientRegistrationNeeds
 /** Everything that administrators and the helpdesk do, put together. */
 export function openAdministering(n: AdministeringNeeds) {
   const { publicUrl } = n.config;
-  const endEverything = createEndEverything(n);
   const callerCheck = createCallerCheck({
     ...n,
     words: callerCheckText,
   });
   const bindDirectoryPassword = createBindDirectoryPassword(n.authenticators, n.random);
-  const common = { ...n, publicUrl, endEverything, callerCheck, bindDirectoryPassword };
+  const common = { ...n, publicUrl, callerCheck, bindDirectoryPassword };
   const support = createSupport({
     ...common,
     bindTemporaryPass: createBindTemporaryPass(n.temporaryPasses, n.random),

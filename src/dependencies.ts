@@ -36,6 +36,7 @@ import { createKeyBinding } from './flow/binding-key.ts';
 import { createAnnounceBound } from './flow/bound.ts';
 import { createClientApprovals } from './flow/client-approvals.ts';
 import { createCompanion } from './flow/companion.ts';
+import { createEndBegun, createEndEverything } from './flow/end-everything.ts';
 import { createGuessing } from './flow/guessing.ts';
 import { createMyAccount } from './flow/my-account.ts';
 import { createPasswordLinks } from './flow/password-links.ts';
@@ -124,7 +125,9 @@ export async function createDependencies(options: DependencyOptions) {
   const { notify } = mail;
 
   const places = await openPlaces(config.geoipFile, (err) => log.warn({ err }, 'GEOIP_FILE cannot be read'));
-  const common = { ...stores, organisation, audit, notify, clock, random };
+  const endBegun = createEndBegun({ ...stores, clock });
+  const endEverything = createEndEverything({ ...stores, endBegun, clock });
+  const common = { ...stores, endBegun, endEverything, organisation, audit, notify, clock, random };
   const approvals = createApprovals({
     ...common,
     publicUrl,

@@ -183,7 +183,7 @@ export function createBinding(n: BindingNeeds): Binding {
         { shown: made.codes, plain: made.plain },
         n.clock.now(),
       );
-      if (issued && issued === made.codes) {
+      if (issued === made.codes) {
         await n.audit({
           action: 'recovery_codes.issued',
           object: `account:${account.id}`,

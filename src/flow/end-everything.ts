@@ -5,29 +5,54 @@ import type { MailLinks } from '../store/mail-links.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
 import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 
-export interface EndEverythingNeeds {
+export interface EndBegunNeeds {
   bindings: BindingSessions;
-  mailLinks: MailLinks;
   opSessions: OpSessions;
-  rememberedBrowsers: RememberedBrowsers;
   transactions: LoginTransactions;
   clock: Clock;
 }
 
 /**
- * Nothing that an account has begun goes on: enrolments, sign-ins, links in mails, remembered browsers, sessions with
- * their tokens. @returns how many sessions ended
+ * Sign-ins, sessions with their tokens and enrolments of an account end, in the order in which one is begun by another
+ * (docs/adr/0029-what-is-begun-holds-what-it-stands-on.md).
+ * @param spared the sign-in or session that goes on; @returns how many sessions ended
  */
-export type EndEverything = (accountId: string) => Promise<number>;
+export type EndBegun = (
+  accountId: string,
+  reason: 'revoked' | 'reported',
+  spared?: { readonly signIn?: string; readonly session?: string },
+) => Promise<number>;
+
+export function createEndBegun(n: EndBegunNeeds): EndBegun {
+  return async (accountId, reason, { signIn, session } = {}) => {
+    const now = n.clock.now();
+    await n.transactions.endAll(accountId, reason, signIn);
+    const count = await (session === undefined
+      ? n.opSessions.revokeAll(accountId, now)
+      : n.opSessions.revokeOthers(accountId, session, now));
+    await n.bindings.endAll(accountId);
+    return count;
+  };
+}
+
+export interface EndEverythingNeeds {
+  mailLinks: MailLinks;
+  rememberedBrowsers: RememberedBrowsers;
+  endBegun: EndBegun;
+  clock: Clock;
+}
+
+/**
+ * Nothing that an account has begun goes on: links in mails and remembered browsers neither.
+ * @returns how many sessions ended
+ */
+export type EndEverything = (accountId: string, reason?: 'revoked' | 'reported') => Promise<number>;
 
 export function createEndEverything(n: EndEverythingNeeds): EndEverything {
-  return async (accountId) => {
+  return async (accountId, reason = 'revoked') => {
     const now = n.clock.now();
-    // In the order in which one is begun by another.
     await n.mailLinks.endPasswordLinks(accountId, now);
-    await n.transactions.endAll(accountId, 'revoked');
-    const count = await n.opSessions.revokeAll(accountId, now);
-    await n.bindings.endAll(accountId);
+    const count = await n.endBegun(accountId, reason);
     await n.rememberedBrowsers.revokeAll(accountId, now);
     return count;
   };

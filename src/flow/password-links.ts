@@ -7,13 +7,12 @@ import { type Random, token256 } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { passwordProblem } from '../policy/password-rules.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
-import type { BindingSessions } from '../store/binding-sessions.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { MailLink, MailLinkPurpose, MailLinks } from '../store/mail-links.ts';
-import type { OpSessions } from '../store/op-sessions.ts';
 import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import type { Throttle } from '../store/throttle.ts';
 import { type Audit, byAccount, from } from './audit.ts';
+import type { EndBegun } from './end-everything.ts';
 import type { Notify } from './notices.ts';
 import type { SignInView } from './sign-in.ts';
 
@@ -40,9 +39,8 @@ export interface PasswordLinks {
 
 export interface PasswordLinksNeeds {
   accounts: Accounts;
-  bindings: BindingSessions;
   mailLinks: MailLinks;
-  opSessions: OpSessions;
+  endBegun: EndBegun;
   rememberedBrowsers: RememberedBrowsers;
   throttle: Throttle;
   transactions: LoginTransactions;
@@ -161,9 +159,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
         return refuse('link_invalid');
       // Whoever read the mail and has the second factor is the owner: what "this was not me" froze may go on.
       await n.accounts.setPushFrozen(account.id, null, now);
-      await n.transactions.endAll(account.id, 'revoked', transaction.uid);
-      await n.opSessions.revokeAll(account.id, now);
-      await n.bindings.endAll(account.id);
+      await n.endBegun(account.id, 'revoked', { signIn: transaction.uid });
       await n.transactions.prove(transaction.uid, { accountId: account.id, proof: 'password' }, now);
       await replaced(account, found.link.purpose, origin);
       return accept(undefined);
@@ -176,9 +172,7 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
       const now = n.clock.now();
       if (!(await n.bindPassword(account.id, password, now, { session: sessionUid }))) return refuse('access_denied');
       await n.mailLinks.endPasswordLinks(account.id, now);
-      await n.transactions.endAll(account.id, 'revoked');
-      await n.opSessions.revokeOthers(account.id, sessionUid, now);
-      await n.bindings.endAll(account.id);
+      await n.endBegun(account.id, 'revoked', { session: sessionUid });
       await replaced(account, 'changed by its owner', origin);
       return accept(undefined);
     },

@@ -2,12 +2,9 @@ import type { Origin } from '../core/audit.ts';
 import { addSeconds, type Clock } from '../core/clock.ts';
 import type { Account, Accounts } from '../store/accounts.ts';
 import type { Authenticators } from '../store/authenticators.ts';
-import type { BindingSessions } from '../store/binding-sessions.ts';
-import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { MailLinks } from '../store/mail-links.ts';
-import type { OpSessions } from '../store/op-sessions.ts';
-import type { RememberedBrowsers } from '../store/remembered-browsers.ts';
 import type { Audit } from './audit.ts';
+import type { EndEverything } from './end-everything.ts';
 import type { Notice, Notify } from './notices.ts';
 
 /** How long "this was not me" in a mail works. */
@@ -44,11 +41,8 @@ export interface Reports {
 export interface ReportsNeeds {
   accounts: Accounts;
   authenticators: Authenticators;
-  bindings: BindingSessions;
   mailLinks: MailLinks;
-  opSessions: OpSessions;
-  rememberedBrowsers: RememberedBrowsers;
-  transactions: LoginTransactions;
+  endEverything: EndEverything;
   audit: Audit;
   notify: Notify;
   clock: Clock;
@@ -63,13 +57,9 @@ export function createReports(n: ReportsNeeds): Reports {
       return report.distrustSince ? n.authenticators.disableSince(account.id, report.distrustSince, now) : [];
     };
     await n.accounts.setPushFrozen(account.id, now, now);
-    await n.mailLinks.endPasswordLinks(account.id, now);
     // First what sign-ins begin with, then what has begun, and what was added by that until it ended.
     const disabled = await takeAway();
-    await n.transactions.endAll(account.id, 'reported');
-    const sessions = await n.opSessions.revokeAll(account.id, now);
-    await n.bindings.endAll(account.id);
-    await n.rememberedBrowsers.revokeAll(account.id, now);
+    const sessions = await n.endEverything(account.id, 'reported');
     disabled.push(...(await takeAway()));
     await n.audit({
       action: 'account.push_frozen',

@@ -20,25 +20,24 @@ export const bodyTime = fp(async (app: FastifyInstance, { seconds = SECONDS }: {
   app.decorateRequest('giveTime', () => {});
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    if (hasBody(raw.headers)) {
-      let timer: NodeJS.Timeout | undefined;
-      request.giveTime = (most) => {
-        clearTimeout(timer);
+    if (!hasBody(raw.headers)) return done();
+    let timer: NodeJS.Timeout | undefined;
+    request.giveTime = (most) => {
+      clearTimeout(timer);
+      if (raw.complete) return;
+      timer = setTimeout(() => {
         if (raw.complete) return;
-        timer = setTimeout(() => {
-          if (raw.complete) return;
-          request.log.info({ seconds: most }, 'a body came too slowly');
-          if (reply.raw.headersSent) raw.destroy();
-          else
-            raw.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
-              raw.destroy(),
-            );
-        }, most * 1000);
-        timer.unref();
-      };
-      request.giveTime(seconds);
-      for (const event of ['end', 'close']) raw.once(event, () => clearTimeout(timer));
-    }
+        request.log.info({ seconds: most }, 'a body came too slowly');
+        if (reply.raw.headersSent) raw.destroy();
+        else
+          raw.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () =>
+            raw.destroy(),
+          );
+      }, most * 1000);
+      timer.unref();
+    };
+    request.giveTime(seconds);
+    for (const event of ['end', 'close']) raw.once(event, () => clearTimeout(timer));
     done();
   });
 });
