@@ -45,6 +45,7 @@ import { wizardRoutes } from './http/routes/wizard.ts';
 import { otherWizardRoutes } from './http/routes/wizard-other.ts';
 import { storeAppWizardRoutes } from './http/routes/wizard-store-app.ts';
 import { scim } from './http/scim/plugin.ts';
+import { createServers } from './http/servers.ts';
 import { translator } from './i18n/translate.ts';
 import { nameSpan } from './observe/trace.ts';
 import { API_PATH } from './oidc/api-tokens.ts';
@@ -57,7 +58,7 @@ const ROOT = join(import.meta.dirname, '..');
 const LARGEST_BODY = 32 * 1024;
 
 /** The whole server: every plugin and route, in the order in which they run. It never listens. */
-export async function createApp(d: Dependencies): Promise<FastifyInstance> {
+export async function createApp(d: Dependencies, servers = createServers()): Promise<FastifyInstance> {
   const { config } = d;
   const { publicUrl, isSecure, accessibilityUrl } = config;
   const { organisation } = d;
@@ -76,7 +77,7 @@ export async function createApp(d: Dependencies): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: maxHeaderSize },
     // Of the whole request; the plugin below keeps bodies to less where they are no files.
     requestTimeout: (FILE_SECONDS + 30) * 1000,
-    http: { headersTimeout: 30_000 },
+    serverFactory: servers.make,
     forceCloseConnections: 'idle',
     // What a proxy has sent already is answered, while it stops; new connections are refused, and go to another instance.
     return503OnClosing: false,

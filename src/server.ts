@@ -6,6 +6,7 @@ import type { Config } from './config/load.ts';
 import { Fault } from './core/errors.ts';
 import { createDependencies, type Dependencies } from './dependencies.ts';
 import { findDatabase } from './found-database.ts';
+import { createServers } from './http/servers.ts';
 import { startJobs } from './jobs.ts';
 
 /** What every entrance needs first: a database, brought up to date, and everything that is made on it. */
@@ -41,7 +42,9 @@ export interface RunningServer {
 
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
   const { dependencies, close } = await openInstallation(config, log);
-  const app = await createApp(dependencies);
+  const servers = createServers();
+  const app = await createApp(dependencies, servers);
+  app.addHook('preClose', servers.drain);
   try {
     await app.listen({ port: config.port, host: config.host });
   } catch (error) {

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from './config/load.ts';
 import { Fault } from './core/errors.ts';
@@ -9,6 +10,8 @@ import type { MetricsListener } from './observe/listener.ts';
 const OTHER_CONNECTIONS = 2;
 /** Of `max_connections` (`store/embedded.ts`), some for the command line. */
 const MOST_EMBEDDED = 110;
+/** Connections that wait here are given to the processes for so long, before these are told to stop. */
+const HAND_OVER_MS = 100;
 /** How long to wait before another takes the place of a process that died. */
 const AGAIN_AFTER_MS = 1000;
 
@@ -32,6 +35,7 @@ export async function startWorkers(config: Config, log: Logger): Promise<{ stop(
 
   const stopAll = async (): Promise<void> => {
     isStopping = true;
+    await wait(HAND_OVER_MS);
     await Promise.all(
       [...running].map((worker) => {
         worker.process.kill('SIGTERM');

@@ -18,6 +18,7 @@ export interface EventStreams {
     waiter: string,
     start: (send: (event: string, data?: unknown) => void, end: () => void) => () => void,
   ): void;
+  /** And every later one, as soon as it has begun. */
   closeAll(): void;
   count(): number;
 }
@@ -25,6 +26,7 @@ export interface EventStreams {
 export function createEventStreams(app: FastifyInstance): EventStreams {
   const open = new Set<() => void>();
   const byWaiter = new Map<string, Set<() => void>>();
+  let isClosed = false;
   const streams: EventStreams = {
     open(reply, waiter, start) {
       const { raw } = reply;
@@ -36,6 +38,10 @@ export function createEventStreams(app: FastifyInstance): EventStreams {
       if (raw.destroyed) return;
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
       raw.write('retry: 1000\n\n');
+      if (isClosed) {
+        raw.end();
+        return;
+      }
       const heartbeat = setInterval(() => raw.write(': still here\n\n'), HEARTBEAT_MS);
       heartbeat.unref();
       const mine = byWaiter.get(waiter) ?? new Set();
@@ -66,6 +72,7 @@ export function createEventStreams(app: FastifyInstance): EventStreams {
     },
     count: () => open.size,
     closeAll() {
+      isClosed = true;
       for (const end of open) end();
     },
   };

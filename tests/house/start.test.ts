@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -36,6 +36,17 @@ const isReady = (port: number): Promise<boolean> =>
   );
 
 describe('npm start', () => {
+  it.each(['1', '2'])('told to stop while it starts, with %s processes, leaves nothing running', async (processes) => {
+    const own = mkdtempSync(join(tmpdir(), 'dubbelslot-start-'));
+    const begun = run('src/main.ts', [], { PORT: String(await freePort()), DATA_DIR: own, WEB_CONCURRENCY: processes });
+    await expect.poll(() => existsSync(join(own, 'postgres')), { interval: 10, timeout: 30_000 }).toBe(true);
+    begun.child.kill('SIGTERM');
+    expect(await begun.ended).toBe(0);
+    expect(begun.output()).not.toContain('could not');
+    expect(readdirSync(join(own, 'postgres/cluster'))).not.toContain('postmaster.pid');
+    removeDataDir(own);
+  });
+
   it('starts with no setting but a port, prints the link for the first administrator, and stops cleanly', async () => {
     const port = await freePort();
     const first = run('src/main.ts', [], { PORT: String(port) });

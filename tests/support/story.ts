@@ -20,6 +20,7 @@ export async function givePassword(
   const request = await rp.request(more);
   await laptop.open(request.url, {}, rp.redirectUri);
   await laptop.submit('/password', { email: who.email, password: who.password }, rp.redirectUri);
+  console.error('DBG', laptop.page.status, laptop.page.url, laptop.page.html.slice(0, 300));
   return request;
 }
 
@@ -62,6 +63,7 @@ export async function enrolCodeApp(laptop: Laptop, server: string, now: Date): P
   if (/action="[^"]*\/enrol"/.test(laptop.page.html)) await laptop.submit('/enrol');
   await laptop.open(`${server}/mfa/setup/code`);
   const secret = laptop.typedCode.replaceAll(' ', '');
+  if (!secret) throw new Error(`no code to type on ${laptop.page.url}: ${laptop.page.html.slice(0, 3000)}`);
   await laptop.submit('/mfa/setup/code', { code: totpCode(secret, now) });
   if (!laptop.page.url.endsWith('/mfa/setup/done')) throw new Error(laptop.page.html.slice(0, 3000));
   return secret;
