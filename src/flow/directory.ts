@@ -4,7 +4,13 @@ import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { cut, LONGEST_NAME } from '../core/text.ts';
 import type { Account, AccountChanges, AccountSource, Accounts } from '../store/accounts.ts';
-import type { DirectoryGroup, DirectoryGroups, GroupMember } from '../store/directory-groups.ts';
+import type {
+  DirectoryGroup,
+  DirectoryGroups,
+  GroupMember,
+  WholeGroup,
+  WrittenGroup,
+} from '../store/directory-groups.ts';
 import { type Administrator, doneBy } from './actor.ts';
 import type { Administration } from './administration.ts';
 import type { Audit } from './audit.ts';
@@ -22,13 +28,6 @@ export interface PersonInDirectory {
   readonly groups?: readonly string[];
 }
 
-export interface GroupInDirectory {
-  readonly displayName: string;
-  readonly externalId: string | null;
-  /** Ids of accounts; without it, whoever is in it stays. */
-  readonly members: readonly string[] | undefined;
-}
-
 /**
  * The organisation's directory decides who there is. It takes over whom it names among those without a role; whoever
  * looks after this installation is out of its reach, unless it made them.
@@ -44,9 +43,12 @@ export interface Directory {
   /** For good. Refusals: those of `People.change`. */
   removePerson(id: string, by: Administrator): Promise<Result<Account>>;
   /** Refusals: `group_exists`, `account_unknown` (a member). */
-  addGroup(group: GroupInDirectory, by: Administrator): Promise<Result<DirectoryGroup>>;
-  /** Refusals: `group_unknown`, `group_exists`, `account_unknown`. */
-  changeGroup(id: string, group: GroupInDirectory, by: Administrator): Promise<Result<DirectoryGroup>>;
+  addGroup(group: WholeGroup, by: Administrator): Promise<Result<DirectoryGroup>>;
+  /**
+   * Refusals: `group_unknown`, `group_exists`, `account_unknown`.
+   * @param read what was read, where only a part of it is meant to change
+   */
+  changeGroup(id: string, group: WholeGroup, by: Administrator, read?: WholeGroup): Promise<Result<DirectoryGroup>>;
   /** Refusal: `group_unknown`. */
   removeGroup(id: string, by: Administrator): Promise<Result<void>>;
   members(group: DirectoryGroup): Promise<GroupMember[]>;
@@ -75,31 +77,23 @@ export function createDirectory(n: {
   /** With the authority of the directory instead of the program that speaks for it. */
   const asDirectory = (by: Administrator): Administrator => ({ ...by, authority: { kind: 'directory', source } });
 
-  const changeGroup = async (
-    id: string,
-    action: AuditAction,
-    { displayName, members }: GroupInDirectory,
-    by: Administrator,
-  ): Promise<void> => {
-    const { added, removed } =
-      members === undefined ? { added: [], removed: [] } : await n.directoryGroups.setMembers(displayName, members);
-    await n.audit({
+  const note = (action: AuditAction, { group, added, removed }: WrittenGroup, by: Administrator): ReturnType<Audit> =>
+    n.audit({
       action,
-      object: `group:${id}`,
+      object: `group:${group.id}`,
       result: 'success',
       ...doneBy(by),
       detail: {
-        name: displayName,
+        name: group.displayName,
         added: added.slice(0, MOST_NAMED),
         removed: removed.slice(0, MOST_NAMED),
         addedCount: added.length,
         removedCount: removed.length,
       },
     });
-  };
 
-  const areKnown = async (members: readonly string[] | undefined): Promise<boolean> => {
-    const ids = [...new Set(members ?? [])];
+  const areKnown = async (members: readonly string[]): Promise<boolean> => {
+    const ids = [...new Set(members)];
     return (await n.accounts.byIds(ids)).filter(({ status }) => status !== 'revoked').length === ids.length;
   };
 
@@ -120,19 +114,20 @@ export function createDirectory(n: {
       const now = n.clock.now();
       const displayName = cut(group.displayName.trim(), LONGEST_NAME);
       const made = { id: n.random.uuid(), displayName, externalId: group.externalId, createdAt: now, updatedAt: now };
-      const added = await n.directoryGroups.add(made);
+      const added = await n.directoryGroups.add(made, group.members);
       if (!added.ok) return added;
-      await changeGroup(made.id, 'group.added', { ...group, displayName }, by);
+      await note('group.added', added.value, by);
       return accept(made);
     },
 
-    async changeGroup(id, group, by) {
-      if (!(await areKnown(group.members))) return refuse('account_unknown');
+    async changeGroup(id, group, by, read) {
+      const seen = new Set(read?.members);
+      if (!(await areKnown(group.members.filter((member) => !seen.has(member))))) return refuse('account_unknown');
       const displayName = cut(group.displayName.trim(), LONGEST_NAME);
-      const changed = await n.directoryGroups.change(id, { ...group, displayName }, n.clock.now());
+      const changed = await n.directoryGroups.change(id, { ...group, displayName }, n.clock.now(), read);
       if (!changed.ok) return changed;
-      await changeGroup(id, 'group.changed', { ...group, displayName }, by);
-      return accept((await n.directoryGroups.byId(id))!);
+      await note('group.changed', changed.value, by);
+      return accept(changed.value.group);
     },
 
     async removeGroup(id, by) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { BindingSessions } from '../store/binding-sessions.ts';
+import type { Challenges } from '../store/challenges.ts';
 import type { LoginTransactions } from '../store/login-transactions.ts';
 import type { MailLinks } from '../store/mail-links.ts';
 import type { OpSessions } from '../store/op-sessions.ts';
@@ -9,11 +10,12 @@ export interface EndBegunNeeds {
   bindings: BindingSessions;
   opSessions: OpSessions;
   transactions: LoginTransactions;
+  challenges: Challenges;
   clock: Clock;
 }
 
 /**
- * Sign-ins, sessions with their tokens and enrolments of an account end, in the order in which one is begun by another
+ * Sign-ins, approvals for others, sessions with all tokens, and enrolments of an account end, in the order in which one is begun by another
  * (docs/adr/0029-what-is-begun-holds-what-it-stands-on.md).
  * @param spared the sign-in or session that goes on; @returns how many sessions ended
  */
@@ -27,6 +29,7 @@ export function createEndBegun(n: EndBegunNeeds): EndBegun {
   return async (accountId, reason, { signIn, session } = {}) => {
     const now = n.clock.now();
     await n.transactions.endAll(accountId, reason, signIn);
+    await n.challenges.endApproved(accountId);
     const count = await (session === undefined
       ? n.opSessions.revokeAll(accountId, now)
       : n.opSessions.revokeOthers(accountId, session, now));

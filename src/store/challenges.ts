@@ -138,6 +138,8 @@ export interface Challenges {
   guessAfterApproval(id: string, most: number, createdAfter: Date): Promise<number | undefined>;
   /** Too many wrong codes: what was approved is worth nothing, and its sign-in ends. */
   spoil(id: string): Promise<void>;
+  /** What was approved for a web app or the helpdesk and not yet fetched is worth nothing any more. */
+  endApproved(accountId: string): Promise<void>;
   /** Uses an approval, once, in one statement; `createdAfter` is the hard cap on its age. */
   use(id: string, createdAfter: Date, now: Date): Promise<boolean>;
   /** When challenges of a purpose were sent since the account's last approval, or since `since`. */
@@ -253,6 +255,10 @@ export function createChallenges(db: Database, sealer: Sealer): Challenges {
           WHERE id = ${id} AND state = 'approved' AND used_at IS NULL RETURNING login_uid, account_id)
         UPDATE login_transaction t SET state = 'ended', end_reason = 'wrong_number' FROM done
           WHERE t.uid = done.login_uid AND t.account_id = done.account_id AND t.state = 'open'`;
+    },
+    async endApproved(accountId) {
+      await sql`UPDATE challenge SET state = 'replaced' WHERE account_id = ${accountId}
+        AND purpose IN ('client_approval', 'caller_check') AND state = 'approved' AND used_at IS NULL`;
     },
     async use(id, createdAfter, now) {
       const rows = await sql`UPDATE challenge SET used_at = ${now}

@@ -1,5 +1,5 @@
 import { accept, type Result, refuse } from '../core/refusals.ts';
-import { type Database, isUniqueViolation, whereStatement } from './database.ts';
+import { type Database, isUniqueViolation, type Sql, whereStatement } from './database.ts';
 
 /** A group that a directory keeps. Its members have its name among their groups. */
 export interface DirectoryGroup {
@@ -16,6 +16,18 @@ export interface GroupMember {
   readonly email: string;
 }
 
+/** A group as it is read and written, with the ids of its members. */
+export interface WholeGroup extends Pick<DirectoryGroup, 'displayName' | 'externalId'> {
+  readonly members: readonly string[];
+}
+
+export interface WrittenGroup {
+  readonly group: DirectoryGroup;
+  /** Who came and who went. */
+  readonly added: string[];
+  readonly removed: string[];
+}
+
 export interface GroupFilter {
   readonly displayName?: string | undefined;
   readonly externalId?: string | undefined;
@@ -23,18 +35,19 @@ export interface GroupFilter {
 
 export interface DirectoryGroups {
   /** Refusal: `group_exists`. */
-  add(group: DirectoryGroup): Promise<Result<void>>;
+  add(group: DirectoryGroup, members: readonly string[]): Promise<Result<WrittenGroup>>;
   byId(id: string): Promise<DirectoryGroup | undefined>;
   byNames(names: readonly string[]): Promise<DirectoryGroup[]>;
   search(filter: GroupFilter, limit: number, offset: number): Promise<DirectoryGroup[]>;
   count(filter: GroupFilter): Promise<number>;
-  /** With everybody who is in it. Refusals: `group_unknown`, `group_exists`. */
-  change(id: string, to: Pick<DirectoryGroup, 'displayName' | 'externalId'>, now: Date): Promise<Result<void>>;
+  /**
+   * Refusals: `group_unknown`, `group_exists`.
+   * @param read what a part was changed of: where that is the same in both, what others have written meanwhile stays
+   */
+  change(id: string, to: WholeGroup, now: Date, read?: WholeGroup): Promise<Result<WrittenGroup>>;
   /** @returns who was in it */
   remove(id: string): Promise<string[] | undefined>;
   members(name: string): Promise<GroupMember[]>;
-  /** Exactly these are in it from now on. @returns who came and who went */
-  setMembers(name: string, ids: readonly string[]): Promise<{ added: string[]; removed: string[] }>;
 }
 
 export function createDirectoryGroups(db: Database): DirectoryGroups {
@@ -47,11 +60,13 @@ export function createDirectoryGroups(db: Database): DirectoryGroups {
       ['external_id = ?', externalId],
     ] as const;
   return {
-    async add(g) {
+    async add(g, members) {
       try {
-        await sql`INSERT INTO directory_group (id, display_name, external_id, created_at, updated_at)
-          VALUES (${g.id}, ${g.displayName}, ${g.externalId}, ${g.createdAt}, ${g.updatedAt})`;
-        return accept(undefined);
+        return await db.transaction(async (tx) => {
+          await tx`INSERT INTO directory_group (id, display_name, external_id, created_at, updated_at)
+            VALUES (${g.id}, ${g.displayName}, ${g.externalId}, ${g.createdAt}, ${g.updatedAt})`;
+          return accept({ group: g, ...(await bring(tx, g.displayName, members, undefined)) });
+        });
       } catch (error) {
         if (isUniqueViolation(error)) return refuse('group_exists');
         throw error;
@@ -73,17 +88,21 @@ export function createDirectoryGroups(db: Database): DirectoryGroups {
       );
       return row!.count;
     },
-    async change(id, { displayName, externalId }, now) {
+    async change(id, to, now, read) {
       try {
         return await db.transaction(async (tx) => {
           const [before] = await tx<DirectoryGroup>`SELECT * FROM directory_group WHERE id = ${id} FOR UPDATE`;
           if (!before) return refuse('group_unknown');
-          await tx`UPDATE directory_group SET display_name = ${displayName}, external_id = ${externalId}, updated_at = ${now}
-            WHERE id = ${id}`;
-          if (before.displayName !== displayName)
+          const displayName = read?.displayName === to.displayName ? before.displayName : to.displayName;
+          const externalId = read?.externalId === to.externalId ? before.externalId : to.externalId;
+          const [group] = await tx<DirectoryGroup>`UPDATE directory_group
+            SET display_name = ${displayName}, external_id = ${externalId}, updated_at = ${now} WHERE id = ${id} RETURNING *`;
+          if (before.displayName !== displayName) {
+            await lockMembers(tx, before.displayName);
             await tx`UPDATE account SET groups = array_replace(groups, ${before.displayName}, ${displayName})
               WHERE groups @> ARRAY[${before.displayName}]::text[]`;
-          return accept(undefined);
+          }
+          return accept({ group: group!, ...(await bring(tx, displayName, to.members, read?.members)) });
         });
       } catch (error) {
         if (isUniqueViolation(error)) return refuse('group_exists');
@@ -94,19 +113,40 @@ export function createDirectoryGroups(db: Database): DirectoryGroups {
       db.transaction(async (tx) => {
         const [gone] = await tx<DirectoryGroup>`DELETE FROM directory_group WHERE id = ${id} RETURNING *`;
         if (!gone) return undefined;
+        await lockMembers(tx, gone.displayName);
         const rows = await tx<{ id: string }>`UPDATE account SET groups = array_remove(groups, ${gone.displayName})
           WHERE groups @> ARRAY[${gone.displayName}]::text[] RETURNING id`;
         return rows.map((row) => row.id);
       }),
     members: (name) =>
       sql<GroupMember>`SELECT id, email FROM account WHERE groups @> ARRAY[${name}]::text[] AND status <> 'revoked' ORDER BY email`,
-    setMembers: (name, ids) =>
-      db.transaction(async (tx) => {
-        const added = await tx<{ id: string }>`UPDATE account SET groups = array_append(groups, ${name})
-          WHERE id = ANY(${ids}::uuid[]) AND status <> 'revoked' AND NOT groups @> ARRAY[${name}]::text[] RETURNING id`;
-        const removed = await tx<{ id: string }>`UPDATE account SET groups = array_remove(groups, ${name})
-          WHERE groups @> ARRAY[${name}]::text[] AND NOT id = ANY(${ids}::uuid[]) RETURNING id`;
-        return { added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) };
-      }),
   };
+}
+
+/** In one order, so that two groups that change at once do not wait for each other. */
+const lockMembers = (tx: Sql, name: string): Promise<unknown> =>
+  tx`SELECT 1 FROM account WHERE groups @> ARRAY[${name}]::text[] ORDER BY id FOR NO KEY UPDATE`;
+
+/** Brings in whom `wanted` names; who is not named goes, of those that were `read` where a part was changed. */
+async function bring(
+  tx: Sql,
+  name: string,
+  wanted: readonly string[],
+  read: readonly string[] | undefined,
+): Promise<Pick<WrittenGroup, 'added' | 'removed'>> {
+  const named = new Set(wanted);
+  const seen = new Set(read);
+  const come = wanted.filter((id) => !seen.has(id));
+  const go =
+    read?.filter((id) => !named.has(id)) ??
+    (
+      await tx<{ id: string }>`SELECT id FROM account
+        WHERE groups @> ARRAY[${name}]::text[] AND NOT id = ANY(${wanted}::uuid[])`
+    ).map(({ id }) => id);
+  await tx`SELECT 1 FROM account WHERE id = ANY(${[...come, ...go]}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+  const added = await tx<{ id: string }>`UPDATE account SET groups = array_append(groups, ${name})
+    WHERE id = ANY(${come}::uuid[]) AND status <> 'revoked' AND NOT groups @> ARRAY[${name}]::text[] RETURNING id`;
+  const removed = await tx<{ id: string }>`UPDATE account SET groups = array_remove(groups, ${name})
+    WHERE id = ANY(${go}::uuid[]) AND groups @> ARRAY[${name}]::text[] RETURNING id`;
+  return { added: added.map(({ id }) => id), removed: removed.map(({ id }) => id) };
 }

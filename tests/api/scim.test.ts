@@ -64,6 +64,44 @@ describe('a directory, by SCIM', () => {
     }
   });
 
+  it('changes parts of a group at the same moment, and none of them is lost', async () => {
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      const users = await Promise.all(Array.from({ length: 6 }, async () => (await makeUser()).body.id as string));
+      const [gone, ...come] = users;
+      const made = await call('POST', '/Groups', {
+        schemas: [GROUP],
+        displayName: `Samen ${attempt}`,
+        members: [{ value: gone }],
+      });
+      const { id } = made.body;
+      const answers = await Promise.all([
+        ...come.map((value) => patch(`/Groups/${id}`, { op: 'add', path: 'members', value: [{ value }] })),
+        patch(`/Groups/${id}`, { op: 'remove', path: `members[value eq "${gone}"]` }),
+        patch(`/Groups/${id}`, { op: 'replace', path: 'displayName', value: `Anders ${attempt}` }),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      const { displayName, members } = (await call('GET', `/Groups/${id}`)).body;
+      expect(displayName).toBe(`Anders ${attempt}`);
+      expect(members.map(({ value }: { value: string }) => value).sort()).toEqual(come.sort());
+      expect((await account(come[0]!))!.groups).toEqual([`Anders ${attempt}`]);
+    }
+  });
+
+  it('changes many groups with the same people at the same moment', async () => {
+    const users = await Promise.all(Array.from({ length: 12 }, async () => (await makeUser()).body.id as string));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, group) =>
+        call('POST', '/Groups', {
+          schemas: [GROUP],
+          displayName: `Tegelijk ${group}`,
+          members: (group % 2 ? users : users.toReversed()).map((value) => ({ value })),
+        }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+    for (const user of users) expect((await account(user))!.groups).toHaveLength(8);
+  });
+
   it.skipIf(!existsSync(JUDGE))('is served as RFC 7643 and RFC 7644 say, to a client that is not ours', async () => {
     const run = promisify(execFile);
     const script = join(import.meta.dirname, '../support/scim-judge.py');

@@ -175,6 +175,19 @@ describe('an approval that a web app asks for', () => {
     expect(await isActive()).toBe(false);
   });
 
+  it('approved and not yet fetched when everything ends, gives none', async () => {
+    const { d } = installation;
+    const asked = await ask(strict, gated);
+    await gated.phone.approve(asked.binding_number);
+    const check = await d.callerCheck.start(ungated.accountId, BY);
+    if (!check.ok) throw new Error(check.refusal.code);
+    await ungated.phone.approve(check.value.number);
+    expect((await d.people.endSessions(gated.accountId, BY)).ok).toBe(true);
+    expect((await d.people.endSessions(ungated.accountId, BY)).ok).toBe(true);
+    await expect(redeem(strict, asked)).rejects.toMatchObject({ error: 'invalid_grant' });
+    expect(await d.callerCheck.look(check.value.challengeId, BY)).toBe('expired');
+  });
+
   it('is bounded by the push budget, however often a web app asks', async () => {
     for (let time = 0; time < 3; time += 1) await ask(strict, gated);
     await expect(ask(strict, gated)).rejects.toMatchObject({

@@ -4,7 +4,7 @@ import { UUID } from '../../core/uuid.ts';
 import type { Administrator } from '../../flow/actor.ts';
 import type { Directory } from '../../flow/directory.ts';
 import type { Account, Accounts } from '../../store/accounts.ts';
-import type { DirectoryGroup, DirectoryGroups } from '../../store/directory-groups.ts';
+import type { DirectoryGroup, DirectoryGroups, WholeGroup } from '../../store/directory-groups.ts';
 import { groupShape, userShape } from './shapes.ts';
 
 /** What stands behind the two resources, for one call. */
@@ -13,8 +13,8 @@ export interface ScimContext {
   readonly accounts: Accounts;
   readonly directoryGroups: DirectoryGroups;
   readonly by: Administrator;
-  /** Of a PATCH: the version of the person that it changes a part of, once that is read. */
-  readonly patched?: { version?: number | undefined };
+  /** Of a PATCH: what it changes a part of, once that is read: the person's version, or the group. */
+  readonly patched?: { version?: number; group?: WholeGroup };
 }
 
 /** A refusal in the words of RFC 7644, section 3.12. */
@@ -112,7 +112,9 @@ export function tieResources(): void {
   SCIMMY.Resources.Group.egress((async ({ id }: { id: string }, context: ScimContext) => {
     const group = UUID.test(id) ? await context.directoryGroups.byId(id) : undefined;
     if (!group) throw scimError({ code: 'group_unknown' });
-    return groupWith(context, group);
+    const members = await context.directory.members(group);
+    if (context.patched) context.patched.group = { ...group, members: members.map((member) => member.id) };
+    return groupShape(group, members);
   }) as never)
     .ingress((async (
       { id }: { id?: string },
@@ -125,7 +127,9 @@ export function tieResources(): void {
         throw scimError({ code: 'group_unknown' });
       const wanted = { displayName: group.displayName, externalId: group.externalId ?? null, members };
       const done =
-        id === undefined ? await directory.addGroup(wanted, by) : await directory.changeGroup(id, wanted, by);
+        id === undefined
+          ? await directory.addGroup(wanted, by)
+          : await directory.changeGroup(id, wanted, by, context.patched?.group);
       if (!done.ok) throw scimError(done.refusal);
       return groupWith(context, done.value);
     }) as never)
