@@ -153,10 +153,10 @@ export function createPasswordLinks(n: PasswordLinksNeeds): PasswordLinks {
       const problem = problemWith(account, password);
       if (problem) return refuse(problem);
       const now = n.clock.now();
-      if (!(await n.mailLinks.use(code, now))) return refuse('link_invalid');
-      await n.mailLinks.endPasswordLinks(account.id, now);
-      if (!(await n.bindPassword(account.id, password, now, { signIn: transaction.uid })))
+      const useLink = () => n.mailLinks.use(code, now);
+      if (!(await n.bindPassword(account.id, password, now, { signIn: transaction.uid }, useLink)))
         return refuse('link_invalid');
+      await n.mailLinks.endPasswordLinks(account.id, now);
       // Whoever read the mail and has the second factor is the owner: what "this was not me" froze may go on.
       await n.accounts.setPushFrozen(account.id, null, now);
       await n.endBegun(account.id, 'revoked', { signIn: transaction.uid });

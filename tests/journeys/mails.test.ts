@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { WebAuthnEmulator } from 'nid-webauthn-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createBindPassword } from '../../src/authenticators/password/bind.ts';
+import { systemRandom } from '../../src/core/random.ts';
+import { createPasswordHasher } from '../../src/crypto/password-hash.ts';
+import { secretKey } from '../../src/crypto/secret-key.ts';
 import { openNotices } from '../../src/notices.ts';
 import { OPERATOR } from '../support/administration.ts';
 import { startInstallation, type TestInstallation } from '../support/installation.ts';
@@ -113,6 +117,21 @@ describe('a forgotten password', () => {
     expect(laptop.title).toBe('Meer informatie vereist');
     await enrolPhone(laptop, installation.url);
     expect(laptop.title).toBe('Uw telefoon is klaar voor gebruik');
+  });
+
+  it('link is not used up where the machine is too busy to compute a hash', async () => {
+    const { authenticators, config } = installation.d;
+    const hasher = createPasswordHasher(secretKey(config.secretKeys[0]!), 1);
+    const bind = createBindPassword(authenticators, hasher, systemRandom);
+    let used = 0;
+    const use = async () => {
+      used += 1;
+      return true;
+    };
+    const all = await together(100, () => bind(person.accountId, NEW, new Date(), undefined, use));
+    expect(fulfilled(all).length).toBeLessThan(100);
+    expect(used).toBe(fulfilled(all).length);
+    expect(await bind(person.accountId, NEW, new Date(), undefined, async () => false)).toBe(false);
   });
 
   it('link works once, for half an hour, and the use of one ends the others', async () => {
