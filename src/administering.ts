@@ -21,6 +21,7 @@ import { createCoverageReport } from './flow/coverage.ts';
 import { createDirectory } from './flow/directory.ts';
 import { createDirectorySync } from './flow/directory-sync.ts';
 import type { EndEverything } from './flow/end-everything.ts';
+import { createErasure } from './flow/erasure.ts';
 import { createFirstSteps } from './flow/first-steps.ts';
 import { createDecideLines } from './flow/import-lines.ts';
 import { createImports } from './flow/imports.ts';
@@ -100,6 +101,7 @@ export function openAdministering(n: AdministeringNeeds) {
     }),
     administration,
     people,
+    erasure: createErasure({ ...n, eraseAfterDays: n.config.eraseAfterDays }),
     directory: createDirectory({ ...n, source: 'scim', administration, people }),
     directorySync:
       ldap &&

@@ -19,6 +19,7 @@ const REMIND_EVERY_MS = 60_000;
 const SYNC_EVERY_MS = 60_000;
 const ALERTS_EVERY_MS = 60_000;
 const COVERAGE_EVERY_MS = 4 * 3600_000;
+const ERASE_EVERY_MS = 3600_000;
 
 export function startJobs(d: Dependencies): Jobs {
   const running = new Set<Promise<unknown>>();
@@ -60,6 +61,9 @@ export function startJobs(d: Dependencies): Jobs {
   const syncNow = alone('read the directory', async () => d.directorySync?.runIfDue());
   const lookNow = () => run('look for abuse', d.alertWatch.look);
   const coverageNow = () => run('keep today’s coverage', d.coverage.keepToday);
+  const eraseNow = alone('erase whoever left', async () => {
+    while ((await d.erasure.eraseDue()) > 0 && !isStopping);
+  });
   const linkNow = alone('link the audit log', d.linkAudit);
 
   const timers = [
@@ -75,6 +79,7 @@ export function startJobs(d: Dependencies): Jobs {
     setInterval(lookNow, ALERTS_EVERY_MS),
     setInterval(coverageNow, COVERAGE_EVERY_MS),
     setInterval(checkpointNow, CHECKPOINT_EVERY_MS),
+    setInterval(eraseNow, ERASE_EVERY_MS),
   ];
   for (const timer of timers) timer.unref();
   const off = d.signals.on('client_calls', callNow);
@@ -83,6 +88,7 @@ export function startJobs(d: Dependencies): Jobs {
   mailNow();
   run('read the directory', async () => d.directorySync?.runAtStart());
   coverageNow();
+  eraseNow();
   return {
     async stop() {
       isStopping = true;

@@ -19,6 +19,7 @@ import type { Database } from './store/database.ts';
 import { createDirectoryGroups } from './store/directory-groups.ts';
 import { createDirectorySyncs } from './store/directory-syncs.ts';
 import { createEntraAccounts } from './store/entra-accounts.ts';
+import { createErasureStore } from './store/erasure.ts';
 import { createIdempotentCalls } from './store/idempotent-calls.ts';
 import { createImports } from './store/imports.ts';
 import { createInvitations } from './store/invitations.ts';
@@ -74,6 +75,7 @@ export const openStores = (
     directorySyncs: createDirectorySyncs(database),
     entraAccounts: createEntraAccounts(database),
     idempotentCalls: createIdempotentCalls(database, sealer),
+    erasureStore: createErasureStore(database),
     imports: createImports(database),
     invitations: createInvitations(database),
     mailLinks: createMailLinks(database),

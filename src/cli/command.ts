@@ -43,6 +43,7 @@ const REFUSALS: Partial<Record<RefusalCode, string>> = {
   last_owner: 'This is the last owner: make somebody else an owner first.',
   kept_elsewhere: 'This person is kept by a directory: change it there.',
   kept_here: 'This person is kept here already.',
+  not_revoked: 'This account was not ended: account revoke <e-mail> --yes does that.',
   reason_missing: 'Say why, in a few words: --reason "...".',
   case_open: 'A reset or pass for this person is waiting for a second person already.',
   no_authenticator: 'This person has no phone to answer with.',

@@ -199,6 +199,23 @@ export const peopleCommands: readonly Command[] = [
     'For good: for somebody who has left. Everything that they signed in with is revoked.',
   ),
   {
+    words: 'account erase',
+    usage: 'account erase <e-mail> --yes',
+    help: 'Erases what is kept of somebody whose account was ended, for good; the log keeps its events, without a name. By the clock: ERASE_AFTER_DAYS.',
+    async run(d, args) {
+      const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: { yes: { type: 'boolean' } },
+      });
+      const { id, email } = await accountOf(d, oneEmail(positionals));
+      if (!values.yes) throw new UsageError('This is for good: nothing brings it back. Add --yes to do it.');
+      const erased = await d.erasure.erase(id, BY);
+      if (!erased.ok) throw refused(erased.refusal.code);
+      return `Everything of ${email} is erased.`;
+    },
+  },
+  {
     words: 'account sign-out',
     usage: 'account sign-out <e-mail>',
     help: 'Ends every session of a person, with their tokens, and tells their web apps.',

@@ -45,6 +45,7 @@ export interface Config {
   readonly alertThresholds: AlertThresholds;
   readonly apiCallsPerMinute: number;
   readonly auditRetentionDays: number;
+  readonly eraseAfterDays: number | undefined;
   readonly viewsDir: string | undefined;
   /** Where figures are read; undefined where nobody does. */
   readonly metrics: { readonly host: string; readonly port: number; readonly token: string | undefined } | undefined;
@@ -116,6 +117,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     adminAcr: acrNamed(found.ADMIN_ACR) ?? ACR_PHISHING_RESISTANT,
     apiCallsPerMinute: found.API_CALLS_PER_MINUTE,
     auditRetentionDays: found.AUDIT_RETENTION_DAYS,
+    eraseAfterDays: found.ERASE_AFTER_DAYS,
     viewsDir: found.VIEWS_DIR && resolve(found.VIEWS_DIR),
     metrics: found.METRICS_LISTEN && { ...found.METRICS_LISTEN, token: found.METRICS_TOKEN },
     logLevel: found.LOG_LEVEL,

@@ -245,6 +245,15 @@ export const settings = z.object({
     .max(36_500)
     .default(400)
     .describe('How long audit events are kept at least. They are removed only by `audit truncate`.'),
+  ERASE_AFTER_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(36_500)
+    .optional()
+    .describe(
+      'How long after their account was ended everything that is kept of somebody is erased, but what the audit log says. Without it nobody is erased by the clock: `account erase` does so by hand.',
+    ),
   VIEWS_DIR: z
     .string()
     .optional()

@@ -2,6 +2,7 @@
 export const AUDIT_ACTIONS = [
   'account.added',
   'account.changed',
+  'account.erased',
   'account.invited',
   'account.linked',
   'account.push_frozen',

@@ -57,6 +57,7 @@ export type RefusalCode =
   | 'version_changed'
   | 'kept_elsewhere'
   | 'kept_here'
+  | 'not_revoked'
   | 'reason_missing'
   | 'verification_missing'
   | 'verification_invalid'

@@ -54,6 +54,7 @@ const STATUS: Partial<Record<RefusalCode, number>> = {
   case_closed: 409,
   last_owner: 409,
   kept_elsewhere: 409,
+  not_revoked: 409,
   password_there: 409,
   no_authenticator: 409,
   push_exhausted: 409,

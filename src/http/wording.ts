@@ -38,6 +38,7 @@ const SENTENCES: Partial<Record<RefusalCode, MessageKey>> = {
   version_changed: 'refusal.version_changed',
   account_unknown: 'refusal.account_unknown',
   kept_elsewhere: 'refusal.kept_elsewhere',
+  not_revoked: 'refusal.not_revoked',
   last_owner: 'refusal.last_owner',
   reason_missing: 'refusal.reason_missing',
   verification_missing: 'refusal.verification_missing',

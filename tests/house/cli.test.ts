@@ -75,6 +75,7 @@ describe('the command line', () => {
     for (const args of [
       ['account', 'suspend', 'cli@example.org'],
       ['account', 'revoke', 'cli@example.org'],
+      ['account', 'erase', 'cli@example.org'],
       ['account', 'reset', 'cli@example.org', '--reason', 'only to try'],
       ['account', 'import', '--run', id],
       ['keys', 'withdraw', 'some-key'],

@@ -84,6 +84,8 @@ const PAGES: readonly (readonly [method: string, path: string, permission: Permi
   ['POST', '/admin/people/:id/resume', 'accounts:write'],
   ['GET', '/admin/people/:id/revoke', 'accounts:write'],
   ['POST', '/admin/people/:id/revoke', 'accounts:write'],
+  ['GET', '/admin/people/:id/erase', 'accounts:write'],
+  ['POST', '/admin/people/:id/erase', 'accounts:write'],
   ['GET', '/admin/people/:id/sign-out', 'sessions:end'],
   ['POST', '/admin/people/:id/sign-out', 'sessions:end'],
   ['GET', '/admin/people/:id/invite', 'invitations:write'],
@@ -440,6 +442,31 @@ describe('people, in the console', () => {
     await laptop.submit('/new', { ...typed, email, groups: 'inkoop, Zuid\nverkoop' });
     // With a comma in it, a group is still one.
     expect((await installation.d.accounts.byEmail(email))!.groups).toEqual(['inkoop, Zuid', 'verkoop']);
+  });
+
+  it('are erased after their account was ended, and their events still open', async () => {
+    const { laptop } = await enter('administrator');
+    const { account } = await installation.addPerson();
+    const path = at(`/admin/people/${account.id}`);
+    await laptop.open(`${path}/erase`);
+    expect(laptop.title).toBe(`Alles van ${account.displayName} wissen?`);
+    await laptop.submit('/erase');
+    expect(laptop.page.html).toContain('Dit account is nog niet beëindigd.');
+    await laptop.open(`${path}/revoke`);
+    await laptop.submit('/revoke');
+    expect(laptop.page.html).toContain(`href="/admin/people/${account.id}/erase"`);
+    await laptop.open(`${path}/erase`);
+    await laptop.submit('/erase');
+    expect([laptop.page.url, laptop.page.html]).toEqual([
+      at('/admin/people'),
+      expect.stringContaining('Alles van deze persoon is gewist.'),
+    ]);
+    expect((await laptop.open(path)).status).toBe(404);
+    const [event] = await installation.d.auditStore.list({ accountId: account.id, action: 'account.erased', limit: 1 });
+    for (const shown of [`/admin/audit?account=${account.id}`, `/admin/audit/events/${event!.id}`]) {
+      await laptop.open(at(shown));
+      expect([laptop.page.status, laptop.page.html]).toEqual([200, expect.stringContaining('account.erased')]);
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Administration } from '../../flow/administration.ts';
+import type { Erasure } from '../../flow/erasure.ts';
 import type { People } from '../../flow/people.ts';
 import type { AccountFilter } from '../../store/accounts.ts';
 import { text } from '../text.ts';
@@ -30,7 +31,11 @@ const changeable = {
   groups: z.array(groupName).max(100),
 };
 
-export const accountEndpoints = (n: { people: People; administration: Administration }): readonly Endpoint[] => [
+export const accountEndpoints = (n: {
+  people: People;
+  erasure: Erasure;
+  administration: Administration;
+}): readonly Endpoint[] => [
   endpoint({
     method: 'GET',
     path: '/accounts',
@@ -163,6 +168,23 @@ export const accountEndpoints = (n: { people: People; administration: Administra
     async run({ params, by }) {
       const changed = await n.people.change(params.id, { status: 'revoked' }, by);
       return changed.ok ? { value: shownAccount(changed.value), version: changed.value.version } : changed;
+    },
+  }),
+  endpoint({
+    method: 'DELETE',
+    path: '/accounts/:id',
+    id: 'eraseAccount',
+    tag: 'accounts',
+    summary: 'Erases what is kept of somebody whose account was ended',
+    description:
+      'For good. The audit log keeps its events until the end of their retention; the address is free again.',
+    permission: 'accounts:write',
+    isDangerous: true,
+    params: idParams,
+    answers: { 204: nothing },
+    async run({ params, by }) {
+      const erased = await n.erasure.erase(params.id, by);
+      return erased.ok ? { status: 204, value: null } : erased;
     },
   }),
   endpoint({

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Administration } from '../../flow/administration.ts';
+import type { Erasure } from '../../flow/erasure.ts';
 import type { People, PersonView } from '../../flow/people.ts';
 import type { MessageKey } from '../../i18n/translate.ts';
 import type { Account, AccountChanges } from '../../store/accounts.ts';
@@ -13,6 +14,7 @@ import { goAndSay, sayOutcome, showConsole, showUnknown, takeDraft } from './sho
 export interface PersonChangeNeeds {
   readonly people: People;
   readonly administration: Administration;
+  readonly erasure: Erasure;
 }
 
 const params = z.object({ id: z.uuid() });
@@ -104,7 +106,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
 
   /** An act that asks first, with what it does. */
   const asking = (
-    verb: 'suspend' | 'resume' | 'revoke' | 'sign-out' | 'invite',
+    verb: 'suspend' | 'resume' | 'revoke' | 'erase' | 'sign-out' | 'invite',
     permission: 'accounts:write' | 'sessions:end' | 'invitations:write',
     act: (account: Account, request: FastifyRequest) => Promise<{ ok: true } | { ok: false; refusal: { code: never } }>,
   ) => {
@@ -126,7 +128,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
             type: 'form',
             action: `${personPath(account)}/${verb}`,
             submit: t(`console.${key}` as MessageKey),
-            ...(verb === 'revoke' || verb === 'suspend' ? { tone: 'danger' as const } : {}),
+            ...(['revoke', 'suspend', 'erase'].includes(verb) ? { tone: 'danger' as const } : {}),
             cancel: { path: personPath(account), text: t('common.cancel') },
             fields: [],
           },
@@ -138,7 +140,8 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
       const view = await n.people.look(request.params.id);
       if (!view) return showUnknown(request, reply, 'console.person_unknown');
       const done = await act(view.account, request);
-      return sayOutcome(request, reply, personPath(view.account), done, t(`console.said_${key}` as MessageKey));
+      const next = done.ok && verb === 'erase' ? '/admin/people' : personPath(view.account);
+      return sayOutcome(request, reply, next, done, t(`console.said_${key}` as MessageKey));
     });
   };
   const status = (to: Account['status']) => (account: Account, request: FastifyRequest) =>
@@ -146,6 +149,7 @@ export const personChangePages: FastifyPluginAsyncZod<PersonChangeNeeds> = async
   asking('suspend', 'accounts:write', status('suspended'));
   asking('resume', 'accounts:write', status('active'));
   asking('revoke', 'accounts:write', status('revoked'));
+  asking('erase', 'accounts:write', (account, request) => n.erasure.erase(account.id, request.console!.by) as never);
   asking(
     'sign-out',
     'sessions:end',

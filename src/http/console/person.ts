@@ -149,6 +149,8 @@ function actionsFor(
       may.has('accounts:write') && { path: `${path}/resume`, text: t('console.resume') },
     account.status !== 'revoked' &&
       may.has('accounts:write') && { path: `${path}/revoke`, text: t('console.revoke'), tone: 'danger' },
+    account.status === 'revoked' &&
+      may.has('accounts:write') && { path: `${path}/erase`, text: t('console.erase'), tone: 'danger' },
   ];
   // Of oneself: the name and the groups. The rest is on one's own page.
   const isOut = (path: string): boolean =>
