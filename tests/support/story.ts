@@ -20,7 +20,6 @@ export async function givePassword(
   const request = await rp.request(more);
   await laptop.open(request.url, {}, rp.redirectUri);
   await laptop.submit('/password', { email: who.email, password: who.password }, rp.redirectUri);
-  console.error('DBG', laptop.page.status, laptop.page.url, laptop.page.html.slice(0, 300));
   return request;
 }
 
