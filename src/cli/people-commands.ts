@@ -201,7 +201,7 @@ export const peopleCommands: readonly Command[] = [
   {
     words: 'account erase',
     usage: 'account erase <e-mail> --yes',
-    help: 'Erases what is kept of somebody whose account was ended, for good; the log keeps its events, without a name. By the clock: ERASE_AFTER_DAYS.',
+    help: 'Erases what is kept of somebody whose account was ended, for good; the audit log keeps its events. By the clock: ERASE_AFTER_DAYS.',
     async run(d, args) {
       const { values, positionals } = parseArgs({
         args,

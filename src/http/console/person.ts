@@ -142,7 +142,8 @@ function actionsFor(
       !hasPassword &&
       account.source !== 'ldap' &&
       may.has('invitations:write') && { path: `${path}/invite`, text: t('console.invite') },
-    may.has('sessions:end') && { path: `${path}/sign-out`, text: t('console.sign_out') },
+    account.status !== 'revoked' &&
+      may.has('sessions:end') && { path: `${path}/sign-out`, text: t('console.sign_out') },
     account.status !== 'revoked' && may.has('accounts:write') && { path: `${path}/edit`, text: t('console.edit') },
     isActive && may.has('accounts:write') && { path: `${path}/suspend`, text: t('console.suspend') },
     account.status === 'suspended' &&
