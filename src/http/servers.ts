@@ -10,7 +10,7 @@ const HEADERS_TIMEOUT_MS = 30_000;
 const QUIET_TURNS = 3;
 /** And as long, in milliseconds, where another process takes them in and hands them over. */
 const QUIET_MS = cluster.isWorker ? 20 : 0;
-const LONGEST_TAKING_IN_MS = 300;
+const LONGEST_TAKING_IN_MS = 1000;
 /** How long a connection without a request may still bring one, while the server stops, in milliseconds. */
 const LAST_REQUESTS_MS = 500;
 
@@ -73,7 +73,11 @@ async function drainOne({ server, connections }: Running): Promise<void> {
 async function takeInAll(server: Server): Promise<Socket[]> {
   const taken: Socket[] = [];
   server.removeAllListeners('connection');
-  server.on('connection', (socket) => taken.push(socket));
+  server.on('connection', (socket) => {
+    // One that its client resets meanwhile has nobody else to hear of it.
+    socket.on('error', () => {});
+    taken.push(socket);
+  });
   const began = performance.now();
   let last = began;
   for (let quiet = 0; quiet < QUIET_TURNS || performance.now() - last < QUIET_MS; quiet += 1) {
