@@ -44,9 +44,12 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const { dependencies, close } = await openInstallation(config, log);
   const servers = createServers();
   const app = await createApp(dependencies, servers);
-  app.addHook('preClose', servers.drain);
+  app.addHook('preClose', async () => {
+    const cut = await servers.drain();
+    if (cut > 0) log.warn({ connections: cut }, 'what did not end was cut');
+  });
   try {
-    await app.listen({ port: config.port, host: config.host });
+    await servers.listen(app, config);
   } catch (error) {
     await app.close();
     await close();

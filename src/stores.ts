@@ -75,7 +75,7 @@ export const openStores = (
     directorySyncs: createDirectorySyncs(database),
     entraAccounts: createEntraAccounts(database),
     idempotentCalls: createIdempotentCalls(database, sealer),
-    erasureStore: createErasureStore(database),
+    erasureStore: createErasureStore(database, eventOf),
     imports: createImports(database),
     invitations: createInvitations(database),
     mailLinks: createMailLinks(database),

@@ -1,10 +1,12 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { whyNotOn } from '../policy/permissions.ts';
-import type { Accounts } from '../store/accounts.ts';
+import type { Account, Accounts } from '../store/accounts.ts';
 import type { ErasureStore } from '../store/erasure.ts';
+import type { Throttle } from '../store/throttle.ts';
 import { type Actor, type Administrator, doneBy } from './actor.ts';
-import type { Audit } from './audit.ts';
+import type { EndEverything } from './end-everything.ts';
+import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
 
 /** What is kept of people who have left (GDPR, articles 5(1)(e) and 17). */
 export interface Erasure {
@@ -21,26 +23,34 @@ export interface Erasure {
 export interface ErasureNeeds {
   accounts: Accounts;
   erasureStore: ErasureStore;
-  audit: Audit;
+  endEverything: EndEverything;
+  throttle: Throttle;
   clock: Clock;
   /** Days; undefined where nobody is erased by the clock. */
   eraseAfterDays: number | undefined;
 }
 
 const BATCH = 100;
+/** Where guesses at somebody's second factor are counted (`flow/guessing.ts`). */
+const COUNTED = [...STRONG_WAYS, ...RECOVERY_WAYS, 'second_factor'];
 const BY_ITSELF: Actor = { actor: 'system', origin: 'system' };
 
 export function createErasure(n: ErasureNeeds): Erasure {
-  const remove = async (id: string, by: Actor, how: 'asked' | 'due'): Promise<boolean> => {
-    if (!(await n.erasureStore.erase(id))) return false;
-    await n.audit({
+  const remove = async (account: Account, by: Actor, how: 'asked' | 'due'): Promise<boolean> => {
+    const { id, email } = account;
+    // What the end of the account began, where that is still on its way: web apps hear of it by what this writes.
+    await n.endEverything(id);
+    const event = {
       action: 'account.erased',
       object: `account:${id}`,
       result: 'success',
       accountId: id,
       ...doneBy(by),
       detail: { how },
-    });
+    } as const;
+    if (!(await n.erasureStore.erase(id, event, n.clock.now()))) return false;
+    // Whoever gets the address starts anew.
+    await n.throttle.forgive(`password:${email}`, ...COUNTED.map((way) => `${way}:${id}`));
     return true;
   };
   return {
@@ -50,14 +60,21 @@ export function createErasure(n: ErasureNeeds): Erasure {
       const why = whyNotOn(by.authority, account);
       if (why) return refuse(why);
       if (account.status !== 'revoked') return refuse('not_revoked');
-      return (await remove(id, by, 'asked')) ? accept(undefined) : refuse('account_unknown');
+      return (await remove(account, by, 'asked')) ? accept(undefined) : refuse('account_unknown');
     },
 
     async eraseDue() {
       if (n.eraseAfterDays === undefined) return 0;
       const due = await n.erasureStore.due(addSeconds(n.clock.now(), -n.eraseAfterDays * 86_400), BATCH);
       let count = 0;
-      for (const id of due) if (await remove(id, BY_ITSELF, 'due')) count += 1;
+      const failures: unknown[] = [];
+      for (const account of await n.accounts.byIds(due))
+        await remove(account, BY_ITSELF, 'due').then(
+          (isGone) => (count += Number(isGone)),
+          (error: unknown) => failures.push(error),
+        );
+      // One that cannot be erased keeps nobody else.
+      if (failures.length > 0 && count === 0) throw failures[0];
       return count;
     },
   };

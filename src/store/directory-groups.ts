@@ -48,6 +48,8 @@ export interface DirectoryGroups {
   /** @returns who was in it */
   remove(id: string): Promise<string[] | undefined>;
   members(name: string): Promise<GroupMember[]>;
+  /** A group with the ids of its members, as of one moment. */
+  whole(id: string): Promise<(DirectoryGroup & WholeGroup) | undefined>;
 }
 
 export function createDirectoryGroups(db: Database): DirectoryGroups {
@@ -118,6 +120,11 @@ export function createDirectoryGroups(db: Database): DirectoryGroups {
           WHERE groups @> ARRAY[${gone.displayName}]::text[] RETURNING id`;
         return rows.map((row) => row.id);
       }),
+    whole: async (id) =>
+      (
+        await sql<DirectoryGroup & WholeGroup>`SELECT g.*, ARRAY(SELECT a.id::text FROM account a
+          WHERE a.groups @> ARRAY[g.display_name] AND a.status <> 'revoked') AS members FROM directory_group g WHERE g.id = ${id}`
+      )[0],
     members: (name) =>
       sql<GroupMember>`SELECT id, email FROM account WHERE groups @> ARRAY[${name}]::text[] AND status <> 'revoked' ORDER BY email`,
   };

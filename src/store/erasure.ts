@@ -1,15 +1,20 @@
-import type { Database } from './database.ts';
+import type { AuditEvent } from '../core/audit.ts';
+import type { EventOf } from './audit.ts';
+import { type Database, fragment } from './database.ts';
 
 export interface ErasureStore {
-  /** Removes an account that was revoked, with all its rows but those of the audit log. @returns whether there was one */
-  erase(accountId: string): Promise<boolean>;
+  /**
+   * Removes an account that was revoked, with all its rows but those of the audit log, which keeps the event of it: all or nothing.
+   * @returns whether there was one
+   */
+  erase(accountId: string, event: AuditEvent, now: Date): Promise<boolean>;
   /** Those that were revoked before, longest ago first. */
   due(revokedBefore: Date, limit: number): Promise<string[]>;
 }
 
-export function createErasureStore(db: Database): ErasureStore {
+export function createErasureStore(db: Database, eventOf: EventOf): ErasureStore {
   return {
-    erase: (id) =>
+    erase: (id, event, now) =>
       db.transaction(async (sql) => {
         const gone = await sql`SELECT 1 FROM account WHERE id = ${id} AND status = 'revoked' FOR UPDATE`;
         if (gone.length === 0) return false;
@@ -23,14 +28,17 @@ export function createErasureStore(db: Database): ErasureStore {
         await sql`DELETE FROM login_transaction WHERE account_id = ${id}`;
         await sql`DELETE FROM oidc_payload WHERE account_id = ${id}::text`;
         await sql`DELETE FROM op_session WHERE account_id = ${id}::text`;
-        await sql`DELETE FROM client_call WHERE account_id = ${id}`;
+        // Of calls to web apps only what nobody waits for any more: that somebody is out they still have to hear.
+        await sql`DELETE FROM client_call WHERE account_id = ${id} AND kind <> 'logout'`;
+        await sql`DELETE FROM alert WHERE subject = ${`account:${id}`}`;
         await sql`DELETE FROM remembered_browser WHERE account_id = ${id}`;
         await sql`DELETE FROM known_place WHERE account_id = ${id}`;
         await sql`DELETE FROM mail_link WHERE account_id = ${id}`;
         await sql`DELETE FROM support_case WHERE account_id = ${id}`;
         await sql`DELETE FROM entra_account WHERE account_id = ${id}`;
         await sql`DELETE FROM import_line l USING account a WHERE a.id = ${id} AND l.email = a.email`;
-        await sql`DELETE FROM account WHERE id = ${id}`;
+        await sql`WITH erased AS (DELETE FROM account WHERE id = ${id} RETURNING 1), ${eventOf(event, now, fragment`erased`)}
+          SELECT 1 FROM added`;
         return true;
       }),
     due: async (revokedBefore, limit) =>

@@ -106,8 +106,8 @@ export function createOpSessions({ sql }: Database): OpSessions {
         OR (${isAll} AND account_id = ${accountId} AND type <> 'Interaction'
           AND NOT (type = 'BackchannelAuthenticationRequest' AND grant_id IS NULL))
         -- An approval's tokens belong to no session: no list of sessions shows them.
-        OR (${only}::text IS NULL AND account_id = ${accountId} AND type IN ('RefreshToken', 'AccessToken')
-          AND payload->>'sessionUid' IS NULL)
+        OR (${only}::text IS NULL AND account_id = ${accountId} AND (type IN ('RefreshToken', 'AccessToken')
+          AND payload->>'sessionUid' IS NULL OR type = 'BackchannelAuthenticationRequest' AND grant_id IS NOT NULL))
         -- Sign-ins that were finished and not yet picked up would begin new sessions.
         OR (${only}::text IS NULL AND type = 'Interaction' AND payload->'result'->'login'->>'accountId' = ${accountId}))
       SELECT expires_at > ${now} AS is_open FROM ended, told`;

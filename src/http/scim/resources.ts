@@ -110,11 +110,13 @@ export function tieResources(): void {
     }) as never);
 
   SCIMMY.Resources.Group.egress((async ({ id }: { id: string }, context: ScimContext) => {
-    const group = UUID.test(id) ? await context.directoryGroups.byId(id) : undefined;
+    const group = UUID.test(id) ? await context.directoryGroups.whole(id) : undefined;
     if (!group) throw scimError({ code: 'group_unknown' });
-    const members = await context.directory.members(group);
-    if (context.patched) context.patched.group = { ...group, members: members.map((member) => member.id) };
-    return groupShape(group, members);
+    if (context.patched) context.patched.group = group;
+    return groupShape(
+      group,
+      group.members.map((member) => ({ id: member })),
+    );
   }) as never)
     .ingress((async (
       { id }: { id?: string },

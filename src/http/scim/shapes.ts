@@ -79,7 +79,7 @@ export const userShape = (a: Account, groups: readonly DirectoryGroup[]) => ({
   meta: { created: a.createdAt, lastModified: a.updatedAt },
 });
 
-export const groupShape = (g: DirectoryGroup, members: readonly GroupMember[]) => ({
+export const groupShape = (g: DirectoryGroup, members: readonly Pick<GroupMember, 'id'>[]) => ({
   id: g.id,
   ...(g.externalId === null ? {} : { externalId: g.externalId }),
   displayName: g.displayName,
