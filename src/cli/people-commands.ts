@@ -53,12 +53,12 @@ async function change(d: Dependencies, email: string, changes: AccountChanges): 
   return changed.value;
 }
 
-/** A change of status, confirmed by `--yes` where it takes something away. */
-const switching = (
-  verb: 'suspend' | 'resume' | 'revoke',
-  status: Account['status'],
+/** An act on one person, confirmed by `--yes` where it takes something away. */
+const acting = (
+  verb: 'suspend' | 'resume' | 'revoke' | 'erase',
   warning: string | undefined,
   help: string,
+  act: (d: Dependencies, email: string) => Promise<string>,
 ): Command => ({
   words: `account ${verb}`,
   usage: `account ${verb} <e-mail>${warning ? ' --yes' : ''}`,
@@ -67,10 +67,16 @@ const switching = (
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { yes: { type: 'boolean' } } });
     const email = oneEmail(positionals);
     if (warning && !values.yes) throw new UsageError(`${warning} Add --yes to do it.`);
-    await change(d, email, { status });
-    return `${email} is ${status}.`;
+    return act(d, email);
   },
 });
+
+const switching =
+  (status: Account['status']) =>
+  async (d: Dependencies, email: string): Promise<string> => {
+    await change(d, email, { status });
+    return `${email} is ${status}.`;
+  };
 
 export const peopleCommands: readonly Command[] = [
   {
@@ -185,36 +191,30 @@ export const peopleCommands: readonly Command[] = [
       return groups.length > 0 ? groups.join('\n') : `${email} is in no group.`;
     },
   },
-  switching(
+  acting(
     'suspend',
-    'suspended',
     'This ends everything that the person has open, at once.',
     'For now: the person cannot sign in, and every session and token ends at once. Nothing is lost.',
+    switching('suspended'),
   ),
-  switching('resume', 'active', undefined, 'Lets a suspended person in again.'),
-  switching(
+  acting('resume', undefined, 'Lets a suspended person in again.', switching('active')),
+  acting(
     'revoke',
-    'revoked',
     'This is for good: the account can never be used again.',
     'For good: for somebody who has left. Everything that they signed in with is revoked.',
+    switching('revoked'),
   ),
-  {
-    words: 'account erase',
-    usage: 'account erase <e-mail> --yes',
-    help: 'Erases what is kept of somebody whose account was ended, for good; the audit log keeps its events. By the clock: ERASE_AFTER_DAYS.',
-    async run(d, args) {
-      const { values, positionals } = parseArgs({
-        args,
-        allowPositionals: true,
-        options: { yes: { type: 'boolean' } },
-      });
-      const { id, email } = await accountOf(d, oneEmail(positionals));
-      if (!values.yes) throw new UsageError('This is for good: nothing brings it back. Add --yes to do it.');
+  acting(
+    'erase',
+    'This is for good: nothing brings it back.',
+    'Erases what is kept of somebody whose account was ended, for good; the audit log keeps its events. By the clock: ERASE_AFTER_DAYS.',
+    async (d, typed) => {
+      const { id, email } = await accountOf(d, typed);
       const erased = await d.erasure.erase(id, BY);
       if (!erased.ok) throw refused(erased.refusal.code);
       return `Everything of ${email} is erased.`;
     },
-  },
+  ),
   {
     words: 'account sign-out',
     usage: 'account sign-out <e-mail>',

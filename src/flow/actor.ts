@@ -7,6 +7,9 @@ export interface Actor {
   readonly requestId?: string | undefined;
 }
 
+/** Who acts where nobody asked for it. */
+export const BY_ITSELF: Actor = { actor: 'system', origin: 'system' };
+
 /** The same, with what they may do: for everything that touches another person. */
 export interface Administrator extends Actor {
   readonly authority: Authority;

@@ -4,13 +4,7 @@ import type { Random } from '../core/random.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { cut, LONGEST_NAME } from '../core/text.ts';
 import type { Account, AccountChanges, AccountSource, Accounts } from '../store/accounts.ts';
-import type {
-  DirectoryGroup,
-  DirectoryGroups,
-  GroupMember,
-  WholeGroup,
-  WrittenGroup,
-} from '../store/directory-groups.ts';
+import type { DirectoryGroup, DirectoryGroups, GroupContent, WrittenGroup } from '../store/directory-groups.ts';
 import { type Administrator, doneBy } from './actor.ts';
 import type { Administration } from './administration.ts';
 import type { Audit } from './audit.ts';
@@ -43,15 +37,14 @@ export interface Directory {
   /** For good. Refusals: those of `People.change`. */
   removePerson(id: string, by: Administrator): Promise<Result<Account>>;
   /** Refusals: `group_exists`, `account_unknown` (a member). */
-  addGroup(group: WholeGroup, by: Administrator): Promise<Result<DirectoryGroup>>;
+  addGroup(group: GroupContent, by: Administrator): Promise<Result<DirectoryGroup>>;
   /**
    * Refusals: `group_unknown`, `group_exists`, `account_unknown`.
    * @param read what was read, where only a part of it is meant to change
    */
-  changeGroup(id: string, group: WholeGroup, by: Administrator, read?: WholeGroup): Promise<Result<DirectoryGroup>>;
+  changeGroup(id: string, group: GroupContent, by: Administrator, read?: GroupContent): Promise<Result<DirectoryGroup>>;
   /** Refusal: `group_unknown`. */
   removeGroup(id: string, by: Administrator): Promise<Result<void>>;
-  members(group: DirectoryGroup): Promise<GroupMember[]>;
 }
 
 /** Of those who came into a group or left it, as many are named in its audit event. */
@@ -143,7 +136,5 @@ export function createDirectory(n: {
       });
       return accept(undefined);
     },
-
-    members: ({ displayName }) => n.directoryGroups.members(displayName),
   };
 }

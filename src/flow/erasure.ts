@@ -1,12 +1,12 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import { accept, type Result, refuse } from '../core/refusals.ts';
 import { whyNotOn } from '../policy/permissions.ts';
-import type { Account, Accounts } from '../store/accounts.ts';
-import type { ErasureStore } from '../store/erasure.ts';
+import type { Accounts } from '../store/accounts.ts';
+import type { Erased, ErasureStore } from '../store/erasure.ts';
 import type { Throttle } from '../store/throttle.ts';
-import { type Actor, type Administrator, doneBy } from './actor.ts';
+import { type Actor, type Administrator, BY_ITSELF, doneBy } from './actor.ts';
 import type { EndEverything } from './end-everything.ts';
-import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
+import { guessesAt } from './guessing.ts';
 
 /** What is kept of people who have left (GDPR, articles 5(1)(e) and 17). */
 export interface Erasure {
@@ -31,13 +31,9 @@ export interface ErasureNeeds {
 }
 
 const BATCH = 100;
-/** Where guesses at somebody's second factor are counted (`flow/guessing.ts`). */
-const COUNTED = [...STRONG_WAYS, ...RECOVERY_WAYS, 'second_factor'];
-const BY_ITSELF: Actor = { actor: 'system', origin: 'system' };
 
 export function createErasure(n: ErasureNeeds): Erasure {
-  const remove = async (account: Account, by: Actor, how: 'asked' | 'due'): Promise<boolean> => {
-    const { id, email } = account;
+  const remove = async ({ id, email }: Erased, by: Actor, how: 'asked' | 'due'): Promise<boolean> => {
     // What the end of the account began, where that is still on its way: web apps hear of it by what this writes.
     await n.endEverything(id);
     const event = {
@@ -50,7 +46,7 @@ export function createErasure(n: ErasureNeeds): Erasure {
     } as const;
     if (!(await n.erasureStore.erase(id, event, n.clock.now()))) return false;
     // Whoever gets the address starts anew.
-    await n.throttle.forgive(`password:${email}`, ...COUNTED.map((way) => `${way}:${id}`));
+    await n.throttle.forgive(`password:${email}`, ...guessesAt(id));
     return true;
   };
   return {
@@ -68,7 +64,7 @@ export function createErasure(n: ErasureNeeds): Erasure {
       const due = await n.erasureStore.due(addSeconds(n.clock.now(), -n.eraseAfterDays * 86_400), BATCH);
       let count = 0;
       const failures: unknown[] = [];
-      for (const account of await n.accounts.byIds(due))
+      for (const account of due)
         await remove(account, BY_ITSELF, 'due').then(
           (isGone) => (count += Number(isGone)),
           (error: unknown) => failures.push(error),

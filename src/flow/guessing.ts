@@ -6,6 +6,7 @@ import type { Account } from '../store/accounts.ts';
 import type { AuthenticatorKind, Authenticators } from '../store/authenticators.ts';
 import type { Counter, Throttle } from '../store/throttle.ts';
 import { type Audit, byAccount } from './audit.ts';
+import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
 import type { Notify } from './notices.ts';
 
 /**
@@ -42,6 +43,12 @@ const WAITS_FOR_KEYS: readonly number[] = [...Array<number>(20).fill(0), 30];
 
 const ownKey = (kind: AuthenticatorKind, accountId: string): string => `${kind}:${accountId}`;
 const togetherKey = (accountId: string): string => `second_factor:${accountId}`;
+
+/** Every counter of guesses at somebody's second factor, for `Throttle.forgive`. */
+export const guessesAt = (accountId: string): string[] => [
+  ...[...STRONG_WAYS, ...RECOVERY_WAYS].map((kind) => ownKey(kind, accountId)),
+  togetherKey(accountId),
+];
 
 export function createGuessing(n: GuessingNeeds): Guessing {
   return {

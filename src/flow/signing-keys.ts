@@ -1,10 +1,7 @@
 import { addSeconds, type Clock } from '../core/clock.ts';
 import type { SigningKeys } from '../store/signing-keys.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, BY_ITSELF } from './actor.ts';
 import type { Audit } from './audit.ts';
-
-/** Who acts where nobody asked for it. */
-export const BY_ITSELF: Actor = { actor: 'system', origin: 'system' };
 
 /** New keys for old ones: by hand, after a leak, and by themselves. */
 export interface SigningKeyRotation {

@@ -16,6 +16,7 @@ import { type Administrator, doneBy } from './actor.ts';
 import type { Audit } from './audit.ts';
 import type { CallerCheck } from './caller-check.ts';
 import type { EndEverything } from './end-everything.ts';
+import { guessesAt } from './guessing.ts';
 import { RECOVERY_WAYS, STRONG_WAYS } from './next-step.ts';
 import type { Notify } from './notices.ts';
 
@@ -138,11 +139,9 @@ export function createSupport(n: SupportNeeds): Support {
       // Whoever has the stolen phone may have the mailbox on it: nothing is given back to them.
       const undo =
         c.cause === 'stolen' ? undefined : { code: token256(n.random), until: addSeconds(now, UNDO_SECONDS) };
-      const ways = [...STRONG_WAYS, ...RECOVERY_WAYS];
-      const revoked = await n.supportCases.reset(c, ways, undo, now);
+      const revoked = await n.supportCases.reset(c, [...STRONG_WAYS, ...RECOVERY_WAYS], undo, now);
       const sessionsEnded = await n.endEverything(account.id);
-      for (const way of ways) await n.throttle.forgive(`${way}:${account.id}`);
-      await n.throttle.forgive(`second_factor:${account.id}`);
+      await n.throttle.forgive(...guessesAt(account.id));
       await n.audit({
         ...eventOf(c, by),
         action: 'account.reset',

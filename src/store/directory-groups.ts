@@ -11,15 +11,13 @@ export interface DirectoryGroup {
   readonly updatedAt: Date;
 }
 
-export interface GroupMember {
-  readonly id: string;
-  readonly email: string;
-}
-
-/** A group as it is read and written, with the ids of its members. */
-export interface WholeGroup extends Pick<DirectoryGroup, 'displayName' | 'externalId'> {
+/** A group with the ids of its members, as of one moment. */
+export interface WholeGroup extends DirectoryGroup {
   readonly members: readonly string[];
 }
+
+/** What a directory says of a group. */
+export type GroupContent = Pick<WholeGroup, 'displayName' | 'externalId' | 'members'>;
 
 export interface WrittenGroup {
   readonly group: DirectoryGroup;
@@ -38,19 +36,20 @@ export interface DirectoryGroups {
   add(group: DirectoryGroup, members: readonly string[]): Promise<Result<WrittenGroup>>;
   byId(id: string): Promise<DirectoryGroup | undefined>;
   byNames(names: readonly string[]): Promise<DirectoryGroup[]>;
-  search(filter: GroupFilter, limit: number, offset: number): Promise<DirectoryGroup[]>;
+  whole(id: string): Promise<WholeGroup | undefined>;
+  search(filter: GroupFilter, limit: number, offset: number): Promise<WholeGroup[]>;
   count(filter: GroupFilter): Promise<number>;
   /**
    * Refusals: `group_unknown`, `group_exists`.
    * @param read what a part was changed of: where that is the same in both, what others have written meanwhile stays
    */
-  change(id: string, to: WholeGroup, now: Date, read?: WholeGroup): Promise<Result<WrittenGroup>>;
+  change(id: string, to: GroupContent, now: Date, read?: GroupContent): Promise<Result<WrittenGroup>>;
   /** @returns who was in it */
   remove(id: string): Promise<string[] | undefined>;
-  members(name: string): Promise<GroupMember[]>;
-  /** A group with the ids of its members, as of one moment. */
-  whole(id: string): Promise<(DirectoryGroup & WholeGroup) | undefined>;
 }
+
+const SELECT_WHOLE = `SELECT g.*, ARRAY(SELECT a.id::text FROM account a
+  WHERE a.groups @> ARRAY[g.display_name] AND a.status <> 'revoked' ORDER BY a.email) AS members FROM directory_group g`;
 
 export function createDirectoryGroups(db: Database): DirectoryGroups {
   const { sql } = db;
@@ -75,11 +74,12 @@ export function createDirectoryGroups(db: Database): DirectoryGroups {
       }
     },
     byId,
+    whole: async (id) => (await db.query<WholeGroup>(`${SELECT_WHOLE} WHERE g.id = $1`, [id]))[0],
     byNames: (names) => sql<DirectoryGroup>`SELECT * FROM directory_group WHERE display_name = ANY(${names}::text[])`,
     search: (filter, limit, offset) =>
-      db.query<DirectoryGroup>(
+      db.query<WholeGroup>(
         ...whereStatement(
-          'SELECT * FROM directory_group',
+          SELECT_WHOLE,
           conditions(filter),
           `ORDER BY display_name, id LIMIT ${Number(limit)} OFFSET ${Number(offset)}`,
         ),
@@ -120,13 +120,6 @@ export function createDirectoryGroups(db: Database): DirectoryGroups {
           WHERE groups @> ARRAY[${gone.displayName}]::text[] RETURNING id`;
         return rows.map((row) => row.id);
       }),
-    whole: async (id) =>
-      (
-        await sql<DirectoryGroup & WholeGroup>`SELECT g.*, ARRAY(SELECT a.id::text FROM account a
-          WHERE a.groups @> ARRAY[g.display_name] AND a.status <> 'revoked') AS members FROM directory_group g WHERE g.id = ${id}`
-      )[0],
-    members: (name) =>
-      sql<GroupMember>`SELECT id, email FROM account WHERE groups @> ARRAY[${name}]::text[] AND status <> 'revoked' ORDER BY email`,
   };
 }
 

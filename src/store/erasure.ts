@@ -1,6 +1,10 @@
 import type { AuditEvent } from '../core/audit.ts';
+import type { Account } from './accounts.ts';
 import type { EventOf } from './audit.ts';
 import { type Database, fragment } from './database.ts';
+
+/** Whom to erase. */
+export type Erased = Pick<Account, 'id' | 'email'>;
 
 export interface ErasureStore {
   /**
@@ -9,7 +13,7 @@ export interface ErasureStore {
    */
   erase(accountId: string, event: AuditEvent, now: Date): Promise<boolean>;
   /** Those that were revoked before, longest ago first. */
-  due(revokedBefore: Date, limit: number): Promise<string[]>;
+  due(revokedBefore: Date, limit: number): Promise<Erased[]>;
 }
 
 export function createErasureStore(db: Database, eventOf: EventOf): ErasureStore {
@@ -41,10 +45,8 @@ export function createErasureStore(db: Database, eventOf: EventOf): ErasureStore
           SELECT 1 FROM added`;
         return true;
       }),
-    due: async (revokedBefore, limit) =>
-      (
-        await db.sql<{ id: string }>`SELECT id FROM account WHERE status = 'revoked' AND updated_at < ${revokedBefore}
-          ORDER BY updated_at LIMIT ${limit}`
-      ).map(({ id }) => id),
+    due: (revokedBefore, limit) =>
+      db.sql<Erased>`SELECT id, email FROM account WHERE status = 'revoked' AND updated_at < ${revokedBefore}
+        ORDER BY updated_at LIMIT ${limit}`,
   };
 }

@@ -1,8 +1,8 @@
 import SCIMMY from 'scimmy';
 import type { Account } from '../../store/accounts.ts';
-import type { DirectoryGroup } from '../../store/directory-groups.ts';
-import { groupWith, type ScimContext, usersWith } from './resources.ts';
-import { GROUPS, MOST_RESULTS, USERS } from './shapes.ts';
+import type { WholeGroup } from '../../store/directory-groups.ts';
+import { type ScimContext, usersWith } from './resources.ts';
+import { GROUPS, groupShape, MOST_RESULTS, USERS } from './shapes.ts';
 
 /** What a list is asked for (RFC 7644, section 3.4.2). */
 type Asked = Readonly<Record<string, unknown>>;
@@ -110,13 +110,13 @@ export function listUsers(asked: Asked, context: ScimContext): Promise<ScimList>
 }
 
 export function listGroups(asked: Asked, context: ScimContext): Promise<ScimList> {
-  return list<DirectoryGroup>(
+  return list<WholeGroup>(
     asked,
     ['displayName', 'externalId'],
     {
       search: (found, limit, offset) => context.directoryGroups.search(found, limit, offset),
       count: (found) => context.directoryGroups.count(found),
-      shapes: (groups) => Promise.all(groups.map((group) => groupWith(context, group))),
+      shapes: async (groups) => groups.map(groupShape),
     },
     (shape, attributes) => new SCIMMY.Schemas.Group(shape as never, 'out', GROUPS, attributes as never),
   );

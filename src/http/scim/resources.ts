@@ -4,7 +4,7 @@ import { UUID } from '../../core/uuid.ts';
 import type { Administrator } from '../../flow/actor.ts';
 import type { Directory } from '../../flow/directory.ts';
 import type { Account, Accounts } from '../../store/accounts.ts';
-import type { DirectoryGroup, DirectoryGroups, WholeGroup } from '../../store/directory-groups.ts';
+import type { DirectoryGroups, GroupContent, WholeGroup } from '../../store/directory-groups.ts';
 import { groupShape, userShape } from './shapes.ts';
 
 /** What stands behind the two resources, for one call. */
@@ -14,7 +14,7 @@ export interface ScimContext {
   readonly directoryGroups: DirectoryGroups;
   readonly by: Administrator;
   /** Of a PATCH: what it changes a part of, once that is read: the person's version, or the group. */
-  readonly patched?: { version?: number; group?: WholeGroup };
+  readonly patched?: { version?: number; group?: GroupContent };
 }
 
 /** A refusal in the words of RFC 7644, section 3.12. */
@@ -82,8 +82,10 @@ export async function usersWith({ directoryGroups }: ScimContext, accounts: read
 
 const userWith = async (context: ScimContext, account: Account) => (await usersWith(context, [account]))[0]!;
 
-export async function groupWith({ directory }: ScimContext, group: DirectoryGroup) {
-  return groupShape(group, await directory.members(group));
+async function wholeGroup({ directoryGroups }: ScimContext, id: string): Promise<WholeGroup> {
+  const group = UUID.test(id) ? await directoryGroups.whole(id) : undefined;
+  if (!group) throw scimError({ code: 'group_unknown' });
+  return group;
 }
 
 /** Ties the library's two resources to the directory; each call brings its own context. */
@@ -110,13 +112,9 @@ export function tieResources(): void {
     }) as never);
 
   SCIMMY.Resources.Group.egress((async ({ id }: { id: string }, context: ScimContext) => {
-    const group = UUID.test(id) ? await context.directoryGroups.whole(id) : undefined;
-    if (!group) throw scimError({ code: 'group_unknown' });
+    const group = await wholeGroup(context, id);
     if (context.patched) context.patched.group = group;
-    return groupShape(
-      group,
-      group.members.map((member) => ({ id: member })),
-    );
+    return groupShape(group);
   }) as never)
     .ingress((async (
       { id }: { id?: string },
@@ -133,7 +131,7 @@ export function tieResources(): void {
           ? await directory.addGroup(wanted, by)
           : await directory.changeGroup(id, wanted, by, context.patched?.group);
       if (!done.ok) throw scimError(done.refusal);
-      return groupWith(context, done.value);
+      return groupShape(await wholeGroup(context, done.value.id));
     }) as never)
     .degress((async ({ id }: { id: string }, { directory, by }: ScimContext) => {
       const done = UUID.test(id)

@@ -1,6 +1,6 @@
 import SCIMMY from 'scimmy';
 import type { Account } from '../../store/accounts.ts';
-import type { DirectoryGroup, GroupMember } from '../../store/directory-groups.ts';
+import type { DirectoryGroup, WholeGroup } from '../../store/directory-groups.ts';
 
 /** SCIM 2.0 in our words: what a user and a group look like (RFC 7643), and what we do not keep and so do not offer. */
 
@@ -79,10 +79,10 @@ export const userShape = (a: Account, groups: readonly DirectoryGroup[]) => ({
   meta: { created: a.createdAt, lastModified: a.updatedAt },
 });
 
-export const groupShape = (g: DirectoryGroup, members: readonly Pick<GroupMember, 'id'>[]) => ({
+export const groupShape = (g: WholeGroup) => ({
   id: g.id,
   ...(g.externalId === null ? {} : { externalId: g.externalId }),
   displayName: g.displayName,
-  members: members.map(({ id }) => ({ value: id, $ref: `${USERS}/${id}`, type: 'User' })),
+  members: g.members.map((id) => ({ value: id, $ref: `${USERS}/${id}`, type: 'User' })),
   meta: { created: g.createdAt, lastModified: g.updatedAt },
 });
